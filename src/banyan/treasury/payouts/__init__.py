@@ -1,0 +1,1 @@
+"""Payouts: money that goes out to distributors through a channel."""
