@@ -1,0 +1,1 @@
+"""Who may earn: applications, standing and tier as dated facts."""
