@@ -1,0 +1,1 @@
+"""Goods come back, money goes back: requests, inspection, refunds."""
