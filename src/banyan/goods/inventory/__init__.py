@@ -1,0 +1,1 @@
+"""Where the goods are: warehouses, guarded stock levels, reservations, movements."""

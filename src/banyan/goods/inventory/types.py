@@ -1,0 +1,154 @@
+"""The words of inventory. Quantities are whole pieces; times are aware UTC.
+
+``order_id`` and ``line_id`` are plain ints: orders stands above this house.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType
+
+from banyan.goods.catalog.types import SkuId
+
+WarehouseId = NewType("WarehouseId", int)
+ReservationId = NewType("ReservationId", int)
+
+
+class ReservationState(StrEnum):
+    """reserved → allocated → shipped; reserved | allocated → released; reserved → expired. Nothing leaves the last three."""
+
+    RESERVED = "reserved"
+    ALLOCATED = "allocated"
+    SHIPPED = "shipped"
+    RELEASED = "released"
+    EXPIRED = "expired"
+
+
+class MovementKind(StrEnum):
+    """Why the pieces on hand changed."""
+
+    RECEIPT = "receipt"
+    ADJUSTMENT = "adjustment"
+    SHIPMENT = "shipment"
+    RESTOCK = "restock"
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveLine:
+    """One order line that wants its goods held. ``expires_at`` None holds them until released."""
+
+    order_id: int
+    line_id: int
+    sku_id: SkuId
+    quantity: int
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """Why an order could not be served: of this SKU so many were asked for and so many can be had over all warehouses."""
+
+    order_id: int
+    sku_id: SkuId
+    requested: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewWarehouse:
+    """A warehouse to open. ``code`` is unique per tenant; the lowest ``priority`` is served from first."""
+
+    code: str
+    name: str
+    priority: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """A warehouse as it is read."""
+
+    warehouse_id: WarehouseId
+    code: str
+    name: str
+    priority: int
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Goods that came in. ``key`` (unique per tenant when given) makes the receipt idempotent."""
+
+    warehouse_id: WarehouseId
+    sku_id: SkuId
+    quantity: int
+    reference: str = ""
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """A counted difference, positive or negative, with its reason."""
+
+    warehouse_id: WarehouseId
+    sku_id: SkuId
+    quantity_change: int
+    reason: str
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnedGoods:
+    """Pieces of an order that came back fit for sale. ``warehouse_id`` None: where the line was shipped from."""
+
+    order_id: int
+    line_id: int
+    sku_id: SkuId
+    quantity: int
+    key: str
+    warehouse_id: WarehouseId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StockLevel:
+    """One SKU in one warehouse. available = on_hand − reserved − allocated."""
+
+    warehouse_id: WarehouseId
+    sku_id: SkuId
+    on_hand: int
+    reserved: int
+    allocated: int
+
+    @property
+    def available(self) -> int:
+        """Pieces that can still be promised."""
+        return self.on_hand - self.reserved - self.allocated
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Pieces of one SKU held in one warehouse for one order line."""
+
+    reservation_id: ReservationId
+    order_id: int
+    line_id: int
+    warehouse_id: WarehouseId
+    sku_id: SkuId
+    quantity: int
+    state: ReservationState
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One change of the pieces on hand; never edited."""
+
+    movement_id: int
+    warehouse_id: WarehouseId
+    sku_id: SkuId
+    kind: MovementKind
+    quantity_change: int
+    order_id: int | None
+    reference: str
+    occurred_at: datetime

@@ -1,0 +1,1 @@
+"""Orders from placing to closing: the hot path of the shop."""

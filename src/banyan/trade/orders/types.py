@@ -1,0 +1,186 @@
+"""The words of orders. Amounts are integer minor units of the order's currency; times are aware UTC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple, NewType
+
+from banyan.goods.catalog.types import SkuFacts, SkuId
+from banyan.kernel.values.errors import Refusal
+from banyan.people.identity.types import UserId
+
+OrderId = NewType("OrderId", int)
+OrderLineId = NewType("OrderLineId", int)
+
+
+class OrderState(StrEnum):
+    """placed → paid → shipped → received → closed; placed | paid → cancelled; placed → expired.
+
+    closed, cancelled and expired are final: a late callback never changes them.
+    """
+
+    PLACED = "placed"
+    PAID = "paid"
+    SHIPPED = "shipped"
+    RECEIVED = "received"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+
+class PlaceLine(NamedTuple):
+    """One wanted line. ``unit_price_minor`` overrides the catalog's price: for imports of past sales only."""
+
+    sku_id: SkuId
+    quantity: int
+    unit_price_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Where the goods go. Stored encrypted; shown to the buyer, the warehouse and operators only."""
+
+    name: str
+    phone: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """One order to place. ``lines`` may be plain (sku_id, quantity) or (sku_id, quantity, unit_price_minor) tuples.
+
+    ``client_key`` is the caller's idempotency key: placing the same key again returns the order that exists (or refuses
+    when the content differs). ``code`` and ``link`` name the referrer and beat any binding. ``placed_at`` None is now.
+    """
+
+    buyer_id: UserId
+    lines: Sequence[PlaceLine | tuple[SkuId, int] | tuple[SkuId, int, int | None]]
+    shipping_minor: int = 0
+    discount_minor: int = 0
+    code: str | None = None
+    channel: str = "shop"
+    placed_at: datetime | None = None
+    link: str | None = None
+    client_key: str | None = None
+    recipient: Recipient | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A placed order, in the order of the requests. ``line_ids`` in the order of the request's lines."""
+
+    order_id: OrderId
+    number: str
+    total_minor: int
+    currency: str
+    line_ids: tuple[OrderLineId, ...]
+    expires_at: datetime
+    repeated: bool = False
+    """True when the client key was known and this is the order placed then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An order or transition that was declined; ``reason`` is the error to raise or show."""
+
+    reason: Refusal
+
+    @property
+    def code(self) -> str:
+        """The stable error code."""
+        return self.reason.code
+
+    @property
+    def message(self) -> str:
+        """What is wrong, in words."""
+        return self.reason.message
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """Machine-readable facts, e.g. what is available."""
+        return self.reason.details
+
+
+@dataclass(frozen=True, slots=True)
+class Shipment:
+    """Goods handed to a carrier."""
+
+    order_id: OrderId
+    carrier: str = ""
+    tracking_number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One line with the facts frozen at placement. payable = gross − discount; tax is contained in payable."""
+
+    line_id: OrderLineId
+    position: int
+    sku: SkuFacts
+    quantity: int
+    gross_minor: int
+    discount_minor: int
+    payable_minor: int
+    tax_minor: int
+    commissionable_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as it is read, with its lines. total = Σ payable + shipping."""
+
+    order_id: OrderId
+    number: str
+    buyer_id: UserId
+    state: OrderState
+    currency: str
+    gross_minor: int
+    discount_minor: int
+    shipping_minor: int
+    tax_minor: int
+    total_minor: int
+    channel: str
+    placed_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+    shipped_at: datetime | None
+    received_at: datetime | None
+    closed_at: datetime | None
+    cancelled_at: datetime | None
+    cancel_reason: str
+    lines: tuple[OrderLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommissionableLine:
+    """What commission needs of one line. ``commissionable_minor`` = paid − shipping − tax − discounts; 0 when the product
+    is switched off for commission."""
+
+    line_id: OrderLineId
+    sku: SkuFacts
+    quantity: int
+    commissionable_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommissionableOrder:
+    """What commission needs of one paid order."""
+
+    order_id: OrderId
+    buyer_id: UserId
+    paid_at: datetime
+    currency: str
+    lines: tuple[CommissionableLine, ...]
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The tenant's times: how long an unpaid order holds stock, when a delivered order is received and closed by itself."""
+
+    payment_window_seconds: int = 1800
+    receive_after_days: int = 10
+    close_after_days: int = 7

@@ -1,0 +1,1 @@
+"""What an order costs: pure arithmetic, exact to the minor unit."""
