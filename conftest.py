@@ -1,0 +1,125 @@
+"""Fixtures for every test: one real PostgreSQL per session, one fresh tenant per test.
+
+Nothing is rolled back: tests commit, threads see each other, and isolation between tests is the tenant isolation that
+the product promises.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_services: list[Any] = []
+_home = Path(tempfile.mkdtemp(prefix="banyan-test-"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the session's PostgreSQL before any module that imports models is collected."""
+    os.environ["BANYAN_HOME"] = str(_home)
+    _home.chmod(0o755)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "banyan.config.settings")
+    if config.option.collectonly or config.option.help:
+        return
+    if not os.environ.get("BANYAN_TEST_DATABASE_APP_URL"):
+        from banyan.kernel.supervisor.postgres import start_postgres
+
+        postgres = start_postgres(_home / "postgres", durable=False)
+        _services.append(postgres)
+        os.environ["BANYAN_DATABASE_APP_URL"] = postgres.urls.app
+        os.environ["BANYAN_DATABASE_OWNER_URL"] = postgres.urls.owner
+    else:
+        os.environ["BANYAN_DATABASE_APP_URL"] = os.environ["BANYAN_TEST_DATABASE_APP_URL"]
+        os.environ["BANYAN_DATABASE_OWNER_URL"] = os.environ["BANYAN_TEST_DATABASE_OWNER_URL"]
+    import django
+
+    django.setup()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop what was started and leave nothing behind."""
+    for service in _services:
+        service.stop()
+    shutil.rmtree(_home, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database() -> None:
+    """The migrated database with every rule in place."""
+    from django.core.management import call_command
+
+    from banyan.kernel import database
+
+    call_command("migrate", database="owner", verbosity=0)
+    database.install()
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A fresh tenant."""
+
+    id: int
+    slug: str
+
+    def enter(self, actor: str = "test") -> Any:
+        """Enter it: one transaction."""
+        from banyan.kernel import tenancy
+
+        return tenancy.enter(self.id, actor=actor, reason="test")
+
+    def drain(self) -> int:
+        """Deliver every committed event."""
+        from banyan.kernel import events
+
+        return events.drain(self.id)
+
+    def verify(self) -> list[Any]:
+        """The findings of all checks: an empty list is a clean shop."""
+        from banyan.kernel import verification
+
+        with self.enter():
+            return verification.run_checks()[0]
+
+
+@pytest.fixture
+def make_shop(database: None) -> Callable[..., Shop]:
+    """A function that makes further tenants: the stranger's, the other merchant's."""
+    from banyan.kernel import tenancy
+
+    def make(**settings: Any) -> Shop:
+        slug = f"t{os.urandom(6).hex()}"
+        return Shop(tenancy.create_tenant(slug, settings.pop("name", "Test shop"), **settings), slug)
+
+    return make
+
+
+@pytest.fixture
+def tenant(make_shop: Callable[..., Shop]) -> Shop:
+    """A fresh tenant for this test."""
+    return make_shop()
+
+
+@pytest.fixture
+def driven_clock() -> Iterator[Callable[[datetime], None]]:
+    """A function that sets the process's clock; real time returns after the test."""
+    from banyan.kernel import clock
+
+    clock.drive(datetime(2026, 3, 1, 2, 0, tzinfo=UTC))
+    yield clock.drive
+    clock.drive(None)
+
+
+@pytest.fixture(autouse=True)
+def _no_leftovers() -> Iterator[None]:
+    """A test that forgets to give real time back must not spoil the next one."""
+    from banyan.kernel import clock
+
+    yield
+    clock.drive(None)

@@ -1,0 +1,1 @@
+"""What every house stands on: tenancy, time, ids, SQL, events, jobs, idempotency, audit, secrets, HTTP."""

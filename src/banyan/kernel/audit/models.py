@@ -1,0 +1,86 @@
+"""The audit log, append-only, filled by the trigger function below and by nothing else."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from banyan.kernel.tenancy.base import Audit
+
+
+class AuditEntry(models.Model):
+    """One changed row. ``before``/``after`` hold the changed columns only (all columns for insert and delete).
+
+    ``tenant_id`` is 0 for tables outside of any tenant. ``actor`` is ``database:<role>`` where no actor was set.
+    No foreign keys: the log outlives what it speaks of.
+    """
+
+    immutable: ClassVar[bool] = True
+    audit: ClassVar[Audit] = Audit.NONE
+    tenant_scoped: ClassVar[bool] = True
+
+    id = models.BigAutoField(primary_key=True)
+    tenant_id = models.BigIntegerField()
+    occurred_at = models.DateTimeField()
+    actor = models.TextField()
+    reason = models.TextField()
+    origin = models.TextField()
+    table_name = models.TextField()
+    row_id = models.BigIntegerField(null=True)
+    operation = models.CharField(max_length=6)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    transaction_id = models.BigIntegerField()
+
+    class Meta:
+        app_label = "kernel"
+        db_table = "audit_entries"
+        indexes = [
+            models.Index(fields=["tenant_id", "table_name", "row_id"], name="audit_by_row"),
+            models.Index(fields=["tenant_id", "occurred_at"], name="audit_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.table_name} {self.row_id}"
+
+
+AUDIT_FUNCTION = """
+CREATE OR REPLACE FUNCTION banyan_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  who text := coalesce(nullif(current_setting('banyan.actor', true), ''), 'database:' || session_user);
+  why text := coalesce(current_setting('banyan.reason', true), '');
+  origin text := coalesce(current_setting('banyan.origin', true), '');
+  hidden text[] := TG_ARGV[0]::text[];
+  scope text := TG_ARGV[1];
+BEGIN
+  IF TG_OP = 'UPDATE' THEN
+    INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation, before, after, transaction_id)
+    SELECT coalesce((n.row ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME, (n.row ->> 'id')::bigint, 'update',
+           (SELECT jsonb_object_agg(c.key, c.value) FROM jsonb_each(o.row) c WHERE n.row -> c.key IS DISTINCT FROM c.value),
+           (SELECT jsonb_object_agg(c.key, c.value) FROM jsonb_each(n.row) c WHERE o.row -> c.key IS DISTINCT FROM c.value),
+           pg_current_xact_id()::text::bigint
+    FROM (SELECT to_jsonb(t) - hidden AS row FROM new_rows t) n
+    JOIN (SELECT to_jsonb(t) - hidden AS row FROM old_rows t) o ON o.row -> 'id' = n.row -> 'id'
+    WHERE o.row IS DISTINCT FROM n.row;
+  ELSIF TG_OP = 'INSERT' THEN
+    INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation, before, after, transaction_id)
+    SELECT coalesce((to_jsonb(t) ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME, (to_jsonb(t) ->> 'id')::bigint,
+           'insert', NULL, to_jsonb(t) - hidden, pg_current_xact_id()::text::bigint
+    FROM new_rows t;
+  ELSE
+    INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation, before, after, transaction_id)
+    SELECT coalesce((to_jsonb(t) ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME, (to_jsonb(t) ->> 'id')::bigint,
+           'delete', to_jsonb(t) - hidden, NULL, pg_current_xact_id()::text::bigint
+    FROM old_rows t;
+  END IF;
+  RETURN NULL;
+END $$;
+"""
+
+IMMUTABLE_FUNCTION = """
+CREATE OR REPLACE FUNCTION banyan_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  RAISE EXCEPTION '% rows are facts: % is refused; reverse it with a new row', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
+END $$;
+"""

@@ -1,0 +1,132 @@
+"""Event classes, their JSON form, and the registry of reactions."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, ClassVar, TypeVar
+
+from banyan.kernel import clock, ids, sql
+
+
+@dataclass(frozen=True)
+class Event:
+    """Base of all facts. Subclasses are frozen dataclasses with ``kind`` and ``version`` and plain fields."""
+
+    kind: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__dict__.get("kind"):
+            known = _kinds.setdefault(cls.kind, cls)
+            if known.__qualname__ != cls.__qualname__ or known.__module__ != cls.__module__:
+                raise TypeError(f"two events are called {cls.kind}")
+            _kinds[cls.kind] = cls
+
+
+_kinds: dict[str, type[Event]] = {}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _typed(kind: Any, value: Any) -> Any:
+    """Put JSON back into the annotated Python type."""
+    origin = typing.get_origin(kind)
+    if value is None:
+        return None
+    if origin in (typing.Union, types.UnionType):
+        return _typed(next(arg for arg in typing.get_args(kind) if arg is not type(None)), value)
+    if origin is tuple:
+        arguments = typing.get_args(kind)
+        if len(arguments) == 2 and arguments[1] is Ellipsis:
+            return tuple(_typed(arguments[0], part) for part in value)
+        return tuple(_typed(argument, part) for argument, part in zip(arguments, value, strict=True))
+    kind = getattr(kind, "__supertype__", kind)
+    if kind is datetime:
+        return datetime.fromisoformat(value)
+    if kind is date:
+        return date.fromisoformat(value)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = _hints(kind)
+        return kind(**{name: _typed(hints[name], part) for name, part in value.items() if name in hints})
+    return value
+
+
+@lru_cache(maxsize=None)
+def _hints(kind: type) -> dict[str, Any]:
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: hint for name, hint in typing.get_type_hints(kind).items() if name in names}
+
+
+def to_json(event: Event) -> str:
+    """The payload as JSON text."""
+    return json.dumps({f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}, ensure_ascii=False)
+
+
+def from_json(kind: str, payload: dict[str, Any]) -> Event:
+    """The event of a stored payload; unknown keys (from a newer version) are left out. Raises KeyError for an unknown kind."""
+    event = _typed(_kinds[kind], payload)
+    assert isinstance(event, Event)
+    return event
+
+
+def record(events: Sequence[Event]) -> None:
+    """Write facts to the outbox of the entered tenant, in the caller's transaction, in one statement."""
+    from banyan.kernel.events.models import OutboxEvent
+
+    if not events:
+        return
+    now = clock.now()
+    identities = ids.next_ids(len(events))
+    rows = [(identity, type(e).kind, type(e).version, to_json(e), now) for identity, e in zip(identities, events, strict=True)]
+    sql.insert(OutboxEvent, ("id", "kind", "version", "payload", "occurred_at"), rows)
+
+
+Handler = Callable[[list[Any]], object]
+F = TypeVar("F", bound=Handler)
+
+
+@dataclass(frozen=True)
+class Reaction:
+    """A named consumer of some kinds of events, in batches of at most ``batch``."""
+
+    name: str
+    kinds: tuple[str, ...]
+    batch: int
+    run: Handler
+    queue: str = "money"
+
+
+_reactions: dict[str, Reaction] = {}
+
+
+def reaction(name: str, *, on: Sequence[type[Event]], batch: int = 500, queue: str = "money") -> Callable[[F], F]:
+    """Register ``run(events)`` to be called once for every event of these kinds, in commit order, tenant entered."""
+
+    def register(run: F) -> F:
+        if name in _reactions and _reactions[name].run.__qualname__ != run.__qualname__:
+            raise TypeError(f"two reactions are called {name}")
+        _reactions[name] = Reaction(name, tuple(event.kind for event in on), batch, run, queue)
+        return run
+
+    return register
+
+
+def reactions() -> list[Reaction]:
+    """All registered reactions by name."""
+    return [_reactions[name] for name in sorted(_reactions)]

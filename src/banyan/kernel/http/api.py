@@ -1,0 +1,170 @@
+"""The API object, the endpoint decorator and the translation of errors."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.security import HttpBearer
+
+from banyan.kernel.values.errors import Forbidden, Refusal
+
+log = structlog.get_logger(__name__)
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls: the answer of ``banyan_authenticate`` for this request's token."""
+
+    tenant_id: int
+    user_id: int
+    roles: frozenset[str]
+    scopes: frozenset[str]
+    distributor_id: int | None
+
+    def is_any(self, *roles: str) -> bool:
+        """Whether the caller has one of these roles."""
+        return not self.roles.isdisjoint(roles)
+
+
+def principal_of(request: HttpRequest) -> Principal:
+    """The authenticated caller; raises AuthenticationError when there is none, so that a missing check cannot pass."""
+    principal = getattr(request, "principal", None)
+    if not isinstance(principal, Principal):
+        raise AuthenticationError()
+    return principal
+
+
+class TokenAuth(HttpBearer):
+    """Bearer tokens. The middleware has looked the token up already; here only its verdict counts."""
+
+    def authenticate(self, request: HttpRequest, token: str) -> Principal | None:
+        """The principal, or None, which ninja answers with 401."""
+        principal = getattr(request, "principal", None)
+        return principal if isinstance(principal, Principal) else None
+
+
+def endpoint(*, scope: str, write: bool = False) -> Callable[[F], F]:
+    """Mark a view as an operation that needs ``scope``. ``write`` says that it changes something (POST, PUT, PATCH, DELETE).
+
+    The middleware has entered the tenant in one transaction, and rolls it back on any answer of 400 and above.
+    """
+
+    def wrap(view: F) -> F:
+        @functools.wraps(view)
+        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            principal = principal_of(request)
+            if scope not in principal.scopes:
+                raise Forbidden(f"This needs the scope {scope}.", scope=scope)
+            if write is (request.method in ("GET", "HEAD")):
+                raise ImproperlyConfigured(f"{view.__module__}.{view.__name__}: write={write} does not fit {request.method}")
+            return view(request, *args, **kwargs)
+
+        run.banyan_scope = scope  # type: ignore[attr-defined]
+        return run  # type: ignore[return-value]
+
+    return wrap
+
+
+def public_endpoint(view: F) -> F:
+    """Mark a view that needs no token (log-in, channel notifications). It must check its caller itself. Use with ``auth=None``."""
+    view.banyan_scope = "public"  # type: ignore[attr-defined]
+    return view
+
+
+class BanyanAPI(NinjaAPI):
+    """Ninja with our error shape for every failure."""
+
+    def set_default_exception_handlers(self) -> None:
+        """One shape for refusals, validation, authentication and defects."""
+        super().set_default_exception_handlers()
+        self.add_exception_handler(Refusal, _answer_refusal)
+        self.add_exception_handler(ValidationError, _answer_invalid)
+        self.add_exception_handler(AuthenticationError, _answer_unauthenticated)
+        self.add_exception_handler(HttpError, _answer_http_error)
+        self.add_exception_handler(Exception, _answer_defect)
+
+
+def error_response(refusal: Refusal) -> HttpResponse:
+    """A refusal as an HTTP answer."""
+    import json
+
+    response = HttpResponse(json.dumps(refusal.as_body(), ensure_ascii=False, default=str), content_type="application/json", status=refusal.status)
+    if refusal.retry_after_seconds is not None:
+        response["Retry-After"] = str(refusal.retry_after_seconds)
+    return response
+
+
+class _Unauthenticated(Refusal):
+    code = "unauthenticated"
+    status = 401
+    advice = "Send 'Authorization: Bearer <token>' with a valid token of this shop."
+
+
+class _Invalid(Refusal):
+    code = "invalid"
+    status = 422
+    advice = "Correct the named fields and send the request again."
+
+
+class _BadRequest(Refusal):
+    code = "bad_request"
+    status = 400
+    advice = "Send well-formed JSON with the documented fields."
+
+
+class _Busy(Refusal):
+    code = "busy"
+    status = 503
+    advice = "Send the same request again after the number of seconds in Retry-After."
+    retry_after_seconds = 1
+
+
+class _Defect(Refusal):
+    code = "internal_error"
+    status = 500
+    advice = "Nothing was changed. Send the same request again; if it fails again, tell the operator the time."
+
+
+def _answer_refusal(request: HttpRequest, error: Refusal) -> HttpResponse:
+    log.info("refused", code=error.code, status=error.status, path=request.path)
+    return error_response(error)
+
+
+def _answer_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+    fields = [
+        {"field": ".".join(str(part) for part in problem.get("loc", ())), "problem": str(problem.get("msg", "")), "type": str(problem.get("type", ""))}
+        for problem in error.errors
+    ]
+    return error_response(_Invalid("Some fields are not acceptable.", fields=fields))
+
+
+def _answer_unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+    reason = getattr(request, "token_problem", "")
+    response = error_response(_Unauthenticated(reason or "No valid token was sent."))
+    response["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _answer_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+    refusal = _BadRequest(str(error))
+    response = error_response(refusal)
+    response.status_code = error.status_code
+    return response
+
+
+def _answer_defect(request: HttpRequest, error: Exception) -> HttpResponse:
+    if isinstance(error, OperationalError):
+        log.warning("busy", path=request.path, error=type(error).__name__)
+        return error_response(_Busy("The database asked us to wait."))
+    log.error("defect", path=request.path, error=type(error).__name__, exc_info=error)
+    return error_response(_Defect("Something went wrong on our side."))

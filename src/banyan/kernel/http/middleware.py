@@ -1,0 +1,112 @@
+"""One request, one tenant, one transaction: for API tokens and for console sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from banyan.kernel import clock, idempotency, ids, sql, tenancy
+from banyan.kernel.http.api import Principal, error_response
+from banyan.kernel.tenancy import context
+from banyan.kernel.values.errors import Refusal
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+API_PREFIX = "/api/"
+SESSION_TENANT = "banyan_tenant_id"
+REPLAYED = "Idempotent-Replayed"
+
+_PROBLEMS = {
+    "expired": "The token has expired.",
+    "revoked": "The token was revoked.",
+    "inactive": "The account behind this token is not active.",
+}
+
+
+def api_transactions(get_response: GetResponse) -> GetResponse:
+    """Middleware for ``/api/``: authenticates the bearer token and runs the request in the tenant's transaction.
+
+    Any answer of 400 and above rolls the transaction back. Writes need an ``Idempotency-Key``; a repeated one gets the
+    stored answer with the header ``Idempotent-Replayed: true``. Requests without a token run without a tenant and so see no row.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        if not request.path.startswith(API_PREFIX) or kind.lower() != "bearer" or not token.strip():
+            return get_response(request)
+        with transaction.atomic():
+            principal = _authenticate(request, token.strip())
+            if principal is None:
+                return get_response(request)
+            with context.adopted(principal.tenant_id, ids.public("usr", principal.user_id)):
+                response = _answer(request, principal, get_response)
+            if response.status_code >= 400:
+                transaction.set_rollback(True)
+            return response
+
+    return middleware
+
+
+def _authenticate(request: HttpRequest, token: str) -> Principal | None:
+    """One statement: finds the token and tells PostgreSQL tenant and actor for this transaction."""
+    if len(token) > 200 or not token.isascii():
+        request.token_problem = "The token is unknown."  # type: ignore[attr-defined]
+        return None
+    found = sql.fetch(
+        "SELECT tenant_id, user_id, roles, scopes, distributor_id, status FROM banyan_authenticate(%s, %s)",
+        (sha256(token.encode()).digest(), clock.now()),
+    )
+    if not found or found[0][5] != "ok":
+        request.token_problem = _PROBLEMS.get(found[0][5], "The token is unknown.") if found else "The token is unknown."  # type: ignore[attr-defined]
+        return None
+    tenant_id, user_id, roles, scopes, distributor_id, _ = found[0]
+    principal = Principal(tenant_id, user_id, frozenset(roles), frozenset(scopes), distributor_id)
+    request.principal = principal  # type: ignore[attr-defined]
+    return principal
+
+
+def _answer(request: HttpRequest, principal: Principal, get_response: GetResponse) -> HttpResponseBase:
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return get_response(request)
+    try:
+        key = request.headers.get("Idempotency-Key", "")
+        if not 1 <= len(key) <= 200 or not key.isprintable() or not key.isascii():
+            raise idempotency.KeyMissing("This request changes something and has no usable Idempotency-Key.")
+        digest = idempotency.digest_of((request.method or "").encode(), request.get_full_path().encode(), request.body)
+        kept = idempotency.find_answer(principal.user_id, key, digest)
+    except Refusal as refusal:
+        return error_response(refusal)
+    if kept is not None:
+        replay = HttpResponse(kept.body, status=kept.status, content_type="application/json")
+        replay[REPLAYED] = "true"
+        return replay
+    response = get_response(request)
+    if response.status_code < 400 and isinstance(response, HttpResponse):
+        answer = idempotency.Answer(response.status_code, response.content.decode())
+        idempotency.keep_answer(principal.user_id, key, digest, answer)
+    return response
+
+
+def console_transactions(get_response: GetResponse) -> GetResponse:
+    """Middleware for pages: enters the tenant that the signed-in session names, for the whole request.
+
+    Must stand after SessionMiddleware and before AuthenticationMiddleware. A session without a tenant sees no row.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        session = getattr(request, "session", None)
+        tenant_id = session.get(SESSION_TENANT) if session is not None and not request.path.startswith(API_PREFIX) else None
+        if not isinstance(tenant_id, int):
+            return get_response(request)
+        user_id = str(session.get("_auth_user_id", "")) if session is not None else ""
+        actor = ids.public("usr", int(user_id)) if user_id.isdigit() else ""
+        with tenancy.enter(tenant_id, actor=actor, reason="console", origin=request.META.get("REMOTE_ADDR", "")):
+            response = get_response(request)
+            if response.status_code >= 500:
+                transaction.set_rollback(True)
+            return response
+
+    return middleware

@@ -1,0 +1,95 @@
+"""Each intent takes effect at most once: the key and its answer are stored in the transaction of the effect."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import blake2b
+
+from banyan.kernel import clock, ids, jobs, sql, tenancy
+from banyan.kernel.values.errors import Refusal
+
+KEPT = timedelta(days=30)
+
+
+class StillRunning(Refusal):
+    """The same key is being answered right now by another request."""
+
+    code = "idempotency_in_progress"
+    status = 409
+    advice = "Wait for the number of seconds in Retry-After and send the same request again."
+    retry_after_seconds = 1
+
+
+class KeyReused(Refusal):
+    """The key was used for a different request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    advice = "Use a new Idempotency-Key for a new intent; repeat the identical request for the old one."
+
+
+class KeyMissing(Refusal):
+    """A write came without its key."""
+
+    code = "idempotency_key_missing"
+    status = 400
+    advice = "Send an Idempotency-Key header (1 to 200 printable characters, for example a UUID) with every write."
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A stored HTTP answer."""
+
+    status: int
+    body: str
+
+
+def digest_of(*parts: bytes) -> bytes:
+    """A digest of the request: method, path, body. Equal requests have equal digests."""
+    hasher = blake2b(digest_size=32)
+    for part in parts:
+        hasher.update(len(part).to_bytes(8, "big"))
+        hasher.update(part)
+    return hasher.digest()
+
+
+def find_answer(actor_id: int, key: str, digest: bytes) -> Answer | None:
+    """The stored answer for this key, or None when this transaction is now the one to answer.
+
+    Takes a transaction-scoped advisory lock on the key, so exactly one request at a time works on it. Raises StillRunning
+    when another one holds it and KeyReused when the digest differs.
+    """
+    tenant_id = tenancy.current_tenant_id()
+    lock = int.from_bytes(blake2b(f"{tenant_id}/{actor_id}/{key}".encode(), digest_size=8).digest(), "big", signed=True)
+    # One round trip: the lock is tried first; a concurrent holder that has just committed is seen by the retry advice.
+    rows = sql.fetch("SELECT pg_try_advisory_xact_lock(%s)", (lock,))
+    if not rows[0][0]:
+        raise StillRunning("A request with this Idempotency-Key is being answered.")
+    found = sql.fetch(
+        "SELECT digest, status, body FROM idempotency_records WHERE tenant_id = %s AND actor_id = %s AND key = %s",
+        (tenant_id, actor_id, key),
+    )
+    if not found:
+        return None
+    if bytes(found[0][0]) != digest:
+        raise KeyReused("This Idempotency-Key belongs to a different request.")
+    return Answer(found[0][1], found[0][2])
+
+
+def keep_answer(actor_id: int, key: str, digest: bytes, answer: Answer) -> None:
+    """Store the answer in the transaction of its effect."""
+    sql.execute(
+        "INSERT INTO idempotency_records (id, tenant_id, actor_id, key, digest, status, body, answered_at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (ids.next_id(), tenancy.current_tenant_id(), actor_id, key, digest, answer.status, answer.body, clock.now()),
+    )
+
+
+@jobs.periodic("kernel.forget_answers", every_seconds=3600, queue="analytics")
+def forget_answers() -> int:
+    """Delete answers older than 30 days, at most 5,000 a batch."""
+    return sql.execute(
+        "DELETE FROM idempotency_records WHERE id IN (SELECT id FROM idempotency_records WHERE tenant_id = %s AND answered_at < %s LIMIT 5000)",
+        (tenancy.current_tenant_id(), clock.now() - KEPT),
+    )

@@ -1,0 +1,78 @@
+"""Declaring periodic jobs and running one of them once over all tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from django.db import InterfaceError, OperationalError
+
+from banyan.kernel import clock, tenancy
+from banyan.kernel.jobs.models import JobRun
+
+log = structlog.get_logger(__name__)
+BATCHES_PER_TENANT = 1000
+"""Fairness: after this many batches a tenant waits for the next run."""
+
+QUEUES = ("money", "notices", "analytics")
+Work = Callable[[], int]
+F = TypeVar("F", bound=Work)
+
+
+@dataclass(frozen=True)
+class PeriodicJob:
+    """A function called once per tenant every so often; it does one bounded batch and returns the rows done."""
+
+    name: str
+    every_seconds: int
+    queue: str
+    run: Work
+
+
+_jobs: dict[str, PeriodicJob] = {}
+
+
+def periodic(name: str, *, every_seconds: int, queue: str = "money") -> Callable[[F], F]:
+    """Register a periodic job. ``queue`` is one of money, notices, analytics, so that none can starve another."""
+    if queue not in QUEUES:
+        raise ValueError(f"unknown queue {queue}")
+
+    def register(run: F) -> F:
+        _jobs[name] = PeriodicJob(name, every_seconds, queue, run)
+        return run
+
+    return register
+
+
+def periodic_jobs() -> list[PeriodicJob]:
+    """All registered jobs by name."""
+    return [_jobs[name] for name in sorted(_jobs)]
+
+
+def run_job(name: str, tenant_ids: list[int] | None = None) -> int:
+    """Run one job for the given tenants (all by default), each batch in its own transaction; returns rows done.
+
+    One tenant's failure is logged and does not stop the others; the run is then recorded as failed.
+    """
+    job = _jobs[name]
+    started, rows, failure = clock.now(), 0, ""
+    for tenant_id in tenant_ids if tenant_ids is not None else tenancy.list_tenant_ids():
+        try:
+            for _ in range(BATCHES_PER_TENANT):
+                with tenancy.enter(tenant_id, actor=f"job:{name}"):
+                    done = job.run()
+                rows += done
+                if not done:
+                    break
+        except (OperationalError, InterfaceError) as error:
+            failure = type(error).__name__
+            log.warning("job_interrupted", job=name, tenant_id=tenant_id, error=failure)
+        except Exception as error:  # the next tenant must still be served
+            failure = type(error).__name__
+            log.error("job_failed", job=name, tenant_id=tenant_id, error=failure, exc_info=True)
+    JobRun.objects.update_or_create(
+        name=name, defaults={"started_at": started, "finished_at": clock.now(), "rows": rows, "error": failure}
+    )
+    return rows

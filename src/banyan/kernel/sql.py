@@ -1,0 +1,119 @@
+"""Set-based SQL for hot paths: one statement for any number of rows.
+
+The ORM stays the default for cold paths. These functions use psycopg's own cursor with server-side binding, which
+keeps arrays binary and lets PostgreSQL reuse prepared plans; errors are still raised as Django's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, LiteralString, cast
+
+import psycopg
+from django.db import connections, models
+from psycopg.types.json import JsonbBinaryLoader, JsonbLoader
+
+from banyan.kernel.tenancy import context
+
+
+def _cursor() -> tuple[Any, psycopg.Cursor[Any]]:
+    connection = connections[context.alias()]
+    connection.ensure_connection()
+    cursor = psycopg.Cursor(connection.connection)
+    # Django has json columns loaded as text for its own field class; plain SQL wants the value.
+    cursor.adapters.register_loader("jsonb", JsonbBinaryLoader)
+    cursor.adapters.register_loader("jsonb", JsonbLoader)
+    return connection, cursor
+
+
+def fetch(query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement and return all of its rows."""
+    connection, cursor = _cursor()
+    with connection.wrap_database_errors, cursor:
+        cursor.execute(cast(LiteralString, query), params)
+        return cursor.fetchall()
+
+
+def execute(query: str, params: Sequence[Any] = ()) -> int:
+    """Run one statement and return how many rows it touched."""
+    connection, cursor = _cursor()
+    with connection.wrap_database_errors, cursor:
+        cursor.execute(cast(LiteralString, query), params)
+        return cursor.rowcount
+
+
+@lru_cache(maxsize=None)
+def _insert_statement(model: type[models.Model], columns: tuple[str, ...], on_conflict: str, returning: str) -> tuple[str, tuple[str, ...]]:
+    """The statement text and, per column, how its values are put into an array parameter."""
+    connection = connections[context.alias()]
+    table = model._meta.db_table
+    by_column = {field.column: field for field in model._meta.concrete_fields}
+    arrays, selected, kinds = [], [], []
+    for column in columns:
+        kind = by_column[column].db_type(connection) or "text"
+        if kind == "jsonb" or kind.endswith("[]"):
+            # unnest would flatten inner arrays, so these travel as text and are cast row by row.
+            arrays.append("%s::text[]")
+            selected.append(f"c_{column}::{kind}")
+            kinds.append("json" if kind == "jsonb" else "array")
+        else:
+            arrays.append(f"%s::{kind}[]")
+            selected.append(f"c_{column}")
+            kinds.append("plain")
+    names = ", ".join(f'"{column}"' for column in columns)
+    aliases = ", ".join(f"c_{column}" for column in columns)
+    tenant_name, tenant_value = ('tenant_id, ', "%s::bigint, ") if "tenant_id" in by_column and "tenant_id" not in columns else ("", "")
+    text = (
+        f'INSERT INTO "{table}" ({tenant_name}{names}) SELECT {tenant_value}{", ".join(selected)} '
+        f"FROM unnest({', '.join(arrays)}) AS u({aliases}) {on_conflict}"
+    )
+    return (f"{text} RETURNING {returning}" if returning else text), ((("tenant",) if tenant_name else ()) + tuple(kinds))
+
+
+def _array_literal(values: Iterable[Any] | None) -> str | None:
+    if values is None:
+        return None
+    parts = []
+    for value in values:
+        if isinstance(value, bool):
+            parts.append("t" if value else "f")
+        elif isinstance(value, int):
+            parts.append(str(value))
+        elif value is None:
+            parts.append("NULL")
+        else:
+            escaped = str(value).replace("\\", "\\\\").replace('"', '\\"')
+            parts.append(f'"{escaped}"')
+    return "{" + ",".join(parts) + "}"
+
+
+def insert(
+    model: type[models.Model],
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    *,
+    on_conflict: str = "",
+    returning: str = "",
+) -> list[tuple[Any, ...]]:
+    """Insert ``rows`` (tuples in the order of ``columns``, database column names) in one statement.
+
+    ``tenant_id`` of the entered tenant is added unless named. jsonb values may be dicts or already JSON text. Returns the
+    ``returning`` columns, else an empty list. No rows, no statement.
+    """
+    if not rows:
+        return []
+    text, kinds = _insert_statement(model, tuple(columns), on_conflict, returning)
+    params: list[Any] = [context.current_tenant_id()] if kinds[0] == "tenant" else []
+    for kind, values in zip(kinds[len(params):], zip(*rows, strict=True), strict=True):
+        if kind == "json":
+            params.append([v if isinstance(v, str) or v is None else json.dumps(v, ensure_ascii=False) for v in values])
+        elif kind == "array":
+            params.append([_array_literal(v) for v in values])
+        else:
+            params.append(list(values))
+    if returning:
+        return fetch(text, params)
+    execute(text, params)
+    return []

@@ -1,0 +1,139 @@
+"""Exactly once: whatever fails, an effect and its cursor move together."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from banyan.kernel import events, ids, sql
+from banyan.kernel.events import core
+from banyan.kernel.events.models import ReactionCursor, SetAsideEvent
+
+
+@dataclass(frozen=True)
+class Line:
+    line_id: int
+    amount_minor: int
+
+
+@dataclass(frozen=True)
+class Happened(events.Event):
+    kind = "test.happened"
+    order_id: int
+    occurred_at: datetime
+    note: str | None = None
+    lines: tuple[Line, ...] = ()
+
+
+@pytest.fixture
+def seen() -> Iterator[list[int]]:
+    """A reaction that writes one row per event, refuses negative ids, and tells which it saw."""
+    told: list[int] = []
+
+    @events.reaction("test.write_down", on=(Happened,), batch=3)
+    def write_down(batch: list[Happened]) -> None:
+        told.extend(event.order_id for event in batch)
+        if any(event.order_id < 0 for event in batch):
+            raise ValueError("poison")
+        sql.insert(ReactionCursor, ("id", "reaction", "commit_order", "event_id"), [(ids.next_id(), f"effect {e.order_id}", 0, 0) for e in batch])
+
+    yield told
+    del core._reactions["test.write_down"]
+
+
+def _emit(tenant: Any, *order_ids: int) -> None:
+    with tenant.enter():
+        events.record([Happened(order_id=o, occurred_at=datetime(2026, 1, 1, tzinfo=UTC), lines=(Line(1, 2),)) for o in order_ids])
+
+
+def _effects(tenant: Any) -> list[str]:
+    with tenant.enter():
+        return sorted(ReactionCursor.objects.filter(reaction__startswith="effect").values_list("reaction", flat=True))
+
+
+def test_payload_returns_typed() -> None:
+    event = Happened(order_id=5, occurred_at=datetime(2026, 1, 1, tzinfo=UTC), note="字", lines=(Line(1, 2), Line(3, 4)))
+    import json
+
+    assert core.from_json("test.happened", json.loads(core.to_json(event))) == event
+
+
+def test_each_event_takes_effect_once(tenant: Any, seen: list[int]) -> None:
+    _emit(tenant, *range(1, 8))
+    assert tenant.drain() == 7
+    assert tenant.drain() == 0
+    assert _effects(tenant) == [f"effect {n}" for n in range(1, 8)]
+
+
+def test_a_poisoned_event_is_set_aside_and_blocks_nobody(tenant: Any, seen: list[int]) -> None:
+    _emit(tenant, 1, -2, 3)
+    _emit(tenant, 4)
+    tenant.drain()
+    assert _effects(tenant) == ["effect 1", "effect 3", "effect 4"]
+    with tenant.enter():
+        aside = SetAsideEvent.objects.get()
+        assert (aside.reaction, aside.error, aside.resolved_at) == ("test.write_down", "ValueError", None)
+        assert events.retry_set_aside(aside.pk) is False
+        events.dismiss_set_aside(aside.pk, "known bad")
+    with tenant.enter():
+        aside = SetAsideEvent.objects.get()
+        assert aside.attempts == 2 and aside.resolution == "dismissed: known bad"
+
+
+def test_a_late_commit_of_an_earlier_event_is_not_skipped(tenant: Any, seen: list[int]) -> None:
+    recorded, go_on = threading.Event(), threading.Event()
+
+    def slow_writer() -> None:
+        with tenant.enter():
+            events.record([Happened(order_id=1, occurred_at=datetime(2026, 1, 1, tzinfo=UTC))])
+            recorded.set()
+            assert go_on.wait(20)
+        connections.close_all()
+
+    writer = threading.Thread(target=slow_writer)
+    writer.start()
+    assert recorded.wait(20)
+    _emit(tenant, 2)
+    tenant.drain()
+    go_on.set()
+    writer.join()
+    tenant.drain()
+    assert _effects(tenant) == ["effect 1", "effect 2"]
+
+
+def test_two_drains_at_once_deliver_once(tenant: Any, seen: list[int]) -> None:
+    _emit(tenant, *range(1, 40))
+
+    def work() -> None:
+        events.drain(tenant.id)
+        connections.close_all()
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    tenant.drain()
+    assert len(_effects(tenant)) == 39
+
+
+def test_a_crash_before_commit_leaves_no_effect(tenant: Any, seen: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    _emit(tenant, 1, 2)
+    from banyan.kernel.events import delivery
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(delivery.sql, "execute", die)
+    with pytest.raises(KeyboardInterrupt):
+        tenant.drain()
+    monkeypatch.undo()
+    assert _effects(tenant) == []
+    tenant.drain()
+    assert _effects(tenant) == ["effect 1", "effect 2"]

@@ -1,0 +1,1 @@
+"""Pure values: money, periods, errors. No Django, no clock, no I/O."""
