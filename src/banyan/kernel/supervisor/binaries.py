@@ -86,7 +86,7 @@ def _shared_copy(wheel: Path, account: Account) -> Path:
         if libraries.is_dir():
             shutil.copytree(libraries, building / libraries.name, symlinks=True)
         for folder, _, _ in os.walk(building):
-            os.chmod(folder, 0o755)
+            os.chmod(folder, 0o755)  # noqa: S103 the programs are public, `nobody` must run them
         try:
             building.rename(target)
         except OSError:  # somebody else was quicker
@@ -99,16 +99,13 @@ def _version_of(program: Path, account: Account) -> int | None:
     try:
         answer = subprocess.run(
             [str(program), "--version"], capture_output=True, text=True, timeout=30, check=True, cwd="/",
-            **_as_account(account),
+            user=account.uid if account.drops else None, group=account.gid if account.drops else None,
+            extra_groups=[] if account.drops else None,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r"(\d+)(?:\.\d+|devel|beta|rc)", answer.stdout)
     return int(match.group(1)) if match else None
-
-
-def _as_account(account: Account) -> dict[str, object]:
-    return {"user": account.uid, "group": account.gid, "extra_groups": []} if account.drops else {}
 
 
 def find_valkey() -> Path | None:

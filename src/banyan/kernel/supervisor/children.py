@@ -51,12 +51,15 @@ def start_child(
     That signal is tied to the starting thread, so it is only asked for in the main one.
     """
     output = open_log(log)
-    drop = {"user": account.uid, "group": account.gid, "extra_groups": []} if account and account.drops else {}
+    drop = account is not None and account.drops
     follow = _dies_with(os.getpid(), stop_signal) if threading.current_thread() is threading.main_thread() else None
     try:
-        return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
+        return subprocess.Popen(
             list(arguments), stdin=subprocess.DEVNULL, stdout=output, stderr=output, cwd=folder or "/",
-            env=dict(environment) if environment is not None else None, start_new_session=True, preexec_fn=follow, **drop,
+            env=dict(environment) if environment is not None else None, start_new_session=True,
+            preexec_fn=follow,  # noqa: PLW1509 it makes two system calls and takes no lock
+            user=account.uid if account and drop else None, group=account.gid if account and drop else None,
+            extra_groups=[] if drop else None,
         )  # fmt: skip
     finally:
         os.close(output)

@@ -93,7 +93,7 @@ class HomeLock:
         """`kind` says in one word who holds it (up, tool, tests). Raises AlreadyRunning."""
         prepare(home)
         self.path = run_folder(home) / "owner.lock"
-        self._stream = open(self.path, "a+")
+        self._stream = open(self.path, "a+")  # noqa: SIM115 open for as long as the lock is held
         if not self._take():
             self._stream.seek(0)
             holder = self._stream.read().strip() or "an unknown process"

@@ -60,6 +60,7 @@ class PostgresChild:
         self._durable = durable
         self._lock = lock
         self._child: subprocess.Popen[bytes] | None = None
+        self.cancelled = False  # set from a signal handler: give up waiting for recovery
 
     @property
     def pid(self) -> int:
@@ -90,7 +91,7 @@ class PostgresChild:
                 [self.binaries.path("postgres"), "-D", str(self.folder), *_options(self.sockets, self._durable)],
                 log=self.log, stop_signal=signal.SIGINT, account=self.account, environment=_clean_environment(),
             )  # fmt: skip
-            if self._wait_until_it_answers(deadline):
+            if self._wait_until_it_answers(deadline) or self.cancelled:
                 return
             quick_deaths += 1
             if quick_deaths == 5 or time.monotonic() > deadline:
@@ -115,7 +116,7 @@ class PostgresChild:
         assert self._child is not None
         address = self._url(_SUPERUSER, "postgres_superuser", "postgres")
         pause = 0.02
-        while time.monotonic() < deadline and self._child.poll() is None:
+        while time.monotonic() < deadline and self._child.poll() is None and not self.cancelled:
             try:
                 psycopg.connect(address, connect_timeout=5).close()
             except psycopg.OperationalError:
@@ -163,9 +164,10 @@ def prepare_roles(administration_url: str, home: Path) -> None:
             (OWNER, "postgres_owner", "CREATEDB"),
             (APP, "postgres_app", "NOCREATEDB"),
         ):
-            statement = "ALTER ROLE {} " if role in roles else "CREATE ROLE {} "
-            statement += f"LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION {rights} PASSWORD {{}}"
-            connection.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(places.secret(home, secret))))  # type: ignore[arg-type]
+            verb = "ALTER" if role in roles else "CREATE"
+            statement = f"{verb} ROLE {{}} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEROLE NOREPLICATION {rights} PASSWORD {{}}"
+            word = places.secret(home, secret)
+            connection.execute(sql.SQL(statement).format(sql.Identifier(role), sql.Literal(word)))
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone() is None:
             connection.execute(
                 sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' TEMPLATE template0").format(
@@ -254,7 +256,7 @@ def _refuse_other_version(folder: Path, binaries: PostgresBinaries) -> None:
     found = (folder / "PG_VERSION").read_text().strip()
     if found != str(binaries.major):
         raise StartFailed(
-            f"The database in {folder} was made by PostgreSQL {found}; this installation has {binaries.major} ({binaries.origin}).",
+            f"The database in {folder} was made by PostgreSQL {found}; here is {binaries.major} ({binaries.origin}).",
             f"Install PostgreSQL {found} again, or carry the database over with pg_upgrade.",
         )
 
@@ -271,7 +273,7 @@ def _end_orphan(folder: Path) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGINT if time.monotonic() < deadline - 30 else signal.SIGQUIT)
         if time.monotonic() > deadline:
-            raise StartFailed(f"Another PostgreSQL (process {pid}) uses {folder} and does not stop.", f"Stop it: kill -QUIT {pid}")
+            raise StartFailed(f"Another PostgreSQL (process {pid}) uses {folder} and does not stop.", f"Stop it: kill -3 {pid}")
         time.sleep(0.2)
     # The number may by now belong to a stranger, for whom PostgreSQL would refuse to start.
     path.unlink(missing_ok=True)
