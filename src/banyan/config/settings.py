@@ -133,7 +133,9 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("BANYAN_HTTPS") == "1"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
-PROCRASTINATE_ON_APP_READY = "banyan.config.procrastinate_app.on_app_ready" if (SOURCE / "config" / "procrastinate_app.py").exists() else None
+PROCRASTINATE_ON_APP_READY = (
+    "banyan.config.procrastinate_app.on_app_ready" if (SOURCE / "config" / "procrastinate_app.py").exists() else None
+)
 
 structlog.configure(
     processors=[

@@ -41,7 +41,8 @@ def rules_of(model: type[models.Model], app_role: str) -> list[str]:
     statements.append(f"DROP TRIGGER IF EXISTS facts_stand ON {table}")
     if immutable:
         statements.append(
-            f"CREATE TRIGGER facts_stand BEFORE UPDATE OR DELETE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION banyan_immutable()"
+            f"CREATE TRIGGER facts_stand BEFORE UPDATE OR DELETE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION banyan_immutable()"
         )
     scope = "tenant_id" if is_tenant_scoped(model) else ("id" if name == "tenants" else "tenant_id")
     hidden = "{" + ",".join(getattr(model, "audit_excluded", ())) + "}"

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import Any, LiteralString, cast
+from functools import cache
+from typing import Any
 
 import psycopg
 from django.db import connections, models
@@ -32,7 +32,7 @@ def fetch(query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Run one statement and return all of its rows."""
     connection, cursor = _cursor()
     with connection.wrap_database_errors, cursor:
-        cursor.execute(cast(LiteralString, query), params)
+        cursor.execute(query, params)
         return cursor.fetchall()
 
 
@@ -40,12 +40,14 @@ def execute(query: str, params: Sequence[Any] = ()) -> int:
     """Run one statement and return how many rows it touched."""
     connection, cursor = _cursor()
     with connection.wrap_database_errors, cursor:
-        cursor.execute(cast(LiteralString, query), params)
+        cursor.execute(query, params)
         return cursor.rowcount
 
 
-@lru_cache(maxsize=None)
-def _insert_statement(model: type[models.Model], columns: tuple[str, ...], on_conflict: str, returning: str) -> tuple[str, tuple[str, ...]]:
+@cache
+def _insert_statement(
+    model: type[models.Model], columns: tuple[str, ...], on_conflict: str, returning: str
+) -> tuple[str, tuple[str, ...]]:
     """The statement text and, per column, how its values are put into an array parameter."""
     connection = connections[context.alias()]
     table = model._meta.db_table
@@ -64,7 +66,9 @@ def _insert_statement(model: type[models.Model], columns: tuple[str, ...], on_co
             kinds.append("plain")
     names = ", ".join(f'"{column}"' for column in columns)
     aliases = ", ".join(f"c_{column}" for column in columns)
-    tenant_name, tenant_value = ('tenant_id, ', "%s::bigint, ") if "tenant_id" in by_column and "tenant_id" not in columns else ("", "")
+    tenant_name, tenant_value = (
+        ("tenant_id, ", "%s::bigint, ") if "tenant_id" in by_column and "tenant_id" not in columns else ("", "")
+    )
     text = (
         f'INSERT INTO "{table}" ({tenant_name}{names}) SELECT {tenant_value}{", ".join(selected)} '
         f"FROM unnest({', '.join(arrays)}) AS u({aliases}) {on_conflict}"
@@ -106,7 +110,7 @@ def insert(
         return []
     text, kinds = _insert_statement(model, tuple(columns), on_conflict, returning)
     params: list[Any] = [context.current_tenant_id()] if kinds[0] == "tenant" else []
-    for kind, values in zip(kinds[len(params):], zip(*rows, strict=True), strict=True):
+    for kind, values in zip(kinds[len(params) :], zip(*rows, strict=True), strict=True):
         if kind == "json":
             params.append([v if isinstance(v, str) or v is None else json.dumps(v, ensure_ascii=False) for v in values])
         elif kind == "array":

@@ -55,7 +55,8 @@ def checks() -> list[Check]:
 
 def run_checks(names: set[str] | None = None) -> tuple[list[Finding], int]:
     """Run the checks for the entered tenant; returns the findings and how many numbers were compared."""
-    tally, findings = Tally(), []
+    tally = Tally()
+    findings: list[Finding] = []
     for item in checks():
         if names is None or item.name in names:
             findings.extend(item.run(tally))

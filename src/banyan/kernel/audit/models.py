@@ -46,7 +46,8 @@ class AuditEntry(models.Model):
 
 
 AUDIT_FUNCTION = """
-CREATE OR REPLACE FUNCTION banyan_audit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+CREATE OR REPLACE FUNCTION banyan_audit() RETURNS trigger LANGUAGE plpgsql
+SECURITY DEFINER SET search_path = public, pg_temp AS $$
 DECLARE
   who text := coalesce(nullif(current_setting('banyan.actor', true), ''), 'database:' || session_user);
   why text := coalesce(current_setting('banyan.reason', true), '');
@@ -55,8 +56,10 @@ DECLARE
   scope text := TG_ARGV[1];
 BEGIN
   IF TG_OP = 'UPDATE' THEN
-    INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation, before, after, transaction_id)
-    SELECT coalesce((n.row ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME, (n.row ->> 'id')::bigint, 'update',
+    INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation,
+                               before, after, transaction_id)
+    SELECT coalesce((n.row ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME,
+           (n.row ->> 'id')::bigint, 'update',
            (SELECT jsonb_object_agg(c.key, c.value) FROM jsonb_each(o.row) c WHERE n.row -> c.key IS DISTINCT FROM c.value),
            (SELECT jsonb_object_agg(c.key, c.value) FROM jsonb_each(n.row) c WHERE o.row -> c.key IS DISTINCT FROM c.value),
            pg_current_xact_id()::text::bigint
@@ -64,13 +67,17 @@ BEGIN
     JOIN (SELECT to_jsonb(t) - hidden AS row FROM old_rows t) o ON o.row -> 'id' = n.row -> 'id'
     WHERE o.row IS DISTINCT FROM n.row;
   ELSIF TG_OP = 'INSERT' THEN
-    INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation, before, after, transaction_id)
-    SELECT coalesce((to_jsonb(t) ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME, (to_jsonb(t) ->> 'id')::bigint,
+    INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation,
+                               before, after, transaction_id)
+    SELECT coalesce((to_jsonb(t) ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME,
+           (to_jsonb(t) ->> 'id')::bigint,
            'insert', NULL, to_jsonb(t) - hidden, pg_current_xact_id()::text::bigint
     FROM new_rows t;
   ELSE
-    INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation, before, after, transaction_id)
-    SELECT coalesce((to_jsonb(t) ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME, (to_jsonb(t) ->> 'id')::bigint,
+    INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation,
+                               before, after, transaction_id)
+    SELECT coalesce((to_jsonb(t) ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME,
+           (to_jsonb(t) ->> 'id')::bigint,
            'delete', to_jsonb(t) - hidden, NULL, pg_current_xact_id()::text::bigint
     FROM old_rows t;
   END IF;
@@ -81,6 +88,7 @@ END $$;
 IMMUTABLE_FUNCTION = """
 CREATE OR REPLACE FUNCTION banyan_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-  RAISE EXCEPTION '% rows are facts: % is refused; reverse it with a new row', TG_TABLE_NAME, TG_OP USING ERRCODE = 'restrict_violation';
+  RAISE EXCEPTION '% rows are facts: % is refused; reverse it with a new row', TG_TABLE_NAME, TG_OP
+    USING ERRCODE = 'restrict_violation';
 END $$;
 """

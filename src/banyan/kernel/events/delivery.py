@@ -100,7 +100,8 @@ def _set_aside(name: str, row: tuple[Any, ...], error: Exception) -> None:
     sql.execute(
         "INSERT INTO set_aside_events (id, tenant_id, reaction, event_id, kind, error, attempts, set_aside_at, resolution)"
         " VALUES (%s, %s, %s, %s, %s, %s, 1, %s, '')"
-        " ON CONFLICT (tenant_id, reaction, event_id) DO UPDATE SET attempts = set_aside_events.attempts + 1, error = excluded.error",
+        " ON CONFLICT (tenant_id, reaction, event_id)"
+        " DO UPDATE SET attempts = set_aside_events.attempts + 1, error = excluded.error",
         (ids.next_id(), tenancy.current_tenant_id(), name, row[0], row[2], _describe(error), clock.now()),
     )
 

@@ -76,7 +76,7 @@ def endpoint(*, scope: str, write: bool = False) -> Callable[[F], F]:
 
 
 def public_endpoint(view: F) -> F:
-    """Mark a view that needs no token (log-in, channel notifications). It must check its caller itself. Use with ``auth=None``."""
+    """Mark a view that needs no token (log-in, channel notifications). It checks its caller itself. Use with ``auth=None``."""
     view.banyan_scope = "public"  # type: ignore[attr-defined]
     return view
 
@@ -98,7 +98,9 @@ def error_response(refusal: Refusal) -> HttpResponse:
     """A refusal as an HTTP answer."""
     import json
 
-    response = HttpResponse(json.dumps(refusal.as_body(), ensure_ascii=False, default=str), content_type="application/json", status=refusal.status)
+    response = HttpResponse(
+        json.dumps(refusal.as_body(), ensure_ascii=False, default=str), content_type="application/json", status=refusal.status
+    )
     if refusal.retry_after_seconds is not None:
         response["Retry-After"] = str(refusal.retry_after_seconds)
     return response
@@ -135,34 +137,38 @@ class _Defect(Refusal):
     advice = "Nothing was changed. Send the same request again; if it fails again, tell the operator the time."
 
 
-def _answer_refusal(request: HttpRequest, error: Refusal) -> HttpResponse:
+def _answer_refusal(request: HttpRequest, error: Any) -> HttpResponse:
     log.info("refused", code=error.code, status=error.status, path=request.path)
     return error_response(error)
 
 
-def _answer_invalid(request: HttpRequest, error: ValidationError) -> HttpResponse:
+def _answer_invalid(request: HttpRequest, error: Any) -> HttpResponse:
     fields = [
-        {"field": ".".join(str(part) for part in problem.get("loc", ())), "problem": str(problem.get("msg", "")), "type": str(problem.get("type", ""))}
+        {
+            "field": ".".join(str(part) for part in problem.get("loc", ())),
+            "problem": str(problem.get("msg", "")),
+            "type": str(problem.get("type", "")),
+        }
         for problem in error.errors
     ]
     return error_response(_Invalid("Some fields are not acceptable.", fields=fields))
 
 
-def _answer_unauthenticated(request: HttpRequest, error: AuthenticationError) -> HttpResponse:
+def _answer_unauthenticated(request: HttpRequest, error: Any) -> HttpResponse:
     reason = getattr(request, "token_problem", "")
     response = error_response(_Unauthenticated(reason or "No valid token was sent."))
     response["WWW-Authenticate"] = "Bearer"
     return response
 
 
-def _answer_http_error(request: HttpRequest, error: HttpError) -> HttpResponse:
+def _answer_http_error(request: HttpRequest, error: Any) -> HttpResponse:
     refusal = _BadRequest(str(error))
     response = error_response(refusal)
     response.status_code = error.status_code
     return response
 
 
-def _answer_defect(request: HttpRequest, error: Exception) -> HttpResponse:
+def _answer_defect(request: HttpRequest, error: Any) -> HttpResponse:
     if isinstance(error, OperationalError):
         log.warning("busy", path=request.path, error=type(error).__name__)
         return error_response(_Busy("The database asked us to wait."))

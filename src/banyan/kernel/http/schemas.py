@@ -42,7 +42,11 @@ class PublicId:
         )
 
     def __get_pydantic_json_schema__(self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"type": "string", "pattern": f"^{self.prefix}_[0-9a-hjkmnp-tv-z]{{13}}$", "examples": [f"{self.prefix}_0c5m7z2k9w1ye"]}
+        return {
+            "type": "string",
+            "pattern": f"^{self.prefix}_[0-9a-hjkmnp-tv-z]{{13}}$",
+            "examples": [f"{self.prefix}_0c5m7z2k9w1ye"],
+        }
 
 
 class Page(Schema, Generic[T]):

@@ -90,6 +90,7 @@ def keep_answer(actor_id: int, key: str, digest: bytes, answer: Answer) -> None:
 def forget_answers() -> int:
     """Delete answers older than 30 days, at most 5,000 a batch."""
     return sql.execute(
-        "DELETE FROM idempotency_records WHERE id IN (SELECT id FROM idempotency_records WHERE tenant_id = %s AND answered_at < %s LIMIT 5000)",
+        "DELETE FROM idempotency_records WHERE id IN"
+        " (SELECT id FROM idempotency_records WHERE tenant_id = %s AND answered_at < %s LIMIT 5000)",
         (tenancy.current_tenant_id(), clock.now() - KEPT),
     )

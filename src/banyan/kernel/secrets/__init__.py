@@ -28,7 +28,9 @@ def _master_keys() -> list[bytes]:
 
 @lru_cache(maxsize=4096)
 def _key(number: int, tenant_id: int, purpose: str) -> bytes:
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"banyan/{tenant_id}/{purpose}".encode()).derive(_master_keys()[number])
+    return HKDF(algorithm=SHA256(), length=32, salt=None, info=f"banyan/{tenant_id}/{purpose}".encode()).derive(
+        _master_keys()[number]
+    )
 
 
 def seal(tenant_id: int, column: str, row_id: int, text: str) -> bytes:
@@ -41,7 +43,11 @@ def seal(tenant_id: int, column: str, row_id: int, text: str) -> bytes:
 def unseal(tenant_id: int, column: str, row_id: int, sealed: bytes) -> str:
     """Decrypt; raises cryptography's InvalidTag when the bytes were altered or belong elsewhere."""
     number, nonce, body = sealed[1], sealed[2:14], sealed[14:]
-    return AESGCMSIV(_key(number, tenant_id, "field")).decrypt(nonce, bytes(body), f"{tenant_id}|{column}|{row_id}".encode()).decode()
+    return (
+        AESGCMSIV(_key(number, tenant_id, "field"))
+        .decrypt(nonce, bytes(body), f"{tenant_id}|{column}|{row_id}".encode())
+        .decode()
+    )
 
 
 def blind_index(tenant_id: int, column: str, normalized: str) -> bytes:

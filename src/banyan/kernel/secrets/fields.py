@@ -20,7 +20,7 @@ class _Decrypting(DeferredAttribute):
         return unseal(instance.tenant_id, self.field.sealed_name(), instance.pk, bytes(value))  # type: ignore[attr-defined]
 
 
-class EncryptedTextField(models.BinaryField):
+class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]
     """Text that is stored sealed for its row. The row id must be known before saving, as it is for every TenantModel."""
 
     descriptor_class = _Decrypting

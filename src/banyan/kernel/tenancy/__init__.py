@@ -4,9 +4,30 @@
 transaction, so row-level security and the audit triggers see them and a pooled connection cannot carry them over.
 """
 
+from typing import TYPE_CHECKING
+
 from banyan.kernel.tenancy.context import NoTenant, TenantMixing, current_actor, current_tenant_id, enter, entered
 
-__all__ = ["NoTenant", "TenantMixing", "current_actor", "current_tenant_id", "enter", "entered", "TenantModel", "Audit", "create_tenant", "get_tenant", "list_tenant_ids"]
+__all__ = [
+    "Audit",
+    "NoTenant",
+    "Tenant",
+    "TenantId",
+    "TenantMixing",
+    "TenantModel",
+    "create_tenant",
+    "current_actor",
+    "current_tenant_id",
+    "enter",
+    "entered",
+    "find_tenant_by_slug",
+    "get_tenant",
+    "list_tenant_ids",
+]
+
+if TYPE_CHECKING:
+    from banyan.kernel.tenancy.base import Audit, TenantModel
+    from banyan.kernel.tenancy.registry import Tenant, TenantId, create_tenant, find_tenant_by_slug, get_tenant, list_tenant_ids
 
 
 def __getattr__(name: str) -> object:
@@ -15,7 +36,7 @@ def __getattr__(name: str) -> object:
         from banyan.kernel.tenancy import base
 
         return getattr(base, name)
-    if name in {"create_tenant", "get_tenant", "list_tenant_ids", "find_tenant_by_slug"}:
+    if name in {"Tenant", "TenantId", "create_tenant", "find_tenant_by_slug", "get_tenant", "list_tenant_ids"}:
         from banyan.kernel.tenancy import registry
 
         return getattr(registry, name)

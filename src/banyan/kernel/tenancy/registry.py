@@ -38,7 +38,9 @@ def _tenant(row: TenantRow) -> Tenant:
     return Tenant(TenantId(row.pk), row.slug, row.name, row.currency, row.timezone, row.jurisdiction, row.cell)
 
 
-def create_tenant(slug: str, name: str, currency: str = "CNY", timezone: str = "Asia/Shanghai", jurisdiction: str = "CN") -> TenantId:
+def create_tenant(
+    slug: str, name: str, currency: str = "CNY", timezone: str = "Asia/Shanghai", jurisdiction: str = "CN"
+) -> TenantId:
     """Create a tenant; its rows need nothing else. Raises Conflict when the slug is taken, Invalid on a bad slug or zone."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{1,38}", slug):
         raise Invalid("A slug has 2 to 39 characters a-z, 0-9 and '-', and starts with a letter.", field="slug")
@@ -48,7 +50,13 @@ def create_tenant(slug: str, name: str, currency: str = "CNY", timezone: str = "
         raise Invalid(f"Unknown time zone {timezone}.", field="timezone") from error
     row, created = TenantRow.objects.get_or_create(
         slug=slug,
-        defaults={"name": name, "currency": currency, "timezone": timezone, "jurisdiction": jurisdiction, "created_at": clock.now()},
+        defaults={
+            "name": name,
+            "currency": currency,
+            "timezone": timezone,
+            "jurisdiction": jurisdiction,
+            "created_at": clock.now(),
+        },
     )
     if not created:
         raise Conflict(f"The slug {slug} is taken.", field="slug")

@@ -41,7 +41,11 @@ def seen() -> Iterator[list[int]]:
         told.extend(event.order_id for event in batch)
         if any(event.order_id < 0 for event in batch):
             raise ValueError("poison")
-        sql.insert(ReactionCursor, ("id", "reaction", "commit_order", "event_id"), [(ids.next_id(), f"effect {e.order_id}", 0, 0) for e in batch])
+        sql.insert(
+            ReactionCursor,
+            ("id", "reaction", "commit_order", "event_id"),
+            [(ids.next_id(), f"effect {e.order_id}", 0, 0) for e in batch],
+        )
 
     yield told
     del core._reactions["test.write_down"]
@@ -49,7 +53,9 @@ def seen() -> Iterator[list[int]]:
 
 def _emit(tenant: Any, *order_ids: int) -> None:
     with tenant.enter():
-        events.record([Happened(order_id=o, occurred_at=datetime(2026, 1, 1, tzinfo=UTC), lines=(Line(1, 2),)) for o in order_ids])
+        events.record(
+            [Happened(order_id=o, occurred_at=datetime(2026, 1, 1, tzinfo=UTC), lines=(Line(1, 2),)) for o in order_ids]
+        )
 
 
 def _effects(tenant: Any) -> list[str]:
@@ -130,7 +136,7 @@ def test_a_crash_before_commit_leaves_no_effect(tenant: Any, seen: list[int], mo
     def die(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(delivery.sql, "execute", die)
+    monkeypatch.setattr(delivery.sql, "execute", die)  # type: ignore[attr-defined]
     with pytest.raises(KeyboardInterrupt):
         tenant.drain()
     monkeypatch.undo()
