@@ -1,6 +1,12 @@
 """The kernel as a Django app."""
 
-from django.apps import AppConfig
+from importlib import import_module
+from importlib.util import find_spec
+
+from django.apps import AppConfig, apps
+
+REGISTERING_ROOMS = ("reactions", "jobs", "checks")
+"""Rooms that register something by being imported."""
 
 
 class KernelConfig(AppConfig):
@@ -9,3 +15,11 @@ class KernelConfig(AppConfig):
     name = "banyan.kernel"
     label = "kernel"
     verbose_name = "Kernel"
+
+    def ready(self) -> None:
+        """Import the registering rooms of every installed house, so that none can be forgotten. Models are loaded by now."""
+        for app in apps.get_app_configs():
+            if app.name.startswith("banyan.") and app.name != self.name:
+                for room in REGISTERING_ROOMS:
+                    if find_spec(f"{app.name}.{room}") is not None:
+                        import_module(f"{app.name}.{room}")
