@@ -1,0 +1,1 @@
+"""Package files only: one YAML file per jurisdiction, and `sandbox.yaml`."""

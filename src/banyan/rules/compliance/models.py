@@ -1,0 +1,50 @@
+"""The tenants' recorded acceptances of a reading of the law. The law itself lives in files, not in tables."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from banyan.kernel.tenancy import Audit, TenantModel
+from banyan.rules.compliance.types import Reading
+
+
+class ReadingAcknowledgement(TenantModel):
+    """One acceptance or withdrawal. The latest row of a jurisdiction at a moment is the reading of that moment.
+
+    `roles` is what the person held when accepting. The two numbers are set for `counsel` only and are counsel's.
+    """
+
+    immutable: ClassVar[bool] = True
+    audit: ClassVar[Audit] = Audit.ALL
+
+    jurisdiction = models.CharField(max_length=20)
+    reading = models.CharField(max_length=12, choices=[(one.value, one.value) for one in Reading])
+    rule_set = models.CharField(max_length=60)
+    granted = models.BooleanField()
+    statement = models.TextField()
+    accepted_by_id = models.BigIntegerField()
+    roles = models.JSONField()
+    accepted_at = models.DateTimeField()
+    upline_depth_paid = models.SmallIntegerField(null=True)
+    total_rate_bp = models.IntegerField(null=True)
+
+    class Meta:
+        app_label = "compliance"
+        verbose_name = "reading acknowledgement"
+        verbose_name_plural = "reading acknowledgements"
+        indexes = [models.Index(fields=["tenant_id", "jurisdiction", "-accepted_at"], name="acknowledgement_latest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(upline_depth_paid__isnull=True) | models.Q(upline_depth_paid__range=(0, 100)),
+                name="acknowledgement_depth",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(total_rate_bp__isnull=True) | models.Q(total_rate_bp__range=(0, 10_000)),
+                name="acknowledgement_rate",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.jurisdiction} {self.reading} {self.accepted_at:%Y-%m-%d}"
