@@ -52,6 +52,7 @@ class Scope(StrEnum):
     NETWORK_WRITE = "network:write"
     COMPLIANCE_READ = "compliance:read"
     COMPLIANCE_WRITE = "compliance:write"
+    COMPLIANCE_ACKNOWLEDGE = "compliance:acknowledge"
     LEDGER_READ = "ledger:read"
     PAYMENTS_READ = "payments:read"
     PAYMENTS_WRITE = "payments:write"
@@ -85,7 +86,12 @@ _READS = frozenset(scope for scope in Scope if scope.endswith(":read")) - {Scope
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     # The platform runs the installation. It works in a merchant's tenant only after entering it, which is audited.
-    Role.PLATFORM: frozenset(Scope) - {Scope.ORDERS_WRITE, Scope.PAYOUTS_SUBMIT, Scope.SETTLEMENTS_REVIEW},
+    Role.PLATFORM: frozenset(Scope) - {
+        Scope.ORDERS_WRITE,
+        Scope.PAYOUTS_SUBMIT,
+        Scope.SETTLEMENTS_REVIEW,
+        Scope.COMPLIANCE_ACKNOWLEDGE,
+    },
     Role.OPERATOR: _EVERYBODY
     | (_READS - {Scope.AUDIT_READ})
     | {
@@ -95,6 +101,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         Scope.NETWORK_BIND,
         Scope.NETWORK_WRITE,
         Scope.COMPLIANCE_WRITE,
+        Scope.COMPLIANCE_ACKNOWLEDGE,
         Scope.CATALOG_WRITE,
         Scope.INVENTORY_WRITE,
         Scope.ORDERS_WRITE,
