@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from banyan.kernel.tenancy import Audit, TenantModel
 from banyan.rules.compliance.types import Reading
@@ -19,21 +20,21 @@ class ReadingAcknowledgement(TenantModel):
     immutable: ClassVar[bool] = True
     audit: ClassVar[Audit] = Audit.ALL
 
-    jurisdiction = models.CharField(max_length=20)
-    reading = models.CharField(max_length=12, choices=[(one.value, one.value) for one in Reading])
-    rule_set = models.CharField(max_length=60)
-    granted = models.BooleanField()
-    statement = models.TextField()
-    accepted_by_id = models.BigIntegerField()
-    roles = models.JSONField()
-    accepted_at = models.DateTimeField()
-    upline_depth_paid = models.SmallIntegerField(null=True)
-    total_rate_bp = models.IntegerField(null=True)
+    jurisdiction = models.CharField(_("jurisdiction"), max_length=20)
+    reading = models.CharField(_("reading"), max_length=12, choices=[(one.value, one.value) for one in Reading])
+    rule_set = models.CharField(_("rule set"), max_length=60)
+    granted = models.BooleanField(_("granted"))
+    statement = models.TextField(_("statement"))
+    accepted_by_id = models.BigIntegerField(_("accepted by"))
+    roles = models.JSONField(_("roles"))
+    accepted_at = models.DateTimeField(_("accepted at"))
+    upline_depth_paid = models.SmallIntegerField(_("upline depth paid"), null=True)
+    total_rate_bp = models.IntegerField(_("total rate (bp)"), null=True)
 
     class Meta:
         app_label = "compliance"
-        verbose_name = "reading acknowledgement"
-        verbose_name_plural = "reading acknowledgements"
+        verbose_name = _("reading acknowledgement")
+        verbose_name_plural = _("reading acknowledgements")
         indexes = [models.Index(fields=["tenant_id", "jurisdiction", "-accepted_at"], name="acknowledgement_latest")]
         constraints = [
             models.CheckConstraint(
