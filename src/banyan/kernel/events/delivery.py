@@ -6,6 +6,7 @@ late commit with a lower id can never be skipped. See docs/decisions for the rea
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, transaction
@@ -17,19 +18,22 @@ from banyan.kernel.values.errors import Conflict, NotFound, Refusal
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
-def drain(tenant_id: int, *, queue: str | None = None, names: set[str] | None = None) -> int:
+def drain(tenant_id: int, *, queue: str | None = None, names: set[str] | None = None, rounds: int | None = None) -> int:
     """Deliver everything that is committed to every reaction of the tenant, until a round finds nothing.
+
+    ``rounds`` ends it earlier, after so many batches of each reaction, so that one busy tenant cannot keep a worker.
 
     Returns the number of deliveries. Reactions whose cursor another process holds are left to it. ``queue`` and ``names``
     restrict which reactions run.
     """
     chosen = [r for r in reactions() if (queue is None or r.queue == queue) and (names is None or r.name in names)]
     total = 0
-    while True:
+    for _ in count() if rounds is None else range(rounds):
         delivered = sum(_deliver_batch(tenant_id, r) for r in chosen)
-        if not delivered:
-            return total
         total += delivered
+        if not delivered:
+            break
+    return total
 
 
 def _deliver_batch(tenant_id: int, reaction: Reaction) -> int:

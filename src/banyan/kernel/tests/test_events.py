@@ -143,3 +143,9 @@ def test_a_crash_before_commit_leaves_no_effect(tenant: Any, seen: list[int], mo
     assert _effects(tenant) == []
     tenant.drain()
     assert _effects(tenant) == ["effect 1", "effect 2"]
+
+
+def test_rounds_limit_how_much_one_call_delivers(tenant: Any, seen: list[int]) -> None:
+    _emit(tenant, *range(1, 8))
+    assert events.drain(tenant.id, names={"test.write_down"}, rounds=2) == 6  # two batches of three
+    assert events.drain(tenant.id, names={"test.write_down"}) == 1
