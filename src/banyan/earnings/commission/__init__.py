@@ -1,0 +1,1 @@
+"""Who earns what on a paid order: plans, accruals, reversals and releases."""

@@ -1,0 +1,173 @@
+"""What the engine reads and what it answers. All of it is frozen at payment, so the answer can be computed again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class CommissionKind(StrEnum):
+    DIRECT = "direct"  # the seller's own sale
+    OVERRIDE = "override"  # an ancestor's share of a downline sale
+    BOOSTER = "booster"  # a campaign overlay
+
+
+class SkipReason(StrEnum):
+    NO_SELLER = "no_seller"
+    NO_ANCESTOR = "no_ancestor"
+    NOT_ACTIVE = "not_active"
+    TIER_TOO_LOW = "tier_too_low"
+    BEYOND_REACH = "beyond_reach"
+    LEGAL_DEPTH = "legal_depth"
+
+
+class PaidLine(NamedTuple):
+    """One order line. `base_minor`: paid amount less shipping, tax and discounts."""
+
+    line_id: int
+    base_minor: int
+    quantity: int
+    sku_id: int
+    category_path: str
+    tags: tuple[str, ...]
+    listed_at: datetime | None
+
+
+class Member(NamedTuple):
+    """One frozen member of the upline; depth 0 is the seller. `figures`: his frozen sales figures, where known."""
+
+    distributor_id: int
+    depth: int
+    tier: str
+    status: str
+    figures: Mapping[str, int] | None = None
+
+
+class PaidOrder(NamedTuple):
+    order_id: int
+    paid_at: datetime
+    lines: tuple[PaidLine, ...]
+    upline: tuple[Member, ...]
+
+
+class LegalCeiling(NamedTuple):
+    """The law's hard ceiling at the moment of payment. `total_bp` None: the law names no rate."""
+
+    rule_set: str
+    upline_depth: int
+    total_bp: int | None
+
+
+class Share(NamedTuple):
+    """One commission: a line, a payee, a rule. `rate_bp` is 0 where no single rate applies."""
+
+    line_id: int
+    payee_id: int
+    depth: int
+    rule_key: str
+    kind: CommissionKind
+    base_minor: int
+    rate_bp: int
+    amount_minor: int
+
+
+# ── the trace: every step, computed only when asked ────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Someone (or nobody, payee_id None) whom a rule did not pay, and why."""
+
+    rule_key: str
+    payee_id: int | None
+    depth: int
+    reason: SkipReason
+
+
+@dataclass(frozen=True, slots=True)
+class Seating:
+    """Whom a rule pays on this order. `passed_to_depth` differs from `rule_depth` where a share was compressed."""
+
+    rule_key: str
+    rule_depth: int
+    payee_id: int | None
+    passed_to_depth: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BandPart:
+    from_minor: int
+    part_minor: int
+    rate_bp: int
+    exact_e4: int
+    """part × rate, in 1/10,000 of a minor unit, before rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a rule gives on one line before stacking and caps."""
+
+    rule_key: str
+    line_id: int
+    payee_id: int
+    base_minor: int
+    rate_bp: int
+    quantity: int
+    amount_minor: int
+    bands: tuple[BandPart, ...] = ()
+    limited_by: str | None = None
+    """`line_base` or `rule_line_cap` where the share met one of them."""
+    dropped_e4: int = 0
+    """What flooring dropped, in 1/10,000 of a minor unit (0 for amounts split over lines)."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackingDecision:
+    group: str
+    stacking: str
+    line_id: int
+    payee_id: int
+    paid_rules: tuple[str, ...]
+    dropped_rules: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CapCut:
+    """One cap that cut. The cut is spread over the shares by largest remainder."""
+
+    cap: str
+    subject: str
+    limit_minor: int
+    before_minor: int
+    after_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class LegalCheck:
+    rule_set: str
+    upline_depth_allowed: int
+    deepest_depth_paid: int
+    total_bp_allowed: int | None
+    ceiling_minor: int | None
+    paid_minor: int
+    cut: bool
+    refused_depths: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The whole decision on one order; `shares` are exactly what was accrued."""
+
+    order_id: int
+    base_minor: int
+    seatings: tuple[Seating, ...]
+    skipped: tuple[Skipped, ...]
+    evaluations: tuple[Evaluation, ...]
+    stackings: tuple[StackingDecision, ...]
+    cuts: tuple[CapCut, ...]
+    legal: LegalCheck
+    shares: tuple[Share, ...]
+    rounding: str = "floor per share; a total that is split goes by largest remainder"
