@@ -9,9 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 
-from banyan.kernel.values.money import allocate
-
-from ..types import (
+from banyan.earnings.commission.types import (
     FULL_BP,
     Amount,
     Band,
@@ -25,6 +23,7 @@ from ..types import (
     Rate,
     WholeBand,
 )
+from banyan.kernel.values.money import allocate
 
 Evaluator = Callable[[Sequence[PaidLine], Member], list[tuple[PaidLine, int, int]]]
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from operator import attrgetter
 
-from ..types import (
+from banyan.earnings.commission.types import (
     FULL_BP,
     CommissionKind,
     LegalCeiling,
@@ -35,6 +35,7 @@ from ..types import (
     Uplift,
     WholeBand,
 )
+
 from .amounts import compile_amount
 from .conditions import compile_condition
 from .cuts import Award, cut_to, stack
@@ -62,9 +63,7 @@ class CompiledRule:
         self.line_cap = rule.caps.line_minor
         self.order_cap = rule.caps.order_minor
         self.seat = (
-            None
-            if rule.pays.to is Recipient.EARNER
-            else Seat(rule.pays, plan.unqualified is Unqualified.COMPRESSION, reach)
+            None if rule.pays.to is Recipient.EARNER else Seat(rule.pays, plan.unqualified is Unqualified.COMPRESSION, reach)
         )
         overlay = isinstance(rule.amount, Multiplier | Uplift)
         self.evaluate = None if overlay else compile_amount(rule.amount)
@@ -136,7 +135,8 @@ class CompiledPlan:
         seated: dict[tuple[int, int], Member | None] = {}
         for rule in self.ordinary:
             seat = rule.seat
-            assert seat is not None and rule.evaluate is not None
+            assert seat is not None
+            assert rule.evaluate is not None
             if log is not None:
                 member = log.seat(rule.key, seat, upline, legal)
             elif seat.key in seated:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..types import (
+from banyan.earnings.commission.types import (
     TIERS,
     All,
     Condition,
@@ -20,6 +20,7 @@ from ..types import (
     Some,
     Window,
 )
+
 from .reader import Reader
 
 Predicate = Callable[[PaidLine, datetime, str], bool]
@@ -49,7 +50,7 @@ def read_condition(reader: Reader, nesting: int = 0) -> Condition:
         case "not":
             return Not(read_condition(reader.child("not"), nesting + 1))
         case "category":
-            return InCategory(reader.texts("category"))
+            return InCategory(reader.integers("category"))
         case "sku":
             return IsSku(reader.integers("sku"))
         case "tag":
@@ -81,7 +82,7 @@ def write_condition(condition: Condition) -> dict[str, Any]:
         case Not():
             return {"not": write_condition(condition.condition)}
         case InCategory():
-            return {"category": list(condition.paths)}
+            return {"category": list(condition.category_ids)}
         case IsSku():
             return {"sku": list(condition.sku_ids)}
         case HasTag():
@@ -108,9 +109,8 @@ def compile_condition(condition: Condition) -> Predicate:
             inner = compile_condition(condition.condition)
             return lambda line, paid_at, tier: not inner(line, paid_at, tier)
         case InCategory():
-            exact = frozenset(condition.paths)
-            below = tuple(path + "/" for path in condition.paths)
-            return lambda line, _paid_at, _tier: line.category_path in exact or line.category_path.startswith(below)
+            category_ids = frozenset(condition.category_ids)
+            return lambda line, _paid_at, _tier: not category_ids.isdisjoint(line.category_path)
         case IsSku():
             sku_ids = frozenset(condition.sku_ids)
             return lambda line, _paid_at, _tier: line.sku_id in sku_ids

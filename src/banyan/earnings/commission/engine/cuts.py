@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from banyan.earnings.commission.types import CommissionKind, Member, PaidLine, Stacking
 from banyan.kernel.values.money import allocate
-
-from ..types import CommissionKind, Member, PaidLine, Stacking
 
 if TYPE_CHECKING:
     from .compiled import CompiledRule
@@ -56,7 +55,9 @@ def stack(awards: list[Award], log: TraceLog | None) -> list[Award]:
     chosen: set[int] = set()
     for rivals in places.values():
         exclusive = rivals[0].rule.stacking is Stacking.EXCLUSIVE
-        best = min(rivals, key=lambda each: (each.rule.priority if exclusive else 0, -each.amount, each.rule.priority, each.rule.key))
+        best = min(
+            rivals, key=lambda each: (each.rule.priority if exclusive else 0, -each.amount, each.rule.priority, each.rule.key)
+        )
         chosen.add(id(best))
         if log is not None:
             log.stacked(best, rivals)

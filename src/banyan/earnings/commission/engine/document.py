@@ -1,10 +1,10 @@
-"""The plan document: versioned JSON ↔ `types.Plan`. Strict: an unknown key, a wrong type or a rule that cannot work is a fault."""
+"""The plan document: versioned JSON ↔ `types.Plan`. Strict: an unknown key, a wrong type, an idle rule are faults."""
 
 from __future__ import annotations
 
 import re
 
-from ..types import (
+from banyan.earnings.commission.types import (
     DOCUMENT_FORMAT,
     FULL_BP,
     TIERS,
@@ -29,6 +29,7 @@ from ..types import (
     WholeBand,
     is_overlay,
 )
+
 from .conditions import read_condition
 from .reader import MAX_MINOR, Fault, PlanDocumentError, Reader
 from .writing import write_plan
@@ -204,7 +205,9 @@ def _check_rules(plan: Plan, faults: list[Fault]) -> None:
             if rule.pays.to is Recipient.EARNER:
                 faults.append(Fault(f"{at}.pays.to", "only a multiplier or an uplift pays the earner of another group"))
             if rule.group in overlay_groups:
-                faults.append(Fault(f"{at}.group", f"group {rule.group} holds overlays; give ordinary rules a group of their own"))
+                faults.append(
+                    Fault(f"{at}.group", f"group {rule.group} holds overlays; give ordinary rules a group of their own")
+                )
     deepest = max((rule.pays.depth for rule in plan.rules), default=0)
     if plan.reach is not None and plan.reach < deepest:
         faults.append(Fault("reach", f"must be at least {deepest}, the deepest depth that a rule names"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..types import (
+from banyan.earnings.commission.types import (
     FULL_BP,
     Amount,
     Fixed,

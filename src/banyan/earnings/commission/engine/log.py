@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..types import (
+from banyan.earnings.commission.types import (
     FULL_BP,
     CapCut,
     Evaluation,
@@ -21,6 +21,7 @@ from ..types import (
     StackingDecision,
     Trace,
 )
+
 from .amounts import band_parts
 from .cuts import Award
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..types import TIERS, LegalCeiling, Member, Pays, Recipient, SkipReason
+from banyan.earnings.commission.types import TIERS, LegalCeiling, Member, Pays, Recipient, SkipReason
 
 TIER_RANK = {tier: rank for rank, tier in enumerate(TIERS)}
 ACTIVE = "active"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..types import (
+from banyan.earnings.commission.types import (
     DOCUMENT_FORMAT,
     Amount,
     Band,
@@ -21,6 +21,7 @@ from ..types import (
     Uplift,
     WholeBand,
 )
+
 from .conditions import write_condition
 
 
@@ -32,9 +33,7 @@ def write_plan(plan: Plan) -> dict[str, Any]:
         "unqualified": plan.unqualified.value,
         "hold_days": plan.hold_days,
         "groups": {name: stacking.value for name, stacking in plan.groups},
-        "caps": _present(
-            total_bp=plan.caps.total_bp, order_minor=plan.caps.order_minor, payee_minor=plan.caps.payee_minor
-        ),
+        "caps": _present(total_bp=plan.caps.total_bp, order_minor=plan.caps.order_minor, payee_minor=plan.caps.payee_minor),
         "rules": [_write_rule(rule) for rule in plan.rules],
     }
     if plan.reach is not None:

@@ -57,7 +57,7 @@ def read_lines(text: str) -> tuple[PaidLine, ...]:
                 int(amount),
                 quantity,
                 int(named.get("sku", 1)),
-                named.get("category", "other"),
+                tuple(int(step) for step in named.get("category", "99").split("/")),
                 tuple(filter(None, named.get("tag", "").split(","))),
                 instant(listed) if listed else None,
             )

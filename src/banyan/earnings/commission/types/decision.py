@@ -25,13 +25,13 @@ class SkipReason(StrEnum):
 
 
 class PaidLine(NamedTuple):
-    """One order line. `base_minor`: paid amount less shipping, tax and discounts."""
+    """One order line. `base_minor`: paid amount less shipping, tax and discounts; `category_path` from the root down."""
 
     line_id: int
     base_minor: int
     quantity: int
     sku_id: int
-    category_path: str
+    category_path: tuple[int, ...]
     tags: tuple[str, ...]
     listed_at: datetime | None
 

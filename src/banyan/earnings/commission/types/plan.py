@@ -145,7 +145,7 @@ class Not:
 class InCategory:
     """The line's category is one of these, or lies below one of them."""
 
-    paths: tuple[str, ...]
+    category_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
