@@ -18,6 +18,8 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         """Import the registering rooms of every installed house, so that none can be forgotten. Models are loaded by now."""
+        import_module("banyan.kernel.audit.sealing")
+        import_module("banyan.kernel.idempotency")
         for app in apps.get_app_configs():
             if app.name.startswith("banyan.") and app.name != self.name:
                 for room in REGISTERING_ROOMS:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
-from banyan.kernel.tenancy.base import Audit
+from banyan.kernel.tenancy.base import Audit, TenantModel
 
 
 class AuditEntry(models.Model):
@@ -92,3 +93,32 @@ BEGIN
     USING ERRCODE = 'restrict_violation';
 END $$;
 """
+
+
+class AuditSeal(TenantModel):
+    """One sealed block of audit entries: their ids and digests, chained to the block before.
+
+    Entries are sealed in the order of (transaction_id, id) below the snapshot's horizon, so a late commit cannot fall into a
+    block that is closed. ``digest`` covers the previous block's digest, the ids and the digests.
+    """
+
+    immutable: ClassVar[bool] = True
+    audit: ClassVar[Audit] = Audit.NONE
+
+    number = models.IntegerField()
+    entry_ids = ArrayField(models.BigIntegerField())
+    entry_digests = models.BinaryField()
+    """32 bytes per entry, in the order of ``entry_ids``."""
+    until_transaction_id = models.BigIntegerField()
+    until_entry_id = models.BigIntegerField()
+    previous_digest = models.BinaryField()
+    digest = models.BinaryField()
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        app_label = "kernel"
+        db_table = "audit_seals"
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "number"], name="one_audit_chain")]
+
+    def __str__(self) -> str:
+        return f"seal {self.number}"
