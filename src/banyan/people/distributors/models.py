@@ -1,0 +1,147 @@
+"""Distributors with their status and tier, as of now and as dated facts."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.db import models
+from django.db.models import F, Func, Value
+from django.utils.translation import gettext_lazy as _
+
+from banyan.kernel.tenancy.base import Audit, TenantModel
+from banyan.people.distributors.types import Status, Tier
+from banyan.people.identity.models import User
+
+AUTHENTICATE_FUNCTION = """
+CREATE OR REPLACE FUNCTION banyan_authenticate(token_digest bytea, at timestamptz)
+RETURNS TABLE (tenant_id bigint, user_id bigint, roles text[], scopes text[], distributor_id bigint, status text)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = public, pg_temp AS $$
+#variable_conflict use_column
+DECLARE
+  actor text;
+BEGIN
+  SELECT t.tenant_id, t.user_id, u.roles::text[], t.scopes::text[], d.id, t.actor,
+         CASE WHEN t.revoked_at IS NOT NULL THEN 'revoked'
+              WHEN t.expires_at <= at THEN 'expired'
+              WHEN NOT u.active THEN 'inactive'
+              ELSE 'ok' END
+  INTO banyan_authenticate.tenant_id, banyan_authenticate.user_id, banyan_authenticate.roles, banyan_authenticate.scopes,
+       banyan_authenticate.distributor_id, actor, banyan_authenticate.status
+  FROM identity_tokens t
+  JOIN identity_users u ON u.id = t.user_id
+  LEFT JOIN distributors d ON d.tenant_id = t.tenant_id AND d.user_id = t.user_id
+  WHERE t.digest = token_digest;
+  IF NOT FOUND THEN
+    RETURN;
+  END IF;
+  IF status = 'ok' THEN
+    PERFORM set_config('banyan.tenant', tenant_id::text, true), set_config('banyan.actor', actor, true),
+            set_config('banyan.reason', 'api', true), set_config('banyan.origin', '', true);
+  END IF;
+  RETURN NEXT;
+END $$
+"""
+"""The look-up of every API request: finds the token before any tenant is known, and enters its tenant.
+
+It stands here because this is the lowest house that knows tokens, users and distributors.
+"""
+
+
+def never_twice(name: str, *, of: str = "distributor_id") -> ExclusionConstraint:
+    """Facts of one subject never overlap in time. The int8range stands for ``=`` so that no extension is needed."""
+    subject = Func(F(of), F(of), Value("[]"), function="int8range")
+    period = Func(F("valid_from"), F("valid_to"), Value("[)"), function="tstzrange", output_field=DateTimeRangeField())
+    return ExclusionConstraint(
+        name=name, expressions=[(subject, RangeOperators.OVERLAPS), (period, RangeOperators.OVERLAPS)]
+    )
+
+
+class Distributor(TenantModel):
+    """Somebody who may earn. ``status`` and ``tier`` are the newest facts, repeated here for lists and quick answers."""
+
+    audit: ClassVar[Audit] = Audit.CHANGES
+    database_rules: ClassVar[tuple[str, ...]] = (
+        AUTHENTICATE_FUNCTION,
+        "REVOKE ALL ON FUNCTION banyan_authenticate(bytea, timestamptz) FROM PUBLIC",
+        "GRANT EXECUTE ON FUNCTION banyan_authenticate(bytea, timestamptz) TO {app_role}",
+    )
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("user"))
+    code = models.CharField(_("referral code"), max_length=12)
+    status = models.CharField(_("status"), max_length=10, choices=[(s.value, _(s.value)) for s in Status])
+    status_since = models.DateTimeField(_("status since"))
+    tier = models.CharField(_("tier"), max_length=10, choices=[(t.value, _(t.value)) for t in Tier])
+    tier_since = models.DateTimeField(_("tier since"))
+    sponsor = models.ForeignKey("self", on_delete=models.PROTECT, related_name="+", db_index=False, null=True, verbose_name=_("named sponsor"))
+    applied_at = models.DateTimeField(_("applied at"))
+    approved_at = models.DateTimeField(_("approved at"), null=True)
+
+    class Meta:
+        db_table = "distributors"
+        verbose_name = _("distributor")
+        verbose_name_plural = _("distributors")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "user"], name="one_distributor_per_user"),
+            models.UniqueConstraint(fields=["tenant_id", "code"], name="one_distributor_per_code"),
+            models.CheckConstraint(condition=models.Q(status__in=[s.value for s in Status]), name="known_status"),
+            models.CheckConstraint(condition=models.Q(tier__in=[t.value for t in Tier]), name="known_tier"),
+        ]
+        indexes = [
+            models.Index(fields=["tenant_id", "status", "applied_at"], name="distributors_by_status"),
+            models.Index(fields=["tenant_id", "tier"], name="distributors_by_tier"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class StatusFact(TenantModel):
+    """A distributor's status from ``valid_from`` until before ``valid_to``; open-ended while it holds."""
+
+    audit: ClassVar[Audit] = Audit.CHANGES
+
+    distributor = models.ForeignKey(Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor"))
+    status = models.CharField(_("status"), max_length=10, choices=[(s.value, _(s.value)) for s in Status])
+    valid_from = models.DateTimeField(_("valid from"))
+    valid_to = models.DateTimeField(_("valid to"), null=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+
+    class Meta:
+        db_table = "distributors_status_facts"
+        verbose_name = _("status fact")
+        verbose_name_plural = _("status history")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(valid_to__isnull=True) | models.Q(valid_to__gt=F("valid_from")), name="status_for_a_time"),
+            never_twice("one_status_at_a_time"),
+        ]
+        indexes = [models.Index(fields=["tenant_id", "distributor", "valid_from"], name="status_facts_by_time")]
+
+    def __str__(self) -> str:
+        return self.status
+
+
+class TierFact(TenantModel):
+    """A distributor's tier from ``valid_from`` until before ``valid_to``; open-ended while it holds."""
+
+    audit: ClassVar[Audit] = Audit.CHANGES
+
+    distributor = models.ForeignKey(Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor"))
+    tier = models.CharField(_("tier"), max_length=10, choices=[(t.value, _(t.value)) for t in Tier])
+    valid_from = models.DateTimeField(_("valid from"))
+    valid_to = models.DateTimeField(_("valid to"), null=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+
+    class Meta:
+        db_table = "distributors_tier_facts"
+        verbose_name = _("tier fact")
+        verbose_name_plural = _("tier history")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(valid_to__isnull=True) | models.Q(valid_to__gt=F("valid_from")), name="tier_for_a_time"),
+            never_twice("one_tier_at_a_time"),
+        ]
+        indexes = [models.Index(fields=["tenant_id", "distributor", "valid_from"], name="tier_facts_by_time")]
+
+    def __str__(self) -> str:
+        return self.tier

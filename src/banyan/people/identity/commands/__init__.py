@@ -1,0 +1,46 @@
+"""What can be done with users, tokens and sessions. Every function runs inside an entered tenant, save ``sign_in``."""
+
+from banyan.people.identity.commands.passwords import change_password, set_password
+from banyan.people.identity.commands.signing_in import (
+    SignInRefused,
+    TooManyAttempts,
+    forget_old_attempts,
+    lift_lock,
+    sign_in,
+)
+from banyan.people.identity.commands.tokens import ScopeNotHeld, TokenNotFound, issue_token, revoke_token, revoke_tokens_of
+from banyan.people.identity.commands.users import (
+    LoginTaken,
+    grant_role,
+    register_users,
+    set_active,
+    set_roles,
+    update_profile,
+    withdraw_role,
+)
+from banyan.people.identity.commands.visits import begin_visit, end_visit, issue_visit_token
+
+__all__ = [
+    "LoginTaken",
+    "ScopeNotHeld",
+    "SignInRefused",
+    "TokenNotFound",
+    "TooManyAttempts",
+    "begin_visit",
+    "change_password",
+    "end_visit",
+    "forget_old_attempts",
+    "grant_role",
+    "issue_token",
+    "issue_visit_token",
+    "lift_lock",
+    "register_users",
+    "revoke_token",
+    "revoke_tokens_of",
+    "set_active",
+    "set_password",
+    "set_roles",
+    "sign_in",
+    "update_profile",
+    "withdraw_role",
+]
