@@ -52,6 +52,8 @@ def _secret(name: str) -> bytes:
 def _database(url: str) -> dict[str, Any]:
     parts: dict[str, Any] = conninfo_to_dict(url) if url else {}
     options: dict[str, Any] = {k: v for k, v in parts.items() if k not in ("host", "port", "user", "password", "dbname")}
+    # Server-side plans are kept after the fifth use; 0 in the environment turns them off for poolers that cannot keep them.
+    options["prepare_threshold"] = int(os.environ.get("BANYAN_PREPARE_THRESHOLD", "5")) or None
     if os.environ.get("BANYAN_DATABASE_POOL", "1") == "1":
         options["pool"] = {"min_size": 1, "max_size": int(os.environ.get("BANYAN_DATABASE_POOL_SIZE", "16")), "timeout": 10}
     return {

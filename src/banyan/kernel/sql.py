@@ -76,7 +76,8 @@ def _insert_statement(
     return (f"{text} RETURNING {returning}" if returning else text), ((("tenant",) if tenant_name else ()) + tuple(kinds))
 
 
-def _array_literal(values: Iterable[Any] | None) -> str | None:
+def array_literal(values: Iterable[Any] | None) -> str | None:
+    """An array as PostgreSQL's text form, for parameters that hold one array per row; None stays None (NULL)."""
     if values is None:
         return None
     parts = []
@@ -114,7 +115,7 @@ def insert(
         if kind == "json":
             params.append([v if isinstance(v, str) or v is None else json.dumps(v, ensure_ascii=False) for v in values])
         elif kind == "array":
-            params.append([_array_literal(v) for v in values])
+            params.append([array_literal(v) for v in values])
         else:
             params.append(list(values))
     if returning:
