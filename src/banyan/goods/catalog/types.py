@@ -16,7 +16,7 @@ class SkuFacts:
     """What pricing, orders and commission need to know of one SKU.
 
     ``category_path`` runs from the root category to the product's own. ``commissionable`` is the product's switch: an
-    order line of a product that is switched off pays no commission.
+    order line of a product that is switched off pays no commission. ``tax_bp`` is the tax contained in the price.
     """
 
     sku_id: SkuId
@@ -30,6 +30,8 @@ class SkuFacts:
     listed_at: datetime
     on_sale: bool = True
     commissionable: bool = True
+    tax_bp: int = 0
+    weight_grams: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class NewSku:
     weight_grams: int = 0
     tags: tuple[str, ...] = ()
     supplier_id: int | None = None
+    tax_bp: int = 0
     on_sale: bool = True
     listed_at: datetime | None = None
     """Default: now."""
@@ -100,6 +103,7 @@ class SkuChange:
     name: str | None = None
     cost_minor: int | None = None
     weight_grams: int | None = None
+    tax_bp: int | None = None
     tags: tuple[str, ...] | None = None
     supplier_id: int | None = None
 
@@ -179,6 +183,7 @@ class Sku:
     weight_grams: int
     tags: tuple[str, ...]
     supplier_id: int | None
+    tax_bp: int
     listed_at: datetime
     on_sale: bool
 

@@ -1,0 +1,151 @@
+"""Reads of catalog. All run inside ``tenancy.enter``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from banyan.goods.catalog.types import Category, CategoryId, PricePeriod, Product, ProductId, Sku, SkuFacts, SkuId
+from banyan.kernel import sql
+from banyan.kernel.tenancy import current_tenant_id
+from banyan.kernel.values.errors import NotFound
+
+_FACTS = """
+SELECT s.id, s.product_id, c.path, s.tags, s.supplier_id, s.price_minor, s.cost_minor, s.currency, s.listed_at, s.on_sale,
+       p.commissionable, s.tax_bp, s.weight_grams
+FROM catalog_skus s JOIN catalog_products p ON p.id = s.product_id JOIN catalog_categories c ON c.id = p.category_id
+WHERE s.tenant_id = %s AND s.id = ANY(%s::bigint[])
+"""
+
+_PRODUCT_COLUMNS = """
+p.id, p.code, p.name_zh, p.name_en, p.description, p.category_id, c.path, p.commissionable, p.created_at
+"""
+_SKU_COLUMNS = """
+id, product_id, code, name, price_minor, cost_minor, currency, weight_grams, tags, supplier_id, tax_bp, listed_at, on_sale
+"""
+
+
+def sku_facts(sku_ids: Iterable[SkuId]) -> dict[SkuId, SkuFacts]:
+    """Everything that pricing, orders and commission need to know of these SKUs, in one query. Unknown ids are left out."""
+    wanted = list(set(sku_ids))
+    if not wanted:
+        return {}
+    rows = sql.fetch(_FACTS, (current_tenant_id(), wanted))
+    return {
+        row[0]: SkuFacts(
+            row[0], row[1], tuple(row[2]), tuple(row[3]), row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11], row[12]
+        )
+        for row in rows
+    }
+
+
+def known_skus(sku_ids: Iterable[SkuId]) -> set[SkuId]:
+    """Those of the ids that are SKUs of this shop."""
+    rows = sql.fetch("SELECT id FROM catalog_skus WHERE tenant_id = %s AND id = ANY(%s::bigint[])", (current_tenant_id(), list(set(sku_ids))))
+    return {row[0] for row in rows}
+
+
+def find_skus_by_codes(codes: Iterable[str]) -> dict[str, SkuId]:
+    """The SKUs of these article numbers; unknown ones are left out."""
+    return _ids_by_code("catalog_skus", codes)
+
+
+def find_products_by_codes(codes: Iterable[str]) -> dict[str, ProductId]:
+    """The products of these codes; unknown ones are left out."""
+    return _ids_by_code("catalog_products", codes)
+
+
+def find_categories_by_codes(codes: Iterable[str]) -> dict[str, CategoryId]:
+    """The categories of these codes; unknown ones are left out."""
+    return _ids_by_code("catalog_categories", codes)
+
+
+def _ids_by_code(table: str, codes: Iterable[str]) -> dict[str, Any]:
+    rows = sql.fetch(
+        f"SELECT code, id FROM {table} WHERE tenant_id = %s AND code = ANY(%s::text[])", (current_tenant_id(), list(set(codes)))
+    )
+    return dict(rows)
+
+
+def list_categories() -> list[Category]:
+    """The whole tree, parents before children, siblings by position."""
+    rows = sql.fetch(
+        "SELECT id, code, name_zh, name_en, parent_id, path, position FROM catalog_categories WHERE tenant_id = %s"
+        " ORDER BY cardinality(path), position, id",
+        (current_tenant_id(),),
+    )
+    return [Category(r[0], r[1], r[2], r[3], r[4], tuple(r[5]), r[6]) for r in rows]
+
+
+def get_product(product_id: ProductId) -> Product:
+    """One product with all of its SKUs, on sale or not; raises NotFound."""
+    found = _products("p.id = %s", [product_id], 1)
+    if not found:
+        raise NotFound("No such product.")
+    return found[0]
+
+
+def list_products(
+    category_id: CategoryId | None = None,
+    text: str = "",
+    tag: str | None = None,
+    on_sale_only: bool = True,
+    before_id: int | None = None,
+    limit: int = 50,
+) -> list[Product]:
+    """Products, newest first, with id < ``before_id``; a category includes its subtree, ``text`` is searched in names and codes."""
+    conditions, params = ["true"], []
+    if category_id is not None:
+        conditions.append("%s = ANY(c.path)")
+        params.append(category_id)
+    if text:
+        like = "%" + text.replace("\\", "\\\\").replace("%", r"\%").replace("_", r"\_") + "%"
+        conditions.append("(p.name_zh ILIKE %s OR p.name_en ILIKE %s OR p.code ILIKE %s)")
+        params += [like, like, like]
+    if tag is not None:
+        conditions.append("EXISTS (SELECT 1 FROM catalog_skus s WHERE s.tenant_id = p.tenant_id AND s.product_id = p.id AND %s = ANY(s.tags))")
+        params.append(tag)
+    if on_sale_only:
+        conditions.append("EXISTS (SELECT 1 FROM catalog_skus s WHERE s.tenant_id = p.tenant_id AND s.product_id = p.id AND s.on_sale)")
+    if before_id is not None:
+        conditions.append("p.id < %s")
+        params.append(before_id)
+    return _products(" AND ".join(conditions), params, limit)
+
+
+def _products(condition: str, params: Sequence[Any], limit: int) -> list[Product]:
+    tenant_id = current_tenant_id()
+    rows = sql.fetch(
+        f"SELECT {_PRODUCT_COLUMNS} FROM catalog_products p JOIN catalog_categories c ON c.id = p.category_id"
+        f" WHERE p.tenant_id = %s AND {condition} ORDER BY p.id DESC LIMIT %s",
+        (tenant_id, *params, limit),
+    )
+    skus: dict[int, list[Sku]] = {row[0]: [] for row in rows}
+    found = sql.fetch(
+        f"SELECT {_SKU_COLUMNS} FROM catalog_skus WHERE tenant_id = %s AND product_id = ANY(%s::bigint[]) ORDER BY id",
+        (tenant_id, list(skus)),
+    )
+    for s in found:
+        skus[s[1]].append(Sku(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], tuple(s[8]), s[9], s[10], s[11], s[12]))
+    return [Product(r[0], r[1], r[2], r[3], r[4], r[5], tuple(r[6]), r[7], r[8], tuple(skus[r[0]])) for r in rows]
+
+
+def prices_at(sku_ids: Iterable[SkuId], at: datetime) -> dict[SkuId, int]:
+    """The prices that held at ``at``, minor units; SKUs without a price then are left out."""
+    rows = sql.fetch(
+        "SELECT DISTINCT ON (sku_id) sku_id, price_minor FROM catalog_prices WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[])"
+        " AND valid_from <= %s AND (valid_to IS NULL OR valid_to > %s) ORDER BY sku_id, valid_from DESC, id DESC",
+        (current_tenant_id(), list(set(sku_ids)), at, at),
+    )
+    return dict(rows)
+
+
+def list_price_periods(sku_id: SkuId) -> list[PricePeriod]:
+    """The dated price history of one SKU, newest first."""
+    rows = sql.fetch(
+        "SELECT sku_id, price_minor, valid_from, valid_to, reason FROM catalog_prices WHERE tenant_id = %s AND sku_id = %s"
+        " ORDER BY valid_from DESC, id DESC",
+        (current_tenant_id(), sku_id),
+    )
+    return [PricePeriod(*row) for row in rows]

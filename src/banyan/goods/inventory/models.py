@@ -1,0 +1,130 @@
+"""Tables of inventory."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from banyan.goods.catalog.models import Sku
+from banyan.goods.inventory.types import MovementKind, ReservationState
+from banyan.kernel.tenancy.base import Audit, TenantModel
+
+
+class Warehouse(TenantModel):
+    """A place that holds stock. The lowest ``priority`` is served from first."""
+
+    audit: ClassVar[Audit] = Audit.ALL
+
+    code = models.CharField(_("code"), max_length=40)
+    name = models.CharField(_("name"), max_length=120)
+    priority = models.IntegerField(_("priority"), default=100)
+    is_active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        app_label = "inventory"
+        db_table = "inventory_warehouses"
+        verbose_name = _("warehouse")
+        verbose_name_plural = _("warehouses")
+        constraints = [models.UniqueConstraint(fields=["tenant_id", "code"], name="one_warehouse_per_code")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class StockLevel(TenantModel):
+    """How much of one SKU one warehouse has and has promised: a cache of movements and open reservations, checked by replay.
+
+    The CHECKs are the last guard: whatever a statement does, nothing can be promised that is not there.
+    """
+
+    audit: ClassVar[Audit] = Audit.NONE
+    database_rules: ClassVar[tuple[str, ...]] = (
+        # Levels are rewritten for every order: room in the page keeps those updates off the indexes (HOT).
+        "ALTER TABLE inventory_stock_levels SET (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05)",
+    )
+
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("warehouse"))
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("SKU"))
+    on_hand = models.BigIntegerField(_("on hand"), default=0)
+    reserved = models.BigIntegerField(_("reserved"), default=0)
+    allocated = models.BigIntegerField(_("allocated"), default=0)
+
+    class Meta:
+        app_label = "inventory"
+        db_table = "inventory_stock_levels"
+        verbose_name = _("stock level")
+        verbose_name_plural = _("stock levels")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "sku", "warehouse"], name="one_level_per_sku_and_warehouse"),
+            models.CheckConstraint(
+                condition=Q(reserved__gte=0, allocated__gte=0, on_hand__gte=F("reserved") + F("allocated")),
+                name="stock_never_oversold",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku_id}@{self.warehouse_id}"
+
+
+class Reservation(TenantModel):
+    """Pieces held in one warehouse for one order line. ``order_id`` and ``line_id`` are plain: orders stands above."""
+
+    audit: ClassVar[Audit] = Audit.NONE
+    database_rules: ClassVar[tuple[str, ...]] = ("ALTER TABLE inventory_reservations SET (fillfactor = 85)",)
+
+    order_id = models.BigIntegerField(_("order"))
+    line_id = models.BigIntegerField(_("line"))
+    warehouse = models.ForeignKey(
+        Warehouse, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("warehouse")
+    )
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("SKU"))
+    quantity = models.IntegerField(_("quantity"))
+    state = models.CharField(_("state"), max_length=10, choices=[(s.value, s.value) for s in ReservationState])
+    expires_at = models.DateTimeField(_("expires at"), null=True)
+    changed_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        app_label = "inventory"
+        db_table = "inventory_reservations"
+        verbose_name = _("reservation")
+        verbose_name_plural = _("reservations")
+        constraints = [models.CheckConstraint(condition=Q(quantity__gt=0), name="reservation_quantity_positive")]
+        indexes = [models.Index(fields=["tenant_id", "order_id"], name="reservations_by_order")]
+
+    def __str__(self) -> str:
+        return f"{self.sku_id} × {self.quantity}"
+
+
+class Movement(TenantModel):
+    """One change of the pieces on hand. A fact: never edited."""
+
+    immutable: ClassVar[bool] = True
+    audit: ClassVar[Audit] = Audit.NONE
+
+    warehouse = models.ForeignKey(
+        Warehouse, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("warehouse")
+    )
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("SKU"))
+    kind = models.CharField(_("kind"), max_length=10, choices=[(k.value, k.value) for k in MovementKind])
+    quantity_change = models.BigIntegerField(_("change"))
+    order_id = models.BigIntegerField(_("order"), null=True)
+    reference = models.CharField(_("reference"), max_length=200, blank=True)
+    key = models.CharField(_("key"), max_length=120, null=True)
+    occurred_at = models.DateTimeField(_("occurred at"))
+
+    class Meta:
+        app_label = "inventory"
+        db_table = "inventory_movements"
+        verbose_name = _("stock movement")
+        verbose_name_plural = _("stock movements")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "key"], condition=Q(key__isnull=False), name="one_movement_per_key"),
+            models.CheckConstraint(condition=~Q(quantity_change=0), name="movement_not_empty"),
+        ]
+        indexes = [models.Index(fields=["tenant_id", "sku", "id"], name="movements_by_sku")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.quantity_change}"

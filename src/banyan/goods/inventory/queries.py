@@ -1,0 +1,82 @@
+"""Reads of inventory. All run inside ``tenancy.enter``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from banyan.goods.catalog.types import SkuId
+from banyan.goods.inventory.types import (
+    Movement,
+    MovementKind,
+    Reservation,
+    ReservationState,
+    StockLevel,
+    Warehouse,
+    WarehouseId,
+)
+from banyan.kernel import sql
+from banyan.kernel.tenancy import current_tenant_id
+
+
+def available(sku_ids: Iterable[SkuId]) -> dict[SkuId, int]:
+    """Pieces that can still be promised over all active warehouses; 0 for SKUs without stock."""
+    wanted = list(set(sku_ids))
+    rows = sql.fetch(
+        "SELECT s.sku_id, sum(s.on_hand - s.reserved - s.allocated)::bigint FROM inventory_stock_levels s"
+        " JOIN inventory_warehouses w ON w.id = s.warehouse_id AND w.is_active"
+        " WHERE s.tenant_id = %s AND s.sku_id = ANY(%s::bigint[]) GROUP BY s.sku_id",
+        (current_tenant_id(), wanted),
+    )
+    return dict.fromkeys(wanted, 0) | dict(rows)
+
+
+def stock_levels(
+    sku_ids: Iterable[SkuId] | None = None, warehouse_id: WarehouseId | None = None, before_sku_id: SkuId | None = None, limit: int = 200
+) -> list[StockLevel]:
+    """Levels in descending order of SKU, at most ``limit``; restricted to SKUs, a warehouse, and sku_id < ``before_sku_id``."""
+    rows = sql.fetch(
+        "SELECT warehouse_id, sku_id, on_hand, reserved, allocated FROM inventory_stock_levels WHERE tenant_id = %s"
+        " AND (%s::bigint[] IS NULL OR sku_id = ANY(%s::bigint[])) AND (%s::bigint IS NULL OR warehouse_id = %s::bigint)"
+        " AND (%s::bigint IS NULL OR sku_id < %s::bigint) ORDER BY sku_id DESC, warehouse_id LIMIT %s",
+        (
+            current_tenant_id(),
+            *([list(set(sku_ids))] * 2 if sku_ids is not None else [None, None]),
+            warehouse_id, warehouse_id, before_sku_id, before_sku_id, limit,
+        ),
+    )  # fmt: skip
+    return [StockLevel(*row) for row in rows]
+
+
+def list_reservations(order_ids: Iterable[int]) -> dict[int, tuple[Reservation, ...]]:
+    """All reservations of these orders, also the ended ones; orders without any are left out."""
+    rows = sql.fetch(
+        "SELECT id, order_id, line_id, warehouse_id, sku_id, quantity, state, expires_at FROM inventory_reservations"
+        " WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) ORDER BY id",
+        (current_tenant_id(), list(set(order_ids))),
+    )
+    found: dict[int, list[Reservation]] = {}
+    for row in rows:
+        found.setdefault(row[1], []).append(Reservation(*row[:6], ReservationState(row[6]), row[7]))
+    return {order_id: tuple(reservations) for order_id, reservations in found.items()}
+
+
+def list_movements(
+    sku_id: SkuId | None = None, warehouse_id: WarehouseId | None = None, before_id: int | None = None, limit: int = 50
+) -> list[Movement]:
+    """Changes of the pieces on hand, newest first."""
+    rows = sql.fetch(
+        "SELECT id, warehouse_id, sku_id, kind, quantity_change, order_id, reference, occurred_at FROM inventory_movements"
+        " WHERE tenant_id = %s AND (%s::bigint IS NULL OR sku_id = %s::bigint) AND (%s::bigint IS NULL OR warehouse_id = %s::bigint)"
+        " AND (%s::bigint IS NULL OR id < %s::bigint) ORDER BY id DESC LIMIT %s",
+        (current_tenant_id(), sku_id, sku_id, warehouse_id, warehouse_id, before_id, before_id, limit),
+    )
+    return [Movement(row[0], row[1], row[2], MovementKind(row[3]), *row[4:]) for row in rows]
+
+
+def list_warehouses() -> list[Warehouse]:
+    """All warehouses, first choice first."""
+    rows = sql.fetch(
+        "SELECT id, code, name, priority, is_active FROM inventory_warehouses WHERE tenant_id = %s ORDER BY priority, id",
+        (current_tenant_id(),),
+    )
+    return [Warehouse(*row) for row in rows]
