@@ -262,7 +262,7 @@ def _move(changes: Sequence[Change], at: datetime) -> list[tuple[int, int, int]]
 
 
 def _raise_levels(moved: Sequence[tuple[int, int, int]]) -> None:
-    """Add the written changes to on_hand, making levels that do not exist yet, in lock order. Raises StockPromised."""
+    """Add the written changes to on_hand, making levels that do not exist yet, in lock order."""
     totals: dict[tuple[int, int], int] = {}
     for warehouse_id, sku_id, change in moved:
         totals[sku_id, warehouse_id] = totals.get((sku_id, warehouse_id), 0) + change
@@ -270,25 +270,21 @@ def _raise_levels(moved: Sequence[tuple[int, int, int]]) -> None:
     if not places:
         return
     tenant_id = current_tenant_id()
-    try:
-        with transaction.atomic():
-            sql.execute(
-                # Zero rows first, so that there is something to lock; then all locks in order; then the change.
-                "INSERT INTO inventory_stock_levels (tenant_id, id, sku_id, warehouse_id, on_hand, reserved, allocated)"
-                " SELECT %s, u.id, u.sku_id, u.warehouse_id, 0, 0, 0 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])"
-                " AS u(id, sku_id, warehouse_id) ORDER BY u.sku_id, u.warehouse_id"
-                " ON CONFLICT (tenant_id, sku_id, warehouse_id) DO NOTHING",
-                (tenant_id, list(ids.next_ids(len(places))), [p[0] for p in places], [p[1] for p in places]),
-            )
-            sql.execute(
-                "WITH wanted AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(sku_id, warehouse_id, change)),"
-                " locked AS (SELECT s.id, w.change FROM inventory_stock_levels s JOIN wanted w USING (sku_id, warehouse_id)"
-                " WHERE s.tenant_id = %s ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s)"
-                " UPDATE inventory_stock_levels s SET on_hand = s.on_hand + l.change FROM locked l WHERE s.id = l.id",
-                ([p[0] for p in places], [p[1] for p in places], [totals[p] for p in places], tenant_id),
-            )
-    except IntegrityError as error:
-        raise StockPromised("Fewer pieces would remain than are promised to orders.") from error
+    sql.execute(
+        # Zero rows first, so that there is something to lock; then all locks in order; then the change.
+        "INSERT INTO inventory_stock_levels (tenant_id, id, sku_id, warehouse_id, on_hand, reserved, allocated)"
+        " SELECT %s, u.id, u.sku_id, u.warehouse_id, 0, 0, 0 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])"
+        " AS u(id, sku_id, warehouse_id) ORDER BY u.sku_id, u.warehouse_id"
+        " ON CONFLICT (tenant_id, sku_id, warehouse_id) DO NOTHING",
+        (tenant_id, list(ids.next_ids(len(places))), [p[0] for p in places], [p[1] for p in places]),
+    )
+    sql.execute(
+        "WITH wanted AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(sku_id, warehouse_id, change)),"
+        " locked AS (SELECT s.id, w.change FROM inventory_stock_levels s JOIN wanted w USING (sku_id, warehouse_id)"
+        " WHERE s.tenant_id = %s ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s)"
+        " UPDATE inventory_stock_levels s SET on_hand = s.on_hand + l.change FROM locked l WHERE s.id = l.id",
+        ([p[0] for p in places], [p[1] for p in places], [totals[p] for p in places], tenant_id),
+    )
 
 
 def _check_places(places: Sequence[tuple[int, int]]) -> None:
@@ -334,8 +330,12 @@ def _change_stock(changes: Sequence[Change]) -> int:
     if not changes:
         return 0
     _check_places([(change[0], change[1]) for change in changes])
-    moved = _move(changes, clock.now())
-    _raise_levels(moved)
+    try:
+        with transaction.atomic():  # a savepoint: a refused change leaves no movement behind
+            moved = _move(changes, clock.now())
+            _raise_levels(moved)
+    except IntegrityError as error:
+        raise StockPromised("Fewer pieces would remain than are promised to orders.") from error
     return len(moved)
 
 
