@@ -198,4 +198,4 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:
         raise SystemExit(__doc__)
     for written_path in convert(Path(sys.argv[1]), Path(sys.argv[2])):
-        print(written_path)
+        sys.stdout.write(f"{written_path}\n")

@@ -93,9 +93,7 @@ def withdraw_reading(user_id: int, reason: str) -> int | None:
     rules = queries.rule_set_at(now)
     if current is None or rules is None:
         return None
-    return _record(
-        current.jurisdiction, current.reading, rules, False, reason.strip(), user_id, roles, now, CounselNumbers()
-    )
+    return _record(current.jurisdiction, current.reading, rules, False, reason.strip(), user_id, roles, now, CounselNumbers())
 
 
 def _reading(text: Reading | str) -> Reading:

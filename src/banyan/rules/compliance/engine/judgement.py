@@ -168,6 +168,11 @@ def _practice(rules: RuleSet, clause: Clause, practice: Practice, said: tuple[st
 
 
 def _notes(plan: PlanFacts, rules: RuleSet) -> Iterator[Finding]:
+    if rules.simulation_only:
+        yield _finding(
+            rules, Clause.SIMULATION_ONLY, rules.upline_depth_paid.fact_id,
+            "No law is applied here: simulations only, not for live shops.", "此处不适用任何法律：仅供模拟，不得用于正式店铺。",
+        )  # fmt: skip
     if rules.registration.rule is Rule.LIMITED:
         yield _finding(
             rules, Clause.REGISTRATION, rules.registration.fact_id,

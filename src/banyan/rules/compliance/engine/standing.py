@@ -34,9 +34,7 @@ def organization_standing(people: int, layers: int, rules: RuleSet | None = None
     if people < people_line:
         return OrganizationStanding(StandingGrade.WARN, people, layers, tuple(findings))
     findings.append(
-        _finding(
-            rules, people_limit, f"{people} people; the line is {people_line}.", f"{people} 人；界线为 {people_line} 人。"
-        )
+        _finding(rules, people_limit, f"{people} people; the line is {people_line}.", f"{people} 人；界线为 {people_line} 人。")
     )
     return OrganizationStanding(StandingGrade.ESCALATE, people, layers, tuple(findings))
 
@@ -51,6 +49,4 @@ def _finding(rules: RuleSet | None, limit: Limit | None, message: str, message_z
     fact = rules.facts.get(limit.fact_id) if rules and limit and limit.fact_id else None
     if fact is None:
         return Finding(Clause.NETWORK_MARKETING, "own caution, no law named", "-", None, message, message_zh)
-    return Finding(
-        Clause.NETWORK_MARKETING, fact.law, fact.article, fact.id, message, message_zh, fact.text, fact.confidence
-    )
+    return Finding(Clause.NETWORK_MARKETING, fact.law, fact.article, fact.id, message, message_zh, fact.text, fact.confidence)

@@ -32,7 +32,7 @@ def list_jurisdiction_codes() -> tuple[JurisdictionCode, ...]:
 
 @cache
 def _read(code: JurisdictionCode) -> Jurisdiction:
-    return parse_jurisdiction(yaml.load((_FOLDER / f"{code}.yaml").read_text(encoding="utf-8"), Loader=_LOADER))
+    return parse_jurisdiction(yaml.load((_FOLDER / f"{code}.yaml").read_text(encoding="utf-8"), Loader=_LOADER))  # noqa: S506 (a safe loader, C where built)
 
 
 def find_jurisdiction(code: str) -> Jurisdiction | None:

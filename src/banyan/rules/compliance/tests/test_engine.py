@@ -56,7 +56,8 @@ def test_negative_facts_are_a_defect_of_the_caller() -> None:
     ("people", "layers", "grade"),
     [
         (1, 1, StandingGrade.CLEAR), (500, 2, StandingGrade.CLEAR), (3, 3, StandingGrade.WARN), (29, 3, StandingGrade.WARN),
-        (29, 12, StandingGrade.WARN), (30, 3, StandingGrade.ESCALATE), (30, 2, StandingGrade.CLEAR), (10**6, 9, StandingGrade.ESCALATE),
+        (29, 12, StandingGrade.WARN), (30, 3, StandingGrade.ESCALATE), (30, 2, StandingGrade.CLEAR),
+        (10**6, 9, StandingGrade.ESCALATE),
     ],
 )  # fmt: skip
 def test_standing_needs_both_lines_to_escalate(people: int, layers: int, grade: StandingGrade) -> None:

@@ -181,5 +181,3 @@ def test_files_are_what_the_converter_makes(tmp_path: Path) -> None:
     for path in runpy.run_path(str(script))["convert"](source, tmp_path):
         committed = root / "src" / "banyan" / "rules" / "compliance" / "law" / path.name
         assert path.read_text(encoding="utf-8") == committed.read_text(encoding="utf-8"), path.name
-
-

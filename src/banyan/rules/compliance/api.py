@@ -1,0 +1,332 @@
+"""Law over HTTP: jurisdictions and rule sets to read, a verdict to ask for, a reading to acknowledge."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema
+
+from banyan.kernel import clock
+from banyan.kernel.http import ErrorBody, PublicId, endpoint, principal_of
+from banyan.rules.compliance import commands, queries
+from banyan.rules.compliance.types import (
+    NOT_LEGAL_ADVICE,
+    Finding,
+    Jurisdiction,
+    LawFact,
+    PlanFacts,
+    Reading,
+    RuleSet,
+    Verdict,
+)
+
+router = Router(tags=["compliance"])
+_ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
+
+
+class FactOut(Schema):
+    """One sourced fact. `value` null: the law gives no number."""
+
+    id: str
+    key: str
+    value: Any
+    law: str
+    article: str
+    in_force: str | None
+    source: str | None
+    confidence: str
+    text: str
+    regime: str | None
+
+
+class RuleSetOut(Schema):
+    """One dated rule set. Numbers are null where the law gives none: denied by default."""
+
+    id: str
+    jurisdiction: str
+    reading: str
+    is_law: bool
+    title: str
+    title_zh: str
+    effective_from: date | None
+    effective_to: date | None
+    upline_depth_paid: int | None
+    total_rate_bp: int | None
+    recruitment_pay: str
+    entry_fee: str
+    starter_purchase: str
+    network_marketing: str
+    team_pay: str
+    registration: str
+    note: str
+    note_zh: str
+    statement: str
+    statement_zh: str
+
+
+class JurisdictionOut(Schema):
+    """One jurisdiction of the compilation."""
+
+    code: str
+    name: str
+    name_zh: str
+    compiled: date
+    warning: str
+    disclaimer: str
+    rule_sets: list[RuleSetOut]
+
+
+class JurisdictionDetailOut(JurisdictionOut):
+    """A jurisdiction with every sourced fact."""
+
+    facts: list[FactOut]
+
+
+class FindingOut(Schema):
+    """A clause that a plan breaks, or a note."""
+
+    clause: str
+    law: str
+    article: str
+    fact_id: str | None
+    message: str
+    message_zh: str
+    text: str
+    confidence: str
+
+
+class VerdictOut(Schema):
+    """The verdict on a plan."""
+
+    legal: bool
+    rule_set: str
+    findings: list[FindingOut]
+    notes: list[FindingOut]
+    disclaimer: str
+
+
+class PlanFactsIn(Schema):
+    """What the law asks of a plan. Depth counts ancestors above the seller."""
+
+    upline_depth_paid: int = Field(ge=0, le=1000)
+    total_rate_bp: int = Field(ge=0, le=1_000_000)
+    pays_on_recruitment: bool = False
+    entry_fee_minor: int = Field(default=0, ge=0, le=10**15)
+    starter_purchase_required: bool = False
+    pays_on_team_sales: bool = False
+    currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
+
+
+class StandingOut(Schema):
+    """The law of this shop now."""
+
+    jurisdiction: str
+    reading: str
+    rule_set: str
+    upline_depth_paid: int
+    total_rate_bp: int
+    simulation: bool
+    statements: dict[str, dict[str, str]]
+    disclaimer: str = NOT_LEGAL_ADVICE
+
+
+class AcknowledgementIn(Schema):
+    """Accept a reading: `statement` word for word; numbers for `counsel` only."""
+
+    reading: Literal["practice", "counsel"]
+    statement: str = Field(max_length=5000)
+    upline_depth_paid: int | None = Field(default=None, ge=0, le=100)
+    total_rate_bp: int | None = Field(default=None, ge=0, le=10_000)
+
+
+class WithdrawalIn(Schema):
+    """Go back to the letter of the law."""
+
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class AcknowledgementOut(Schema):
+    """One acceptance or withdrawal on the record."""
+
+    id: Annotated[int, PublicId("ack")]
+    jurisdiction: str
+    reading: str
+    granted: bool
+    statement: str
+    accepted_by_id: Annotated[int, PublicId("usr")]
+    roles: list[str]
+    accepted_at: datetime
+    upline_depth_paid: int | None
+    total_rate_bp: int | None
+
+
+class AcknowledgedOut(Schema):
+    """The law of this shop after the decision."""
+
+    acknowledgement_id: Annotated[int, PublicId("ack")] | None
+    standing: StandingOut
+
+
+@router.get("/compliance/jurisdictions", response={200: list[JurisdictionOut], **_ERRORS})
+@endpoint(scope="compliance:read")
+def list_jurisdictions(request: HttpRequest) -> list[dict[str, Any]]:
+    """All jurisdictions with their dated rule sets. Not legal advice."""
+    return [_jurisdiction(one) for one in queries.list_jurisdictions()]
+
+
+@router.get("/compliance/jurisdictions/{code}", response={200: JurisdictionDetailOut, **_ERRORS})
+@endpoint(scope="compliance:read")
+def get_jurisdiction(request: HttpRequest, code: str) -> dict[str, Any]:
+    """One jurisdiction with every fact: law, article, date in force, source, confidence. Not legal advice."""
+    found = queries.get_jurisdiction(code)
+    return {**_jurisdiction(found), "facts": [_fact(fact) for fact in found.facts]}
+
+
+@router.get("/compliance/standing", response={200: StandingOut, **_ERRORS})
+@endpoint(scope="compliance:read")
+def get_standing(request: HttpRequest) -> dict[str, Any]:
+    """The reading and caps that count for this shop now."""
+    return _standing()
+
+
+@router.post("/compliance/verdicts", response={200: VerdictOut, **_ERRORS})
+@endpoint(scope="compliance:read", write=True)
+def ask_verdict(request: HttpRequest, body: PlanFactsIn) -> dict[str, Any]:
+    """Judge a plan under this shop's law now, without publishing anything."""
+    return _verdict(queries.judge(PlanFacts(**body.dict()), clock.now()))
+
+
+@router.get("/compliance/acknowledgements", response={200: list[AcknowledgementOut], **_ERRORS})
+@endpoint(scope="compliance:read")
+def list_acknowledgements(request: HttpRequest) -> list[dict[str, Any]]:
+    """Who accepted or withdrew which reading when, newest first, at most 100."""
+    return [
+        {
+            "id": one.id,
+            "jurisdiction": one.jurisdiction,
+            "reading": one.reading.value,
+            "granted": one.granted,
+            "statement": one.statement,
+            "accepted_by_id": one.accepted_by_id,
+            "roles": list(one.roles),
+            "accepted_at": one.accepted_at,
+            "upline_depth_paid": one.numbers.upline_depth_paid,
+            "total_rate_bp": one.numbers.total_rate_bp,
+        }
+        for one in queries.list_acknowledgements()
+    ]
+
+
+@router.post("/compliance/acknowledgements", response={200: AcknowledgedOut, **_ERRORS})
+@endpoint(scope="compliance:acknowledge", write=True)
+def acknowledge_reading(request: HttpRequest, body: AcknowledgementIn) -> dict[str, Any]:
+    """Accept a reading for this shop from now on. Operators only; the row can never be changed."""
+    row_id = commands.acknowledge_reading(
+        body.reading,
+        principal_of(request).user_id,
+        body.statement,
+        upline_depth_paid=body.upline_depth_paid,
+        total_rate_bp=body.total_rate_bp,
+    )
+    return {"acknowledgement_id": row_id, "standing": _standing()}
+
+
+@router.post("/compliance/withdrawals", response={200: AcknowledgedOut, **_ERRORS})
+@endpoint(scope="compliance:acknowledge", write=True)
+def withdraw_reading(request: HttpRequest, body: WithdrawalIn) -> dict[str, Any]:
+    """Go back to the letter of the law from now on."""
+    row_id = commands.withdraw_reading(principal_of(request).user_id, body.reason)
+    return {"acknowledgement_id": row_id, "standing": _standing()}
+
+
+def _standing() -> dict[str, Any]:
+    now = clock.now()
+    rules = queries.rule_set_at(now)
+    caps = queries.caps_at(now)
+    statements = {one: queries.reading_statements(one, now) for one in (Reading.PRACTICE, Reading.COUNSEL)}
+    return {
+        "jurisdiction": rules.jurisdiction if rules else "",
+        "reading": rules.reading.value if rules else "none",
+        "rule_set": caps.rule_set,
+        "upline_depth_paid": caps.upline_depth_paid,
+        "total_rate_bp": caps.total_rate_bp,
+        "simulation": queries.is_simulation(),
+        "statements": {one.value: {"en": en, "zh": zh} for one, (en, zh) in statements.items() if en},
+    }
+
+
+def _jurisdiction(one: Jurisdiction) -> dict[str, Any]:
+    return {
+        "code": one.code,
+        "name": one.name,
+        "name_zh": one.name_zh,
+        "compiled": one.compiled,
+        "warning": one.warning,
+        "disclaimer": NOT_LEGAL_ADVICE,
+        "rule_sets": [_rule_set(rules) for rules in one.rule_sets],
+    }
+
+
+def _rule_set(rules: RuleSet) -> dict[str, Any]:
+    return {
+        "id": rules.id,
+        "jurisdiction": rules.jurisdiction,
+        "reading": rules.reading.value,
+        "is_law": rules.is_law,
+        "title": rules.title,
+        "title_zh": rules.title_zh,
+        "effective_from": rules.effective_from,
+        "effective_to": rules.effective_to,
+        "upline_depth_paid": rules.upline_depth_paid.number,
+        "total_rate_bp": rules.total_rate_bp.number,
+        "recruitment_pay": rules.recruitment_pay.rule.value,
+        "entry_fee": rules.entry_fee.rule.value,
+        "starter_purchase": rules.starter_purchase.rule.value,
+        "network_marketing": rules.network_marketing.rule.value,
+        "team_pay": rules.team_pay.rule.value,
+        "registration": rules.registration.rule.value,
+        "note": rules.note,
+        "note_zh": rules.note_zh,
+        "statement": rules.statement,
+        "statement_zh": rules.statement_zh,
+    }
+
+
+def _fact(fact: LawFact) -> dict[str, Any]:
+    return {
+        "id": fact.id,
+        "key": fact.key,
+        "value": fact.value,
+        "law": fact.law,
+        "article": fact.article,
+        "in_force": fact.in_force,
+        "source": fact.source,
+        "confidence": fact.confidence.value,
+        "text": fact.text,
+        "regime": fact.regime,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "legal": verdict.legal,
+        "rule_set": verdict.rule_set,
+        "findings": [_finding(one) for one in verdict.findings],
+        "notes": [_finding(one) for one in verdict.notes],
+        "disclaimer": verdict.disclaimer,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "clause": finding.clause.value,
+        "law": finding.law,
+        "article": finding.article,
+        "fact_id": finding.fact_id,
+        "message": finding.message,
+        "message_zh": finding.message_zh,
+        "text": finding.text,
+        "confidence": finding.confidence.value,
+    }
