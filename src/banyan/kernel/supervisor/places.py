@@ -31,7 +31,8 @@ def run_folder(home: Path) -> Path:
 
 def prepare(home: Path) -> None:
     """Create the folders of a home. Idempotent."""
-    for folder, mode in ((home, 0o755), (run_folder(home), 0o755), (home / "logs", 0o755), (home / "static", 0o755), (home / "secrets", 0o700)):
+    inside = {"run": 0o755, "logs": 0o755, "static": 0o755, "secrets": 0o700}
+    for folder, mode in ((home, 0o755), *((home / name, mode) for name, mode in inside.items())):
         if not folder.is_dir():
             folder.mkdir(parents=True, exist_ok=True)
             folder.chmod(mode)

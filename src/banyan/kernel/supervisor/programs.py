@@ -60,9 +60,13 @@ class Program:
 
     def _empty_group(self) -> None:
         # A killed granian leaves its worker processes behind, and they would keep the port.
-        if self._child is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
+        if self._child is None:
+            return
+        deadline = time.monotonic() + 10
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            while time.monotonic() < deadline:
                 os.killpg(self._child.pid, signal.SIGKILL)
+                time.sleep(0.02)
 
 
 class Web(Program):
