@@ -1,0 +1,69 @@
+# Everything is installed into .venv. `make demo` and `make test` need nothing else; no root.
+# Variables: PYTHON (which Python makes .venv), BANYAN_HOME (where an installation keeps its files; default ./var).
+
+ORDERS ?= ../shared/data/online_retail
+NETWORK ?= ../shared/data/beibei_groupbuy
+FAULT_SEEDS ?= 50
+RUN = .venv/bin/python -m
+
+export PYTHONUNBUFFERED = 1
+
+.PHONY: help setup setup-dev demo serve doctor test fast slow check lint types imports architecture faults bench replay lock clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+setup:  ## install what an installation needs
+	@sh scripts/setup.sh run
+
+setup-dev:  ## install also what tests and checks need
+	@sh scripts/setup.sh dev
+
+demo: setup  ## a seeded world runs through the real commands; then the console stays up
+	@.venv/bin/banyan demo
+
+serve: setup  ## run everything: database, cache, web, worker
+	@.venv/bin/banyan up
+
+doctor: setup  ## say in words what is wrong and how to mend it
+	@.venv/bin/banyan doctor
+
+test: check fast slow  ## everything that has to be green
+
+fast: setup-dev
+	$(RUN) pytest -q -rs -m "not slow" --ignore=tests/architecture
+
+slow: setup-dev
+	$(RUN) pytest -q -rs -m slow --durations=10
+
+check: lint types imports architecture  ## ruff, mypy, import contracts, model relations
+
+lint: setup-dev
+	$(RUN) ruff check .
+
+types: setup-dev
+	$(RUN) mypy
+
+imports: setup-dev
+	@PYTHONPATH=src $(RUN) importlinter.cli lint
+
+architecture: setup-dev
+	$(RUN) pytest -q -rs tests/architecture -m "not slow"
+
+faults: setup-dev  ## kill -9 of worker, web and database at random points, FAULT_SEEDS seeds
+	FAULT_SEEDS=$(FAULT_SEEDS) $(RUN) pytest -q -rs -m slow tests/races/test_kill.py
+
+bench: setup  ## speed, with ratios measured in the same run
+	@.venv/bin/banyan bench orders
+	@.venv/bin/banyan bench accrual
+	@.venv/bin/banyan bench tree
+
+replay: setup-dev  ## a real order stream on a real referral forest, then verify
+	@.venv/bin/banyan replay --orders "$(ORDERS)" --network "$(NETWORK)"
+
+lock:  ## resolve the dependencies again (needs uv); the locks name no index
+	uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --no-annotate --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --extra dev --extra replay --generate-hashes --no-emit-index-url --python-version 3.11 --no-annotate --no-header -q -o requirements-dev.lock
+
+clean:  ## remove what was built; keeps var
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .schemathesis
