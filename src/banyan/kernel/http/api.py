@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -70,6 +71,8 @@ def endpoint(*, scope: str, write: bool = False) -> Callable[[F], F]:
             return view(request, *args, **kwargs)
 
         run.banyan_scope = scope  # type: ignore[attr-defined]
+        # Ninja reads annotations with the globals of what it is given, which would be this module's.
+        run.__signature__ = inspect.signature(view, eval_str=True)  # type: ignore[attr-defined]
         return run  # type: ignore[return-value]
 
     return wrap
