@@ -10,6 +10,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NewType
 
+from banyan.kernel.values.errors import Refusal
+
 ReturnId = NewType("ReturnId", int)
 
 
@@ -64,7 +66,7 @@ class Disposition(StrEnum):
 class ReturnPolicy:
     """A tenant's terms. `days_after_receipt` counts 24-hour days from the instant of receipt."""
 
-    days_after_receipt: int = 15
+    days_after_receipt: int = 7
     freight_rule: FreightRule = FreightRule.LATEST_GOODS_OR_MERCHANT_FAULT
 
 
@@ -93,6 +95,17 @@ class RequestReturn:
     requested_at: datetime
     fault: Fault = Fault.BUYER
     goodwill: bool = False
+
+
+@dataclass(frozen=True)
+class ReturnOutcome:
+    """What a batch command did for one return: where it stands now, or why not. In the order of the batch."""
+
+    return_id: ReturnId | None
+    status: ReturnStatus | None = None
+    refund_minor: int = 0  # freight included; 0 until accepted
+    refusal: Refusal | None = None
+    repeated: bool = False  # the request's key was known, this is the return of then
 
 
 @dataclass(frozen=True)
