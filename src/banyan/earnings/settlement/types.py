@@ -96,6 +96,7 @@ class WaitReason(StrEnum):
     NO_ACCOUNT = "no_account"  # nowhere to pay to
     BEING_PAID = "being_paid"
     PAYOUT_FAILED = "payout_failed"
+    NO_POLICY = "no_policy"
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,20 @@ class Item:
 
 
 @dataclass(frozen=True)
+class NewItem:
+    """An amount that is now to be settled: positive for a released commission, negative for a reversal after release.
+    (`source_kind`, `source_id`) is unique: the same source again changes nothing."""
+
+    distributor_id: int
+    currency: str
+    source_kind: SourceKind
+    source_id: int
+    amount_minor: int
+    occurred_at: datetime
+    cause_id: int = 0
+
+
+@dataclass(frozen=True)
 class Draft:
     """What the engine decided about one distributor and period."""
 
@@ -188,6 +203,19 @@ class StatementLine:
     cause_id: int
     amount_minor: int
     occurred_at: datetime
+    stands: bool = True  # False once its statement was rejected
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One decision as it was taken."""
+
+    decision: Decision
+    status: StatementStatus
+    amount_minor: int
+    reviewer_id: int
+    reason: str
+    decided_at: datetime
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def accept(return_ids: Sequence[int]) -> list[ReturnOutcome]:
     """
     found, standings = find_locked(return_ids)
     unshipped = {OrderId(one.order_id) for one in found.values() if one.mode is Mode.UNSHIPPED}
-    order_states = {order_id: order.state for order_id, order in orders.list_orders_by_ids(sorted(unshipped)).items()}
+    order_states = {order_id: order.state for order_id, order in orders.list_by_ids(sorted(unshipped)).items()}
 
     def judge(one: Found) -> Refusal | None:
         wrong = expect(ReturnStatus.RECEIVED if one.mode is Mode.GOODS_BACK else ReturnStatus.APPROVED)(one)

@@ -40,7 +40,7 @@ def request_returns(requests: Sequence[RequestReturn]) -> list[ReturnOutcome]:
     return_deadline_passed, order_not_returnable, return_claims_nothing, return_reason_missing, return_exceeds_sold,
     refund_exceeds_paid, return_key_reused.
     """
-    found = orders.list_orders_by_ids(sorted({OrderId(request.order_id) for request in requests}))
+    found = orders.list_by_ids(sorted({OrderId(request.order_id) for request in requests}))
     policy = queries.get_policy()
     refusals: dict[int, Refusal] = {}
     for position, request in enumerate(requests):
