@@ -49,7 +49,8 @@ class PolicyRow(TenantModel):
                 fields=["tenant_id", "scope", "subject"], condition=Q(retired_at__isnull=True), name="settlement_one_open_policy"
             ),
             models.CheckConstraint(
-                condition=Q(weekday__lte=6, month_day__gte=1, month_day__lte=31, minimum_minor__gte=1), name="settlement_policy_terms"
+                condition=Q(weekday__lte=6, month_day__gte=1, month_day__lte=31, minimum_minor__gte=1),
+                name="settlement_policy_terms",
             ),
         ]
 
@@ -72,7 +73,9 @@ class CalendarRow(TenantModel):
         db_table = "settlement_calendars"
         verbose_name = _("settlement calendar")
         verbose_name_plural = _("settlement calendars")
-        constraints = [models.UniqueConstraint(fields=["tenant_id", "distributor_id", "currency"], name="settlement_one_calendar")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "distributor_id", "currency"], name="settlement_one_calendar")
+        ]
         indexes = [
             models.Index(fields=["tenant_id", "due_at", "id"], name="settlement_calendar_due", condition=Q(due_at__isnull=False))
         ]
@@ -148,16 +151,24 @@ class ItemRow(TenantModel):
     cause_id = models.BigIntegerField(_("cause"), default=0)
     amount_minor = models.BigIntegerField(_("amount"))
     occurred_at = models.DateTimeField(_("occurred at"))
-    statement = models.ForeignKey(StatementRow, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False)
+    statement = models.ForeignKey(
+        StatementRow, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, db_constraint=False
+    )
 
     class Meta:
         app_label = "settlement"
         db_table = "settlement_items"
         verbose_name = _("settlement item")
         verbose_name_plural = _("settlement items")
-        constraints = [models.UniqueConstraint(fields=["tenant_id", "source_kind", "source_id"], name="settlement_one_item_per_source")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "source_kind", "source_id"], name="settlement_one_item_per_source")
+        ]
         indexes = [
-            models.Index(fields=["tenant_id", "distributor_id", "currency"], name="settlement_open_items", condition=Q(statement__isnull=True))
+            models.Index(
+                fields=["tenant_id", "distributor_id", "currency"],
+                name="settlement_open_items",
+                condition=Q(statement__isnull=True),
+            )
         ]
 
     def __str__(self) -> str:
@@ -169,7 +180,9 @@ class LineRow(TenantModel):
 
     audit: ClassVar[Audit] = Audit.CHANGES
 
-    statement = models.ForeignKey(StatementRow, on_delete=models.PROTECT, related_name="lines", db_index=False, db_constraint=False)
+    statement = models.ForeignKey(
+        StatementRow, on_delete=models.PROTECT, related_name="lines", db_index=False, db_constraint=False
+    )
     source_kind = models.CharField(_("source"), max_length=20, choices=[(one.value, one.value) for one in SourceKind])
     source_id = models.BigIntegerField(_("source id"))
     cause_id = models.BigIntegerField(_("cause"), default=0)
@@ -183,7 +196,9 @@ class LineRow(TenantModel):
         verbose_name = _("statement line")
         verbose_name_plural = _("statement lines")
         constraints = [
-            models.UniqueConstraint(fields=["tenant_id", "source_kind", "source_id"], condition=Q(stands=True), name=ONE_LINE_PER_SOURCE)
+            models.UniqueConstraint(
+                fields=["tenant_id", "source_kind", "source_id"], condition=Q(stands=True), name=ONE_LINE_PER_SOURCE
+            )
         ]
         indexes = [models.Index(fields=["tenant_id", "statement"], name="settlement_line_by_statement")]
 
@@ -233,7 +248,9 @@ class PayeeRow(TenantModel):
         db_table = "settlement_payees"
         verbose_name = _("payee account")
         verbose_name_plural = _("payee accounts")
-        constraints = [models.UniqueConstraint(fields=["tenant_id", "distributor_id", "channel"], name="settlement_one_payee_account")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "distributor_id", "channel"], name="settlement_one_payee_account")
+        ]
 
     def __str__(self) -> str:
         return self.channel

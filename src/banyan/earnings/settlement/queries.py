@@ -81,7 +81,9 @@ def get_statement(statement_id: int, distributor_id: int | None = None) -> State
 
 def list_lines(statement_id: int, *, after_id: int = 0, count: int | None = None) -> tuple[StatementLine, ...]:
     """The lines of a statement in the order of their entry; also those of a rejected one."""
-    rows = LineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), statement_id=statement_id, pk__gt=after_id).order_by("pk")
+    rows = LineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), statement_id=statement_id, pk__gt=after_id).order_by(
+        "pk"
+    )
     return tuple(
         StatementLine(SourceKind(row.source_kind), row.source_id, row.cause_id, row.amount_minor, row.occurred_at, row.stands)
         for row in (rows if count is None else rows[:count])
@@ -132,7 +134,9 @@ def list_decisions(statement_id: int) -> list[Decided]:
     """What people decided about a statement, oldest first."""
     rows = DecisionRow.objects.filter(tenant_id=tenancy.current_tenant_id(), statement_id=statement_id).order_by("pk")
     return [
-        Decided(Decision(row.decision), StatementStatus(row.status), row.amount_minor, row.reviewer_id, row.reason, row.decided_at)
+        Decided(
+            Decision(row.decision), StatementStatus(row.status), row.amount_minor, row.reviewer_id, row.reason, row.decided_at
+        )
         for row in rows
     ]
 

@@ -141,7 +141,8 @@ class ReturnRow(TenantModel):
                 condition=Q(freight_minor__gte=0, refund_minor__gte=F("freight_minor")), name="return_refund_holds_freight"
             ),
             models.CheckConstraint(
-                condition=Q(accepted_at__isnull=True, refund_minor=0) | Q(status__in=("accepted", "refunded"), accepted_at__isnull=False),
+                condition=Q(accepted_at__isnull=True, refund_minor=0)
+                | Q(status__in=("accepted", "refunded"), accepted_at__isnull=False),
                 name="return_refund_is_accepted",
             ),
         ]
@@ -179,13 +180,18 @@ class ReturnLineRow(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "return_row", "line_id"], name="return_line_once"),
             models.CheckConstraint(
-                condition=Q(quantity__gt=0, amount_minor=0) | Q(quantity=0, amount_minor__gt=0), name="return_line_units_or_amount"
+                condition=Q(quantity__gt=0, amount_minor=0) | Q(quantity=0, amount_minor__gt=0),
+                name="return_line_units_or_amount",
             ),
             models.CheckConstraint(
-                condition=Q(restock_quantity__gte=0, scrap_quantity__gte=0, quantity__gte=F("restock_quantity") + F("scrap_quantity")),
+                condition=Q(
+                    restock_quantity__gte=0, scrap_quantity__gte=0, quantity__gte=F("restock_quantity") + F("scrap_quantity")
+                ),
                 name="return_line_inspected_within",
             ),
-            models.CheckConstraint(condition=Q(refund_minor__gte=0, refund_minor__lte=F("of_minor")), name="return_line_refund_within"),
+            models.CheckConstraint(
+                condition=Q(refund_minor__gte=0, refund_minor__lte=F("of_minor")), name="return_line_refund_within"
+            ),
         ]
         indexes = [models.Index(fields=["tenant_id", "line_id"], name="return_line_by_order_line")]
 

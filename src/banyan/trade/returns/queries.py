@@ -35,7 +35,8 @@ def open_returns(order_ids: Iterable[int]) -> set[int]:
     if not wanted:
         return set()
     rows = sql.fetch(
-        "SELECT DISTINCT order_id FROM returns WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND status = ANY(%s::text[])",
+        "SELECT DISTINCT order_id FROM returns WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND status ="
+        " ANY(%s::text[])",
         (tenancy.current_tenant_id(), wanted, [status.value for status in OPEN_STATUSES]),
     )
     return {order_id for (order_id,) in rows}
@@ -79,7 +80,9 @@ def list_returns(
 def list_returned(order_ids: Iterable[int]) -> dict[int, tuple[LineState, ...]]:
     """For orders that ever had a return: every line with what was sold and what went back. Others are left out."""
     found: dict[int, list[LineState]] = {}
-    rows = ReturnableLineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), order_id__in=list(order_ids)).order_by("line_id")
+    rows = ReturnableLineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), order_id__in=list(order_ids)).order_by(
+        "line_id"
+    )
     for row in rows:
         state = LineState(row.line_id, row.of_quantity, row.of_minor, row.returned_quantity, row.refunded_minor)
         found.setdefault(row.order_id, []).append(state)

@@ -112,7 +112,9 @@ def pay_out(statements: Collection[Locked]) -> int:
         return 0
     now = clock.now()
     standings = distributors.standings_at([DistributorId(one.distributor_id) for one in waiting], now)
-    channels = {policy_id: policy.terms.channel for policy_id, policy in list_policies_by_ids({one.policy_id for one in waiting}).items()}
+    channels = {
+        policy_id: policy.terms.channel for policy_id, policy in list_policies_by_ids({one.policy_id for one in waiting}).items()
+    }
     accounts = _find_accounts(waiting)
     ready: list[tuple[Locked, NewPayout]] = []
     for one in waiting:
@@ -217,9 +219,7 @@ def _failed(statement_ids: Sequence[int]) -> list[Locked]:
     return list(locked.values())
 
 
-def record_payouts(
-    completed: Sequence[tuple[int, datetime]], failed: Sequence[tuple[int, str, bool]]
-) -> int:
+def record_payouts(completed: Sequence[tuple[int, datetime]], failed: Sequence[tuple[int, str, bool]]) -> int:
     """Take over how payouts ended: (payout id, paid at) and (payout id, failure, may be tried by itself).
 
     Only the statement's latest payout counts, so repeats and late news change nothing. Returns the statements changed.

@@ -57,7 +57,8 @@ def write_calendars(changes: Sequence[tuple[Key, datetime | None, datetime | Non
         return
     sql.execute(
         "UPDATE settlement_calendars c SET due_at = d.due_at, settled_until = d.settled_until"
-        " FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[]) AS d(distributor_id, currency, due_at, settled_until)"
+        " FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[]) AS d(distributor_id, currency,"
+        " due_at, settled_until)"
         " WHERE c.tenant_id = %s AND c.distributor_id = d.distributor_id AND c.currency = d.currency",
         (
             [key[0] for key, _, _ in changes],
@@ -75,7 +76,16 @@ def insert_items(items: Sequence[NewItem]) -> set[tuple[SourceKind, int]]:
         ItemRow,
         ("id", "distributor_id", "currency", "source_kind", "source_id", "cause_id", "amount_minor", "occurred_at"),
         [
-            (i, one.distributor_id, one.currency, one.source_kind.value, one.source_id, one.cause_id, one.amount_minor, one.occurred_at)
+            (
+                i,
+                one.distributor_id,
+                one.currency,
+                one.source_kind.value,
+                one.source_id,
+                one.cause_id,
+                one.amount_minor,
+                one.occurred_at,
+            )
             for i, one in zip(ids.next_ids(len(items)), items, strict=True)
         ],
         on_conflict="ON CONFLICT (tenant_id, source_kind, source_id) DO NOTHING",
@@ -91,12 +101,15 @@ def find_open_items(keys: Iterable[Key], *, only_taking: bool = False) -> dict[K
         "SELECT i.distributor_id, i.currency, i.id, i.source_kind, i.source_id, i.amount_minor, i.occurred_at, i.cause_id"
         " FROM settlement_items i JOIN unnest(%s::bigint[], %s::text[]) AS k(distributor_id, currency)"
         " ON i.distributor_id = k.distributor_id AND i.currency = k.currency"
-        f" WHERE i.tenant_id = %s AND i.statement_id IS NULL {'AND i.amount_minor < 0' if only_taking else ''} ORDER BY i.occurred_at, i.id",
+        f" WHERE i.tenant_id = %s AND i.statement_id IS NULL {'AND i.amount_minor < 0' if only_taking else ''} ORDER BY"
+        f" i.occurred_at, i.id",
         ([key[0] for key in wanted], [key[1] for key in wanted], tenancy.current_tenant_id()),
     )
     found: dict[Key, list[Item]] = {}
     for distributor_id, currency, item_id, kind, source_id, amount, occurred_at, cause_id in rows:
-        found.setdefault((distributor_id, currency), []).append(Item(item_id, SourceKind(kind), source_id, amount, occurred_at, cause_id))
+        found.setdefault((distributor_id, currency), []).append(
+            Item(item_id, SourceKind(kind), source_id, amount, occurred_at, cause_id)
+        )
     return found
 
 
@@ -116,7 +129,8 @@ def claim(claims: Sequence[tuple[int, Item]]) -> None:
         ],
     )
     claimed = sql.execute(
-        "UPDATE settlement_items i SET statement_id = d.statement_id FROM unnest(%s::bigint[], %s::bigint[]) AS d(id, statement_id)"
+        "UPDATE settlement_items i SET statement_id = d.statement_id FROM unnest(%s::bigint[], %s::bigint[]) AS d(id,"
+        " statement_id)"
         f" WHERE i.tenant_id = %s AND i.id = d.id {CLAIM_GUARD}",
         ([item.item_id for _, item in claims], [statement_id for statement_id, _ in claims], tenancy.current_tenant_id()),
     )
@@ -133,7 +147,8 @@ def unclaim(statement_ids: Sequence[int]) -> None:
     )
     sql.execute(
         "UPDATE settlement_items i SET statement_id = NULL FROM settlement_lines l WHERE l.tenant_id = %s"
-        " AND l.statement_id = ANY(%s::bigint[]) AND i.tenant_id = l.tenant_id AND i.source_kind = l.source_kind AND i.source_id = l.source_id"
+        " AND l.statement_id = ANY(%s::bigint[]) AND i.tenant_id = l.tenant_id AND i.source_kind = l.source_kind AND"
+        " i.source_id = l.source_id"
         " AND i.statement_id = l.statement_id",
         (tenant_id, list(statement_ids)),
     )

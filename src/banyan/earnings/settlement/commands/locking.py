@@ -42,7 +42,8 @@ class Locked:
 
 
 COLUMNS = (
-    "id, distributor_id, currency, policy_id, amount_minor, line_count, status, reason, period_to, first_approver_id, approver_id,"
+    "id, distributor_id, currency, policy_id, amount_minor, line_count, status, reason, period_to, first_approver_id,"
+    " approver_id,"
     " approved_at, payout_id, attempt, pay_at, paid_at"
 )
 
@@ -58,7 +59,8 @@ def lock_statements(statement_ids: Iterable[int]) -> dict[int, Locked]:
     )
     lock_calendars((row[0], row[1]) for row in owners)
     rows = sql.fetch(
-        f"SELECT {COLUMNS} FROM settlement_statements WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id {STATEMENT_LOCK}",
+        f"SELECT {COLUMNS} FROM settlement_statements WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id"
+        f" {STATEMENT_LOCK}",
         (tenant_id, wanted),
     )
     return {row[0]: Locked(*row[:6], StatementStatus(row[6]), *row[7:]) for row in rows}
@@ -69,10 +71,13 @@ def write_statements(changed: Collection[Locked]) -> None:
     if not changed:
         return
     sql.execute(
-        "UPDATE settlement_statements s SET amount_minor = d.amount_minor, line_count = d.line_count, status = d.status, reason = d.reason,"
-        " first_approver_id = d.first_approver_id, approver_id = d.approver_id, approved_at = d.approved_at, payout_id = d.payout_id,"
+        "UPDATE settlement_statements s SET amount_minor = d.amount_minor, line_count = d.line_count, status ="
+        " d.status, reason = d.reason,"
+        " first_approver_id = d.first_approver_id, approver_id = d.approver_id, approved_at = d.approved_at, payout_id"
+        " = d.payout_id,"
         " attempt = d.attempt, pay_at = d.pay_at, paid_at = d.paid_at"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::timestamptz[],"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::bigint[],"
+        " %s::timestamptz[],"
         " %s::bigint[], %s::smallint[], %s::timestamptz[], %s::timestamptz[]) AS d(id, amount_minor, line_count, status, reason,"
         " first_approver_id, approver_id, approved_at, payout_id, attempt, pay_at, paid_at)"
         " WHERE s.tenant_id = %s AND s.id = d.id",

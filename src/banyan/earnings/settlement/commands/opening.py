@@ -22,7 +22,8 @@ from banyan.people.distributors.types import DistributorId, Status
 SKIP_LOCKED = "FOR NO KEY UPDATE SKIP LOCKED"
 INSUFFICIENT = "insufficient_balance"
 COLUMNS = (
-    "id", "distributor_id", "policy_id", "period_from", "period_to", "currency", "amount_minor", "line_count", "tier", "tier_rank",
+    "id", "distributor_id", "policy_id", "period_from", "period_to", "currency", "amount_minor", "line_count", "tier",
+    "tier_rank",
     "status", "reason", "opened_at", "attempt",
 )  # fmt: skip
 
@@ -76,7 +77,8 @@ def _write(opened: Sequence[tuple[Key, Policy, str, Opening]], now: datetime) ->
         assert draft is not None and period is not None  # only drafted openings come here
         rows.append(
             (
-                statement_id, key[0], policy.policy_id, period.start_at, period.end_at, key[1], draft.amount_minor, len(draft.items), tier,
+                statement_id, key[0], policy.policy_id, period.start_at, period.end_at, key[1], draft.amount_minor,
+                len(draft.items), tier,
                 TIER_RANK.get(tier, len(TIER_RANK)), draft.status.value, draft.reason, now, 0,
             )
         )  # fmt: skip
@@ -86,7 +88,8 @@ def _write(opened: Sequence[tuple[Key, Policy, str, Opening]], now: datetime) ->
         if draft.status is StatementStatus.APPROVED:
             automatic.append(
                 Locked(
-                    statement_id, key[0], key[1], policy.policy_id, draft.amount_minor, len(draft.items), StatementStatus.UNDER_REVIEW, "",
+                    statement_id, key[0], key[1], policy.policy_id, draft.amount_minor, len(draft.items),
+                    StatementStatus.UNDER_REVIEW, "",
                     period.end_at, None, None, None, None, 0, None, None,
                 )
             )  # fmt: skip

@@ -33,6 +33,7 @@ def set_payee_accounts(accounts: Sequence[PayeeAccount]) -> None:
     for row in changed.values():  # rare, and only save() seals the new text
         row.save()
     sql.execute(
-        "UPDATE settlement_statements SET pay_at = least(pay_at, %s) WHERE tenant_id = %s AND status = 'approved' AND distributor_id = ANY(%s::bigint[])",
+        "UPDATE settlement_statements SET pay_at = least(pay_at, %s) WHERE tenant_id = %s AND status = 'approved' AND"
+        " distributor_id = ANY(%s::bigint[])",
         (now, tenant_id, [one.distributor_id for one in accounts]),
     )

@@ -27,7 +27,9 @@ def open_policy(new: NewPolicy) -> PolicyId:
     """
     _check(new)
     now, tenant_id = clock.now(), tenancy.current_tenant_id()
-    PolicyRow.objects.filter(tenant_id=tenant_id, scope=new.scope.value, subject=new.subject, retired_at__isnull=True).update(retired_at=now)
+    PolicyRow.objects.filter(tenant_id=tenant_id, scope=new.scope.value, subject=new.subject, retired_at__isnull=True).update(
+        retired_at=now
+    )
     terms = new.terms
     row = PolicyRow.objects.create(
         scope=new.scope.value,
@@ -86,9 +88,10 @@ def _look_again(scope: Scope, subject: str) -> None:
     only = "AND c.distributor_id = %s" if scope is Scope.DISTRIBUTOR else ""
     params = [clock.now(), tenancy.current_tenant_id(), *([int(subject)] if only else [])]
     sql.execute(
-        "UPDATE settlement_calendars c SET due_at = least(c.due_at, %s) WHERE c.tenant_id = %s AND EXISTS (SELECT 1 FROM settlement_items i"
-        " WHERE i.tenant_id = c.tenant_id AND i.distributor_id = c.distributor_id AND i.currency = c.currency AND i.statement_id IS NULL)"
+        "UPDATE settlement_calendars c SET due_at = least(c.due_at, %s) WHERE c.tenant_id = %s AND EXISTS (SELECT 1"
+        " FROM settlement_items i"
+        " WHERE i.tenant_id = c.tenant_id AND i.distributor_id = c.distributor_id AND i.currency = c.currency AND"
+        " i.statement_id IS NULL)"
         f" {only}",
         params,
     )
-

@@ -144,13 +144,24 @@ def carry_over(statements: Sequence[Locked]) -> None:
     carry([(one.statement_id, one.key, one.amount_minor, one.period_to) for one in statements], SourceKind.CARRIED)
 
 
-def _record(decided: Sequence[tuple[int, ReviewRequest]], outcomes: Sequence[ReviewOutcome], locked: Mapping[int, Locked]) -> None:
+def _record(
+    decided: Sequence[tuple[int, ReviewRequest]], outcomes: Sequence[ReviewOutcome], locked: Mapping[int, Locked]
+) -> None:
     kept = [(request, locked[request.statement_id]) for position, request in decided if outcomes[position].status is not None]
     sql.insert(
         DecisionRow,
         ("id", "statement_id", "decision", "status", "amount_minor", "reviewer_id", "reason", "decided_at"),
         [
-            (i, one.statement_id, request.decision.value, one.status.value, one.amount_minor, request.reviewer_id, request.reason.strip(), clock.now())
+            (
+                i,
+                one.statement_id,
+                request.decision.value,
+                one.status.value,
+                one.amount_minor,
+                request.reviewer_id,
+                request.reason.strip(),
+                clock.now(),
+            )
             for i, (request, one) in zip(ids.next_ids(len(kept)), kept, strict=True)
         ],
     )
@@ -196,7 +207,8 @@ def follow_standing(distributor_ids: Iterable[int]) -> int:
 
 def _open_statements_of(distributor_ids: Iterable[int]) -> list[int]:
     rows = sql.fetch(
-        "SELECT id FROM settlement_statements WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[]) AND status = ANY(%s::text[])",
+        "SELECT id FROM settlement_statements WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[]) AND status ="
+        " ANY(%s::text[])",
         (tenancy.current_tenant_id(), sorted(set(distributor_ids)), [status.value for status in OPEN_STATUSES]),
     )
     return [row[0] for row in rows]

@@ -38,7 +38,7 @@ items = st.builds(
     st.sampled_from(SourceKind),
     st.integers(1, 10**6),
     st.integers(-5_000, 5_000),
-    st.datetimes(START.replace(tzinfo=None), datetime(2026, 5, 1), timezones=st.just(UTC)),
+    st.datetimes(START.replace(tzinfo=None), datetime(2026, 5, 1), timezones=st.just(UTC)),  # noqa: DTZ001
 )
 
 

@@ -26,7 +26,7 @@ ZONES = [
     "Africa/Cairo",
 ]
 rhythms = st.builds(Rhythm, st.sampled_from(Cycle), st.integers(0, 6), st.integers(1, 31))
-instants = st.datetimes(datetime(1915, 1, 1), datetime(2045, 12, 31), timezones=st.just(UTC))
+instants = st.datetimes(datetime(1915, 1, 1), datetime(2045, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
 
 
 @given(rhythms, st.sampled_from(ZONES), instants)

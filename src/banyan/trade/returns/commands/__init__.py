@@ -8,8 +8,8 @@ from banyan.trade.returns.commands.standing import ExceedsPaid, ExceedsSold
 from banyan.trade.returns.engine.requests import (
     BadInspection,
     DeadlinePassed,
-    NotReturnable,
     NothingClaimed,
+    NotReturnable,
     OrderIsClosed,
     ReasonMissing,
 )

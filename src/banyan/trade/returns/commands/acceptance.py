@@ -77,7 +77,9 @@ def _decide(
     return decisions
 
 
-def _carry_out(accepted: Sequence[Found], decisions: Mapping[ReturnId, RefundDecision], standings: Mapping[int, Standing]) -> None:
+def _carry_out(
+    accepted: Sequence[Found], decisions: Mapping[ReturnId, RefundDecision], standings: Mapping[int, Standing]
+) -> None:
     now = clock.now()
     book_refunds((one.order_id, decisions[one.return_id]) for one in accepted)
     _write(accepted, decisions, now)

@@ -59,7 +59,9 @@ def find_locked(return_ids: Sequence[int]) -> tuple[dict[int, Found], dict[int, 
         (tenant_id, list(return_ids)),
     )
     found = {
-        row[0]: Found(ReturnId(row[0]), row[1], ReturnStatus(row[2]), Mode(row[3]), row[4], row[5], tuple(lines[row[0]]), restocked[row[0]])
+        row[0]: Found(
+            ReturnId(row[0]), row[1], ReturnStatus(row[2]), Mode(row[3]), row[4], row[5], tuple(lines[row[0]]), restocked[row[0]]
+        )
         for row in rows
     }
     return found, standings
@@ -162,7 +164,9 @@ def receive(receipts: Sequence[GoodsReceipt]) -> list[ReturnOutcome]:
 
     def judge(one: Found) -> Refusal | None:
         if one.mode is not Mode.GOODS_BACK:
-            return WrongStatus(f"No goods are expected for a return as {one.mode.value}; accept it directly.", mode=one.mode.value)
+            return WrongStatus(
+                f"No goods are expected for a return as {one.mode.value}; accept it directly.", mode=one.mode.value
+            )
         claimed = {claim.line_id: claim.quantity for claim in one.lines}
         return in_status(one) or judge_inspection(claimed, by_id[one.return_id].inspections)
 

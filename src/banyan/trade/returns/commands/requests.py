@@ -126,13 +126,27 @@ def _write(fresh: Sequence[tuple[ReturnId, RequestReturn]], standings: Mapping[i
         # Another transaction used one of the keys for another order at this very moment; the caller's retry will see it.
         raise RequestKeyReused("A key of this batch was used for a different return.")
     lines = [
-        (return_id, claim, standings[request.order_id].lines[claim.line_id]) for return_id, request in fresh for claim in request.lines
+        (return_id, claim, standings[request.order_id].lines[claim.line_id])
+        for return_id, request in fresh
+        for claim in request.lines
     ]
     sql.insert(
         ReturnLineRow,
         LINE_COLUMNS,
         [
-            (i, return_id, claim.line_id, line.sku_id, claim.quantity, claim.amount_minor, 0, 0, 0, line.state.of_quantity, line.state.of_minor)
+            (
+                i,
+                return_id,
+                claim.line_id,
+                line.sku_id,
+                claim.quantity,
+                claim.amount_minor,
+                0,
+                0,
+                0,
+                line.state.of_quantity,
+                line.state.of_minor,
+            )
             for i, (return_id, claim, line) in zip(ids.next_ids(len(lines)), lines, strict=True)
         ],
     )

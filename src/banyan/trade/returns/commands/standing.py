@@ -81,7 +81,17 @@ def open_orders(orders: Iterable[Order]) -> None:
         ],
         on_conflict="ON CONFLICT (tenant_id, order_id) DO NOTHING",
     )
-    columns = ("id", "order_id", "line_id", "sku_id", "of_quantity", "of_minor", "claimed_quantity", "returned_quantity", "refunded_minor")
+    columns = (
+        "id",
+        "order_id",
+        "line_id",
+        "sku_id",
+        "of_quantity",
+        "of_minor",
+        "claimed_quantity",
+        "returned_quantity",
+        "refunded_minor",
+    )
     sql.insert(
         ReturnableLineRow,
         columns,

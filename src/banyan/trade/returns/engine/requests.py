@@ -29,7 +29,9 @@ class NotReturnable(Conflict):
     """The order is in a state in which nothing can come back in this way."""
 
     code = "order_not_returnable"
-    advice = "An unpaid order is cancelled; a paid one that has not shipped is returned as unshipped; a shipped one with its goods."
+    advice = (
+        "An unpaid order is cancelled; a paid one that has not shipped is returned as unshipped; a shipped one with its goods."
+    )
 
 
 class OrderIsClosed(Conflict):
@@ -79,7 +81,9 @@ def judge_request(request: RequestReturn, order: OrderStanding, policy: ReturnPo
     for claim in request.lines:
         fits = (claim.quantity == 0 and claim.amount_minor > 0) if by_amount else (claim.quantity > 0 and claim.amount_minor == 0)
         if not fits:
-            return NothingClaimed(f"A line claims {claim.quantity} units and {claim.amount_minor} minor units ({request.mode.value}).")
+            return NothingClaimed(
+                f"A line claims {claim.quantity} units and {claim.amount_minor} minor units ({request.mode.value})."
+            )
     if order.state == "closed" and not request.goodwill:
         return OrderIsClosed("The order is closed.")
     if order.state not in _STATES_FOR[request.mode]:

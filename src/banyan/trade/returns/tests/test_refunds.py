@@ -91,7 +91,8 @@ def test_freight_goes_back_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "claims", [[LineClaim(1, 4)], [LineClaim(2, 1)], [LineClaim(1, 1), LineClaim(1, 1)], [LineClaim(1, 0, 1001)], [LineClaim(1, 0)]]
+    "claims",
+    [[LineClaim(1, 4)], [LineClaim(2, 1)], [LineClaim(1, 1), LineClaim(1, 1)], [LineClaim(1, 0, 1001)], [LineClaim(1, 0)]],
 )
 def test_impossible_claims_are_refused(claims: list[LineClaim]) -> None:
     with pytest.raises(ValueError, match=r"left|not in the order"):
