@@ -363,3 +363,60 @@ def restock_returns(returned: Sequence[ReturnedGoods]) -> int:
             raise UnknownWarehouse("This line was never shipped; name the warehouse that takes the goods.")
         changes.append((warehouse_id, goods.sku_id, MovementKind.RESTOCK, goods.quantity, goods.order_id, "", goods.key))
     return _change_stock(changes)
+
+
+class NotHeld(Conflict):
+    """Fewer pieces of a line are held than are to be given back: they left, or were released before."""
+
+    code = "not_held"
+    advice = "Read the order's reservations; what has shipped comes back as returned goods."
+
+
+_RELEASE_PART = """
+WITH d AS (
+  SELECT * FROM unnest(%s::bigint[], %s::int[], %s::int[]) AS d(id, taken, rest)
+), changed AS (
+  UPDATE inventory_reservations r SET state = CASE WHEN d.rest = 0 THEN 'released' ELSE r.state END,
+         quantity = CASE WHEN d.rest = 0 THEN r.quantity ELSE d.rest END, changed_at = %s
+  FROM d WHERE r.id = d.id AND r.tenant_id = %s
+), wanted AS (
+  SELECT r.sku_id, r.warehouse_id, coalesce(sum(d.taken) FILTER (WHERE r.state = 'reserved'), 0) AS from_reserved,
+         coalesce(sum(d.taken) FILTER (WHERE r.state = 'allocated'), 0) AS from_allocated
+  FROM inventory_reservations r JOIN d ON d.id = r.id WHERE r.tenant_id = %s GROUP BY r.sku_id, r.warehouse_id
+), locked AS (
+  SELECT s.id, w.from_reserved, w.from_allocated FROM inventory_stock_levels s JOIN wanted w USING (sku_id, warehouse_id)
+  WHERE s.tenant_id = %s ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s
+)
+UPDATE inventory_stock_levels s SET reserved = s.reserved - l.from_reserved, allocated = s.allocated - l.from_allocated
+FROM locked l WHERE s.id = l.id
+"""
+
+
+def release_lines(lines: Sequence[ReturnedGoods]) -> int:
+    """Give back part of what is held for order lines that have not shipped; returns how many pieces.
+
+    The reservation shrinks, or ends when nothing of it is left. Raises NotHeld when fewer pieces are held than asked for;
+    then nothing is given back. Not idempotent: the caller guards its own repetition.
+    """
+    asked: dict[int, int] = {}
+    for line in lines:
+        asked[line.line_id] = asked.get(line.line_id, 0) + line.quantity
+    tenant_id = current_tenant_id()
+    held = sql.fetch(
+        "SELECT id, line_id, quantity FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
+        " AND line_id = ANY(%s::bigint[]) AND state IN ('reserved', 'allocated') ORDER BY id FOR UPDATE",
+        (tenant_id, list({line.order_id for line in lines}), list(asked)),
+    )
+    left, taken = dict(asked), []
+    for reservation_id, line_id, quantity in held:
+        part = min(quantity, left[line_id])
+        left[line_id] -= part
+        if part:
+            taken.append((reservation_id, part, quantity - part))
+    short = {line_id: quantity for line_id, quantity in left.items() if quantity}
+    if short:
+        raise NotHeld("Fewer pieces are held than are to be given back.", missing_quantity=sum(short.values()))
+    if taken:
+        columns = [list(column) for column in zip(*taken, strict=True)]
+        sql.execute(_RELEASE_PART, (*columns, clock.now(), tenant_id, tenant_id, tenant_id))
+    return sum(asked.values())
