@@ -55,7 +55,11 @@ def test_no_token_an_unknown_one_and_an_expired_one_are_401_with_advice(token_of
     assert _call("GET", "/me", expired).status_code == 200
     with clock.driven(datetime.now(UTC) + timedelta(days=2)):
         late = _call("GET", "/me", expired)
-    for response, said in ((_call("GET", "/me", None), "No valid"), (_call("GET", "/me", "byn_no"), "unknown"), (late, "expired")):
+    for response, said in (
+        (_call("GET", "/me", None), "No valid"),
+        (_call("GET", "/me", "byn_no"), "unknown"),
+        (late, "expired"),
+    ):
         assert response.status_code == 401
         error = response.json()["error"]
         assert error["code"] == "unauthenticated" and said in error["message"] and "Bearer" in error["advice"]
@@ -79,7 +83,9 @@ def test_the_same_key_gets_the_same_answer_and_one_effect(token_of: Caller, tena
     assert "Idempotent-Replayed" not in first and second["Idempotent-Replayed"] == "true"
     other = _call("POST", WRITE, token, _new_category(), key)
     assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")
-    assert _call("POST", WRITE, token_of(Role.OPERATOR), _new_category(), key).status_code < 300, "another person's key is another key"
+    assert _call("POST", WRITE, token_of(Role.OPERATOR), _new_category(), key).status_code < 300, (
+        "another person's key is another key"
+    )
 
 
 def test_a_refused_request_leaves_nothing_and_its_key_free(token_of: Caller, tenant: Any) -> None:
@@ -131,3 +137,11 @@ def test_an_id_of_another_kind_and_a_foreign_one_look_alike_from_outside(token_o
     theirs = created["id"] if "id" in created else created["category_id"]
     response = _call("PATCH", f"{WRITE}/{theirs}", token_of(Role.OPERATOR), {"name_zh": "改"}, "k")
     assert response.status_code in (404, 405)
+
+
+def test_unknown_paths_and_wrong_methods_have_the_same_shape(token_of: Caller) -> None:
+    token = token_of(Role.OPERATOR)
+    for method, path, status, code in (("GET", "/nowhere", 404, "no_such_path"), ("DELETE", "/me", 405, "method_not_allowed")):
+        for caller in (token, None):
+            response = _call(method, path, caller, key="k")
+            assert (response.status_code, response.json()["error"]["code"]) == (status, code)

@@ -49,7 +49,9 @@ def test_every_child_killed_comes_back_and_committed_rows_are_kept(make_installa
         _write(installation, name)
         before = installation.child(name)
         os.kill(before, signal.SIGKILL)
-        after = wait_for(lambda name=name, before=before: installation.child(name) not in (0, before) and installation.child(name))
+        after = wait_for(
+            lambda name=name, before=before: installation.child(name) not in (0, before) and installation.child(name)
+        )
         assert alive(after)
         wait_for(lambda: _connects(installation))
         wait_for(installation.healthy)
@@ -123,7 +125,9 @@ def test_stale_pid_files_are_no_obstacle(make_installation: Callable[..., Instal
     account = server_account()
     sleeper = subprocess.Popen(["sleep", "600"], user=account.uid if account.drops else None)
     try:
-        (installation.home / "postgres/postmaster.pid").write_text(f"{sleeper.pid}\n{installation.home}/postgres\n0\n5432\n\n\n0 0\n")
+        (installation.home / "postgres/postmaster.pid").write_text(
+            f"{sleeper.pid}\n{installation.home}/postgres\n0\n5432\n\n\n0 0\n"
+        )
         (installation.home / "run/services.json").write_text("{ torn")
         installation.up("--port", "18080")
         assert installation.healthy()
@@ -153,7 +157,10 @@ def _command_as_nobody() -> list[str]:
     drop = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "env"]
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for python in (sys.executable, shutil.which(version, path="/usr/bin:/usr/local/bin") or ""):
-        if python and subprocess.run([*drop, python, "-c", "import ssl"], capture_output=True, cwd="/", check=False).returncode == 0:
+        if (
+            python
+            and subprocess.run([*drop, python, "-c", "import ssl"], capture_output=True, cwd="/", check=False).returncode == 0
+        ):
             return [*drop, python]
     return []
 

@@ -23,8 +23,6 @@ class _Threads(ThreadingMixIn, WSGIServer):
 
 
 class _Quiet(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
-
     def log_message(self, format: str, *args: Any) -> None:
         """No access log."""
 

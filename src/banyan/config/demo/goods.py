@@ -29,6 +29,7 @@ class DemoCategory:
 
 
 _SIZES = (("小号", 0), ("中号", 1000), ("大号", 2000))
+_COLORS = (("墨绿", 0), ("米白", 0), ("雾蓝", 0))
 _PACKS = (("单盒", 0), ("三盒装", 9900))
 
 CATEGORIES: tuple[DemoCategory, ...] = (
@@ -65,7 +66,7 @@ CATEGORIES: tuple[DemoCategory, ...] = (
         DemoProduct("home-quilt", "桑蚕丝四季被", "Mulberry silk quilt", 69900, (("150×200", 0), ("200×230", 20000))),
         DemoProduct("home-pillow", "荞麦壳护颈枕", "Buckwheat pillow", 8900),
         DemoProduct("home-pan", "章丘手打铁锅 32厘米", "Hand-forged iron wok, 32 cm", 39900),
-        DemoProduct("home-cup", "316不锈钢保温杯 500毫升", "Steel thermos, 500 ml", 9900, (("墨绿", 0), ("米白", 0), ("雾蓝", 0))),
+        DemoProduct("home-cup", "316不锈钢保温杯 500毫升", "Steel thermos, 500 ml", 9900, _COLORS),
         DemoProduct("home-box", "樟木收纳箱", "Camphor storage box", 25900, _SIZES),
         DemoProduct("home-lamp", "宣纸落地灯", "Rice-paper floor lamp", 32900, (("", 0),), ("新品",)),
     )),

@@ -34,8 +34,13 @@ def api_transactions(get_response: GetResponse) -> GetResponse:
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
+        if not request.path.startswith(API_PREFIX):
+            return get_response(request)
+        return _in_our_shape(in_transaction(request))
+
+    def in_transaction(request: HttpRequest) -> HttpResponseBase:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if not request.path.startswith(API_PREFIX) or kind.lower() != "bearer" or not token.strip():
+        if kind.lower() != "bearer" or not token.strip():
             return get_response(request)
         with transaction.atomic():
             principal = _authenticate(request, token.strip())
@@ -48,6 +53,36 @@ def api_transactions(get_response: GetResponse) -> GetResponse:
             return response
 
     return middleware
+
+
+class _NoSuchPath(Refusal):
+    code = "no_such_path"
+    status = 404
+    advice = "See /api/v1/docs for the paths there are."
+
+
+class _WrongMethod(Refusal):
+    code = "method_not_allowed"
+    status = 405
+    advice = "The Allow header names the methods of this path."
+
+
+class _Unreadable(Refusal):
+    code = "bad_request"
+    status = 400
+    advice = "Check the address, the Host header and the encoding of the request."
+
+
+def _in_our_shape(response: HttpResponseBase) -> HttpResponseBase:
+    """Django's own HTML and plain-text errors under /api/ become the published shape; ours pass."""
+    if response.status_code < 400 or response.headers.get("Content-Type", "").startswith("application/json"):
+        return response
+    kinds: dict[int, type[Refusal]] = {404: _NoSuchPath, 405: _WrongMethod}
+    shaped = error_response(kinds.get(response.status_code, _Unreadable)())
+    shaped.status_code = response.status_code
+    if "Allow" in response.headers:
+        shaped["Allow"] = response.headers["Allow"]
+    return shaped
 
 
 def _authenticate(request: HttpRequest, token: str) -> Principal | None:
