@@ -53,9 +53,7 @@ def never_twice(name: str, *, of: str = "distributor_id") -> ExclusionConstraint
     """Facts of one subject never overlap in time. The int8range stands for ``=`` so that no extension is needed."""
     subject = Func(F(of), F(of), Value("[]"), function="int8range")
     period = Func(F("valid_from"), F("valid_to"), Value("[)"), function="tstzrange", output_field=DateTimeRangeField())
-    return ExclusionConstraint(
-        name=name, expressions=[(subject, RangeOperators.OVERLAPS), (period, RangeOperators.OVERLAPS)]
-    )
+    return ExclusionConstraint(name=name, expressions=[(subject, RangeOperators.OVERLAPS), (period, RangeOperators.OVERLAPS)])
 
 
 class Distributor(TenantModel):
@@ -74,7 +72,9 @@ class Distributor(TenantModel):
     status_since = models.DateTimeField(_("status since"))
     tier = models.CharField(_("tier"), max_length=10, choices=[(t.value, _(t.value)) for t in Tier])
     tier_since = models.DateTimeField(_("tier since"))
-    sponsor = models.ForeignKey("self", on_delete=models.PROTECT, related_name="+", db_index=False, null=True, verbose_name=_("named sponsor"))
+    sponsor = models.ForeignKey(
+        "self", on_delete=models.PROTECT, related_name="+", db_index=False, null=True, verbose_name=_("named sponsor")
+    )
     applied_at = models.DateTimeField(_("applied at"))
     approved_at = models.DateTimeField(_("approved at"), null=True)
 
@@ -102,7 +102,9 @@ class StatusFact(TenantModel):
 
     audit: ClassVar[Audit] = Audit.CHANGES
 
-    distributor = models.ForeignKey(Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor"))
+    distributor = models.ForeignKey(
+        Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
+    )
     status = models.CharField(_("status"), max_length=10, choices=[(s.value, _(s.value)) for s in Status])
     valid_from = models.DateTimeField(_("valid from"))
     valid_to = models.DateTimeField(_("valid to"), null=True)
@@ -113,7 +115,9 @@ class StatusFact(TenantModel):
         verbose_name = _("status fact")
         verbose_name_plural = _("status history")
         constraints = [
-            models.CheckConstraint(condition=models.Q(valid_to__isnull=True) | models.Q(valid_to__gt=F("valid_from")), name="status_for_a_time"),
+            models.CheckConstraint(
+                condition=models.Q(valid_to__isnull=True) | models.Q(valid_to__gt=F("valid_from")), name="status_for_a_time"
+            ),
             never_twice("one_status_at_a_time"),
         ]
         indexes = [models.Index(fields=["tenant_id", "distributor", "valid_from"], name="status_facts_by_time")]
@@ -127,7 +131,9 @@ class TierFact(TenantModel):
 
     audit: ClassVar[Audit] = Audit.CHANGES
 
-    distributor = models.ForeignKey(Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor"))
+    distributor = models.ForeignKey(
+        Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
+    )
     tier = models.CharField(_("tier"), max_length=10, choices=[(t.value, _(t.value)) for t in Tier])
     valid_from = models.DateTimeField(_("valid from"))
     valid_to = models.DateTimeField(_("valid to"), null=True)
@@ -138,7 +144,9 @@ class TierFact(TenantModel):
         verbose_name = _("tier fact")
         verbose_name_plural = _("tier history")
         constraints = [
-            models.CheckConstraint(condition=models.Q(valid_to__isnull=True) | models.Q(valid_to__gt=F("valid_from")), name="tier_for_a_time"),
+            models.CheckConstraint(
+                condition=models.Q(valid_to__isnull=True) | models.Q(valid_to__gt=F("valid_from")), name="tier_for_a_time"
+            ),
             never_twice("one_tier_at_a_time"),
         ]
         indexes = [models.Index(fields=["tenant_id", "distributor", "valid_from"], name="tier_facts_by_time")]

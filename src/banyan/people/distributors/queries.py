@@ -21,28 +21,35 @@ class DistributorNotFound(NotFound):
 
 
 def standings_at(ids: Sequence[DistributorId], at: datetime) -> dict[DistributorId, Standing]:
-    """Status and tier of each distributor at ``at``, any past moment; absent: unknown, or not yet applied at that time.
+    """Status and tier of each distributor at ``at``, any past moment; absent: unknown, or not yet applied at that time."""
+    found = standings_at_each([(distributor_id, at) for distributor_id in dict.fromkeys(ids)])
+    return {standing.distributor_id: standing for standing in found if standing is not None}
 
-    The row itself answers when its facts are older than ``at``, which is the usual case; else the dated facts do.
+
+def standings_at_each(moments: Sequence[tuple[DistributorId, datetime]]) -> list[Standing | None]:
+    """The standing of each (distributor, moment) in order, each at its own moment, in one statement.
+
+    The row itself answers when its facts are older than the moment, which is the usual case; else the dated facts do.
     """
     rows = sql.fetch(
         """
-        SELECT d.id,
-               CASE WHEN d.status_since <= %(at)s THEN d.status ELSE (
+        SELECT q.place, d.id,
+               CASE WHEN d.status_since <= q.at THEN d.status ELSE (
                  SELECT f.status FROM distributors_status_facts f WHERE f.tenant_id = d.tenant_id AND f.distributor_id = d.id
-                 AND f.valid_from <= %(at)s AND (f.valid_to > %(at)s OR f.valid_to IS NULL)) END,
-               CASE WHEN d.tier_since <= %(at)s THEN d.tier ELSE (
+                 AND f.valid_from <= q.at AND (f.valid_to > q.at OR f.valid_to IS NULL)) END,
+               CASE WHEN d.tier_since <= q.at THEN d.tier ELSE (
                  SELECT f.tier FROM distributors_tier_facts f WHERE f.tenant_id = d.tenant_id AND f.distributor_id = d.id
-                 AND f.valid_from <= %(at)s AND (f.valid_to > %(at)s OR f.valid_to IS NULL)) END
-        FROM distributors d WHERE d.tenant_id = %(tenant)s AND d.id = ANY(%(ids)s)
+                 AND f.valid_from <= q.at AND (f.valid_to > q.at OR f.valid_to IS NULL)) END
+        FROM unnest(%s::bigint[], %s::timestamptz[]) WITH ORDINALITY AS q(id, at, place)
+        JOIN distributors d ON d.tenant_id = %s AND d.id = q.id
         """,
-        {"at": at, "tenant": tenancy.current_tenant_id(), "ids": list(ids)},  # type: ignore[arg-type]
+        ([distributor_id for distributor_id, _ in moments], [at for _, at in moments], tenancy.current_tenant_id()),
     )
-    return {
-        DistributorId(identity): Standing(DistributorId(identity), _STATUS[status], _TIER[tier])
-        for identity, status, tier in rows
-        if status is not None and tier is not None
-    }
+    answers: list[Standing | None] = [None] * len(moments)
+    for place, identity, status, tier in rows:
+        if status is not None and tier is not None:
+            answers[place - 1] = Standing(DistributorId(identity), _STATUS[status], _TIER[tier])
+    return answers
 
 
 _STATUS = {status.value: status for status in Status}
@@ -80,7 +87,9 @@ def find_by_codes(codes: Sequence[str]) -> dict[str, DistributorId]:
 def _distributor(row: tuple[Any, ...]) -> Distributor:
     identity, user_id, code, status, tier, sponsor_id, applied_at, approved_at = row
     sponsor = DistributorId(sponsor_id) if sponsor_id is not None else None
-    return Distributor(DistributorId(identity), UserId(user_id), code, Status(status), Tier(tier), sponsor, applied_at, approved_at)
+    return Distributor(
+        DistributorId(identity), UserId(user_id), code, Status(status), Tier(tier), sponsor, applied_at, approved_at
+    )
 
 
 def list_distributors_by_ids(ids: Sequence[DistributorId]) -> dict[DistributorId, Distributor]:

@@ -71,7 +71,9 @@ class User(TenantModel, AbstractBaseUser):  # type: ignore[misc]
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant_id", "phone_index"], name="users_by_phone", condition=models.Q(phone_index__isnull=False)),
+            models.Index(
+                fields=["tenant_id", "phone_index"], name="users_by_phone", condition=models.Q(phone_index__isnull=False)
+            ),
             models.Index(fields=["tenant_id", "joined_at"], name="users_by_joined_at"),
         ]
 

@@ -29,9 +29,7 @@ def as_user(row: UserRow) -> User:
 
 def as_token(row: TokenRow) -> Token:
     """The row as the word of this house; it never had the secret."""
-    return Token(
-        TokenId(row.pk), UserId(row.user_id), row.name, tuple(row.scopes), row.issued_at, row.expires_at, row.revoked_at
-    )
+    return Token(TokenId(row.pk), UserId(row.user_id), row.name, tuple(row.scopes), row.issued_at, row.expires_at, row.revoked_at)
 
 
 def list_users_by_ids(ids: Sequence[UserId]) -> dict[UserId, User]:

@@ -86,7 +86,8 @@ _READS = frozenset(scope for scope in Scope if scope.endswith(":read")) - {Scope
 
 ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     # The platform runs the installation. It works in a merchant's tenant only after entering it, which is audited.
-    Role.PLATFORM: frozenset(Scope) - {
+    Role.PLATFORM: frozenset(Scope)
+    - {
         Scope.ORDERS_WRITE,
         Scope.PAYOUTS_SUBMIT,
         Scope.SETTLEMENTS_REVIEW,

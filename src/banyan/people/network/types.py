@@ -118,8 +118,16 @@ class BindOutcome:
 
 
 @dataclass(frozen=True)
+class UnbindOutcome:
+    """The result for one consumer: unbound, or the refusal."""
+
+    consumer_id: UserId
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True)
 class Binding:
-    """A consumer belonged to a distributor from ``valid_from`` until before ``valid_to`` or ``expires_at``, whichever is first."""
+    """A consumer belonged to a distributor from ``valid_from`` until before the earlier of ``valid_to`` and ``expires_at``."""
 
     consumer_id: UserId
     distributor_id: DistributorId

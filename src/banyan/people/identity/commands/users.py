@@ -57,7 +57,10 @@ def register_users(people: Sequence[NewUser]) -> list[UserId]:
         return []
     tenant_id, now = tenancy.current_tenant_id(), clock.now()
     identities = ids.next_ids(len(people))
-    rows = [_row(tenant_id, identity, position, person) for position, (identity, person) in enumerate(zip(identities, people, strict=True))]
+    rows = [
+        _row(tenant_id, identity, position, person)
+        for position, (identity, person) in enumerate(zip(identities, people, strict=True))
+    ]
     logins = [row[1] for row in rows]
     _refuse_taken(tenant_id, logins)
     try:
@@ -70,7 +73,12 @@ def register_users(people: Sequence[NewUser]) -> list[UserId]:
 
 
 def _refuse_taken(tenant_id: int, logins: list[str]) -> None:
-    taken = {login for (login,) in sql.fetch("SELECT login FROM identity_users WHERE tenant_id = %s AND login = ANY(%s)", (tenant_id, logins))}
+    taken = {
+        login
+        for (login,) in sql.fetch(
+            "SELECT login FROM identity_users WHERE tenant_id = %s AND login = ANY(%s)", (tenant_id, logins)
+        )
+    }
     seen: set[str] = set()
     for position, login in enumerate(logins):
         if login in taken or login in seen:
@@ -164,7 +172,9 @@ def _narrow_tokens(user_ids: Sequence[UserId]) -> None:
     """Cut each user's tokens down to the scopes of the user's present roles, one statement per distinct set of roles."""
     tenant_id = tenancy.current_tenant_id()
     by_roles: dict[tuple[str, ...], list[int]] = {}
-    for identity, roles in sql.fetch("SELECT id, roles FROM identity_users WHERE tenant_id = %s AND id = ANY(%s)", (tenant_id, list(user_ids))):
+    for identity, roles in sql.fetch(
+        "SELECT id, roles FROM identity_users WHERE tenant_id = %s AND id = ANY(%s)", (tenant_id, list(user_ids))
+    ):
         by_roles.setdefault(tuple(sorted(roles)), []).append(identity)
     for roles, members in by_roles.items():
         allowed = sorted(scopes_of(roles))

@@ -66,7 +66,9 @@ def test_only_the_digest_is_stored_and_never_audited(tenant: Any, user: Any) -> 
     with tenant.enter():
         secret = commands.issue_token(user, [Scope.ME_READ], "t")
         assert sql.fetch("SELECT count(*) FROM identity_tokens WHERE digest = %s", (sha256(secret.encode()).digest(),)) == [(1,)]
-        everything = str(sql.fetch("SELECT t.* FROM identity_tokens t")) + str(sql.fetch("SELECT a.before, a.after FROM audit_entries a"))
+        everything = str(sql.fetch("SELECT t.* FROM identity_tokens t")) + str(
+            sql.fetch("SELECT a.before, a.after FROM audit_entries a")
+        )
     assert secret not in everything
     assert sha256(secret.encode()).hexdigest() not in everything
     assert "小明" not in everything and "13800138000" not in everything
