@@ -141,8 +141,8 @@ def get_member(distributor_id: DistributorId) -> Member:
 def list_frontline(distributor_id: DistributorId, before_id: int | None = None, count: int = 200) -> list[Member]:
     """Those directly under a member, in descending id order, at most ``count``, with id below ``before_id``."""
     rows = sql.fetch(
-        f"SELECT {_MEMBER} FROM network_members m WHERE m.tenant_id = %s AND m.parent_id = %s AND (%s::bigint IS NULL OR m.id < %s)"
-        " ORDER BY m.id DESC LIMIT %s",
+        f"SELECT {_MEMBER} FROM network_members m WHERE m.tenant_id = %s AND m.parent_id = %s"
+        " AND (%s::bigint IS NULL OR m.id < %s) ORDER BY m.id DESC LIMIT %s",
         (tenancy.current_tenant_id(), distributor_id, before_id, before_id, count),
     )
     return [Member(*row) for row in rows]
@@ -151,8 +151,8 @@ def list_frontline(distributor_id: DistributorId, before_id: int | None = None, 
 def list_roots(before_id: int | None = None, count: int = 200) -> list[Member]:
     """Members without a sponsor, in descending id order."""
     rows = sql.fetch(
-        f"SELECT {_MEMBER} FROM network_members m WHERE m.tenant_id = %s AND m.parent_id IS NULL AND (%s::bigint IS NULL OR m.id < %s)"
-        " ORDER BY m.id DESC LIMIT %s",
+        f"SELECT {_MEMBER} FROM network_members m WHERE m.tenant_id = %s AND m.parent_id IS NULL"
+        " AND (%s::bigint IS NULL OR m.id < %s) ORDER BY m.id DESC LIMIT %s",
         (tenancy.current_tenant_id(), before_id, before_id, count),
     )
     return [Member(*row) for row in rows]
