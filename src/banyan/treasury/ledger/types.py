@@ -119,10 +119,22 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Account:
+    """An account with its natural balance at the moment of reading."""
+
+    account_id: AccountId
+    ref: AccountRef
+    currency: str
+    balance_minor: int
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class AccountLine:
-    """One line of an account's statement, newest first; `balance_minor` is the natural balance after it."""
+    """One line of an account's statement. `amount_minor` and `balance_minor` (after the line) are in the natural sign."""
 
     posting_id: int
+    commit_order: int
     entry_id: EntryId
     kind: EntryKind
     reference_kind: str
