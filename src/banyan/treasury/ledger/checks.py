@@ -14,8 +14,8 @@ def entries_balance(tally: Tally) -> Iterator[Finding]:
     tenant_id = tenancy.current_tenant_id()
     tally.compared += sql.fetch("SELECT count(*) FROM ledger_entries WHERE tenant_id = %s", (tenant_id,))[0][0]
     rows = sql.fetch(
-        "SELECT coalesce(e.id, p.entry_id), coalesce(p.total, 0)::bigint, coalesce(p.line_count, 0), coalesce(e.posting_count, 0),"
-        " coalesce(p.currencies, 0), p.low IS DISTINCT FROM e.currency"
+        "SELECT coalesce(e.id, p.entry_id), coalesce(p.total, 0)::bigint, coalesce(p.line_count, 0),"
+        " coalesce(e.posting_count, 0), coalesce(p.currencies, 0), p.low IS DISTINCT FROM e.currency"
         " FROM (SELECT * FROM ledger_entries WHERE tenant_id = %s) e"
         " FULL JOIN (SELECT entry_id, sum(amount_minor) AS total, count(*) AS line_count, count(DISTINCT currency) AS currencies,"
         "  min(currency) AS low FROM ledger_postings WHERE tenant_id = %s GROUP BY entry_id) p ON p.entry_id = e.id"
@@ -32,8 +32,9 @@ def entries_balance(tally: Tally) -> Iterator[Finding]:
         if line_count and (currencies != 1 or other_currency):
             yield Finding("ledger.entries", subject, "the entry's currency", f"{currencies} currencies")
     strays = sql.fetch(
-        "SELECT p.id, p.account_id FROM ledger_postings p LEFT JOIN ledger_accounts a ON a.id = p.account_id AND a.tenant_id = p.tenant_id"
-        " AND a.currency = p.currency WHERE p.tenant_id = %s AND a.id IS NULL",
+        "SELECT p.id, p.account_id FROM ledger_postings p"
+        " LEFT JOIN ledger_accounts a ON a.id = p.account_id AND a.tenant_id = p.tenant_id AND a.currency = p.currency"
+        " WHERE p.tenant_id = %s AND a.id IS NULL",
         (tenant_id,),
     )
     for posting_id, _ in strays:
@@ -47,8 +48,9 @@ def balances_are_sums(tally: Tally) -> Iterator[Finding]:
     rows = sql.fetch(
         "SELECT a.id, a.is_guarded, b.balance_minor, (a.natural_sign * coalesce(s.total, 0))::bigint FROM ledger_accounts a"
         " LEFT JOIN ledger_balances b ON b.id = a.id"
-        " LEFT JOIN (SELECT account_id, sum(amount_minor) AS total FROM ledger_postings WHERE tenant_id = %s GROUP BY account_id) s"
-        "  ON s.account_id = a.id WHERE a.tenant_id = %s AND (a.is_guarded OR b.id IS NOT NULL)",
+        " LEFT JOIN (SELECT account_id, sum(amount_minor) AS total FROM ledger_postings"
+        "  WHERE tenant_id = %s GROUP BY account_id) s ON s.account_id = a.id"
+        " WHERE a.tenant_id = %s AND (a.is_guarded OR b.id IS NOT NULL)",
         (tenant_id, tenant_id),
     )
     tally.compared += len(rows)

@@ -13,11 +13,15 @@ from django.db import IntegrityError, transaction
 
 from banyan.kernel import clock, ids, sql, tenancy
 from banyan.kernel.tenancy import context
+from banyan.kernel.tenancy.registry import get_tenant
 from banyan.kernel.values.errors import Conflict, Invalid, Refusal
 from banyan.treasury.ledger.models import BALANCE_NOT_NEGATIVE, AccountRow, EntryRow, PostingRow
 from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryId, NewEntry
 
 MAX_KEY_LENGTH = 120
+_ENTRY_COLUMNS = (
+    "id", "kind", "reference_kind", "reference_id", "currency", "posting_count", "occurred_at", "posted_at", "key", "digest",
+)  # fmt: skip
 
 
 class UnbalancedEntry(Invalid):
@@ -65,7 +69,7 @@ def post(entries: Sequence[NewEntry]) -> list[EntryId]:
     """
     if not entries:
         return []
-    own_currency = tenancy.get_tenant(tenancy.current_tenant_id()).currency
+    own_currency = get_tenant(tenancy.current_tenant_id()).currency
     drafts: dict[str, _Draft] = {}
     for entry in entries:
         draft = _draft(entry, own_currency)
@@ -93,7 +97,8 @@ def _draft(entry: NewEntry, own_currency: str) -> _Draft:
         total += amount
     kept = tuple((account, amount) for account, amount in lines.items() if amount)
     if total or len(kept) < 2:
-        raise UnbalancedEntry(f"The entry {entry.key} adds up to {total}, not to zero, or moves nothing.", key=entry.key, sum_minor=total)
+        message = f"The entry {entry.key} adds up to {total}, not to zero, or moves nothing."
+        raise UnbalancedEntry(message, key=entry.key, sum_minor=total)
     currency = entry.currency or own_currency
     parts = [f"{account.kind.value}/{account.owner_id}={amount}" for account, amount in kept]
     parts.sort()
@@ -130,13 +135,11 @@ def _write(drafts: Sequence[_Draft]) -> dict[str, EntryId]:
     now = clock.now()
     entry_ids = ids.next_ids(len(drafts))
     rows = [
-        (i, d.entry.kind.value, d.entry.reference_kind, d.entry.reference_id, d.currency, len(d.lines), d.entry.occurred_at, now, d.entry.key, d.digest)
-        for i, d in zip(entry_ids, drafts, strict=True)
+        (i, e.kind.value, e.reference_kind, e.reference_id, d.currency, len(d.lines), e.occurred_at, now, e.key, d.digest)
+        for i, d, e in ((i, d, d.entry) for i, d in zip(entry_ids, drafts, strict=True))
     ]
-    columns = ("id", "kind", "reference_kind", "reference_id", "currency", "posting_count", "occurred_at", "posted_at", "key", "digest")
-    written = {
-        row[0] for row in sql.insert(EntryRow, columns, rows, on_conflict="ON CONFLICT (tenant_id, key) DO NOTHING", returning="id")
-    }
+    untouched = "ON CONFLICT (tenant_id, key) DO NOTHING"
+    written = {row[0] for row in sql.insert(EntryRow, _ENTRY_COLUMNS, rows, on_conflict=untouched, returning="id")}
     posted = {d.entry.key: EntryId(i) for i, d in zip(entry_ids, drafts, strict=True) if i in written}
     if len(written) < len(drafts):
         posted |= _find_posted({d.entry.key: d for d in drafts if d.entry.key not in posted})

@@ -29,7 +29,7 @@ END $$
 APPLY_POSTINGS_FUNCTION = """
 CREATE OR REPLACE FUNCTION ledger_apply_postings() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp
-SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off SET jit = off AS $$
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_material = off SET enable_seqscan = off SET jit = off AS $$
 DECLARE
   bad record;
   account_ids bigint[];
@@ -37,7 +37,8 @@ DECLARE
   touched bigint;
 BEGIN
   SELECT g.entry_id, g.total, g.line_count, e.posting_count INTO bad
-  FROM (SELECT tenant_id, entry_id, count(*) AS line_count, sum(amount_minor) AS total, min(currency) AS low, max(currency) AS high
+  FROM (SELECT tenant_id, entry_id, count(*) AS line_count, sum(amount_minor) AS total,
+               min(currency) AS low, max(currency) AS high
         FROM new_rows GROUP BY tenant_id, entry_id) g
   LEFT JOIN ledger_entries e ON e.id = g.entry_id AND e.tenant_id = g.tenant_id
   WHERE e.id IS NULL OR g.total <> 0 OR g.line_count <> e.posting_count OR g.low <> e.currency OR g.high <> e.currency
@@ -66,9 +67,10 @@ BEGIN
   IF account_ids IS NOT NULL THEN
     -- One lock order for everybody: account id ascending.
     PERFORM 1 FROM ledger_balances b WHERE b.id = ANY(account_ids) ORDER BY b.id FOR NO KEY UPDATE;
-    SELECT b.id, b.balance_minor, d.delta INTO bad
-    FROM unnest(account_ids, deltas) AS d(id, delta) JOIN ledger_balances b ON b.id = d.id
-    WHERE b.balance_minor + d.delta < 0 ORDER BY b.id LIMIT 1;
+    SELECT d.id, b.balance_minor, d.delta INTO bad
+    FROM unnest(account_ids, deltas) AS d(id, delta)
+    CROSS JOIN LATERAL (SELECT l.balance_minor FROM ledger_balances l WHERE l.id = d.id OFFSET 0) b
+    WHERE b.balance_minor + d.delta < 0;
     IF FOUND THEN
       RAISE EXCEPTION 'account % would fall below zero', bad.id
         USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_balance_not_negative',
@@ -78,7 +80,8 @@ BEGIN
     FROM unnest(account_ids, deltas) AS d(id, delta) WHERE b.id = d.id;
     GET DIAGNOSTICS touched = ROW_COUNT;
     IF touched <> cardinality(account_ids) THEN
-      RAISE EXCEPTION 'a guarded account has no balance row' USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_posting_fits_account';
+      RAISE EXCEPTION 'a guarded account has no balance row'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_posting_fits_account';
     END IF;
   END IF;
   RETURN NULL;
@@ -94,8 +97,10 @@ class AccountRow(TenantModel):
     database_rules: ClassVar[tuple[str, ...]] = (
         OPEN_BALANCES_FUNCTION,
         "DROP TRIGGER IF EXISTS open_balances ON ledger_accounts",
-        "CREATE TRIGGER open_balances AFTER INSERT ON ledger_accounts REFERENCING NEW TABLE AS new_rows "
-        "FOR EACH STATEMENT EXECUTE FUNCTION ledger_open_balances()",
+        (
+            "CREATE TRIGGER open_balances AFTER INSERT ON ledger_accounts REFERENCING NEW TABLE AS new_rows "
+            "FOR EACH STATEMENT EXECUTE FUNCTION ledger_open_balances()"
+        ),
     )
 
     kind = models.CharField(_("kind"), max_length=32)
@@ -146,7 +151,8 @@ class EntryRow(TenantModel):
         ]
         indexes = [
             models.Index(fields=["tenant_id", "reference_kind", "reference_id"], name="entry_by_reference"),
-            models.Index(fields=["tenant_id", "occurred_at", "id"], name="entry_by_time"),
+            models.Index(fields=["tenant_id", "kind", "id"], name="entry_by_kind"),
+            models.Index(fields=["tenant_id", "id"], name="entry_by_id"),
         ]
 
     def __str__(self) -> str:
@@ -166,8 +172,10 @@ class PostingRow(TenantModel):
     database_rules: ClassVar[tuple[str, ...]] = (
         APPLY_POSTINGS_FUNCTION,
         "DROP TRIGGER IF EXISTS apply_postings ON ledger_postings",
-        "CREATE TRIGGER apply_postings AFTER INSERT ON ledger_postings REFERENCING NEW TABLE AS new_rows "
-        "FOR EACH STATEMENT EXECUTE FUNCTION ledger_apply_postings()",
+        (
+            "CREATE TRIGGER apply_postings AFTER INSERT ON ledger_postings REFERENCING NEW TABLE AS new_rows "
+            "FOR EACH STATEMENT EXECUTE FUNCTION ledger_apply_postings()"
+        ),
     )
 
     entry = models.ForeignKey(EntryRow, on_delete=models.PROTECT, related_name="postings", db_constraint=False, db_index=False)

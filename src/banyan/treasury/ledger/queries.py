@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the text put into statements is the module's own column lists and conditions, never input
 """Reading the ledger. Balances are in each account's natural sign (what we owe is positive for what we owe)."""
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from banyan.kernel import sql, tenancy
+from banyan.kernel.tenancy.registry import get_tenant
 from banyan.kernel.values.errors import NotFound
 from banyan.treasury.ledger.types import (
     Account,
@@ -27,7 +29,8 @@ _NET = (
     "CASE WHEN a.is_guarded THEN a.natural_sign * (SELECT b.balance_minor FROM ledger_balances b WHERE b.id = a.id)"
     " ELSE coalesce((SELECT c.balance_minor FROM ledger_checkpoints c WHERE c.id = a.id), 0)"
     "  + coalesce((SELECT sum(p.amount_minor) FROM ledger_postings p WHERE p.tenant_id = a.tenant_id AND p.account_id = a.id"
-    "    AND p.commit_order >= coalesce((SELECT c.through_commit_order FROM ledger_checkpoints c WHERE c.id = a.id), 0)), 0)::bigint"
+    "    AND p.commit_order >= coalesce((SELECT c.through_commit_order FROM ledger_checkpoints c WHERE c.id = a.id), 0)),"
+    "   0)::bigint"
     " END"
 )
 _ENTRY = "e.id, e.kind, e.reference_kind, e.reference_id, e.currency, e.occurred_at, e.posted_at, e.key"
@@ -35,7 +38,7 @@ _ACCOUNT = f"a.id, a.kind, a.owner_id, a.currency, (a.natural_sign * ({_NET}))::
 
 
 def _currency(currency: str | None) -> str:
-    return currency or tenancy.get_tenant(tenancy.current_tenant_id()).currency
+    return currency or get_tenant(tenancy.current_tenant_id()).currency
 
 
 def balances(refs: Sequence[AccountRef], currency: str | None = None) -> dict[AccountRef, int]:
@@ -84,7 +87,8 @@ def _entries(rows: Sequence[tuple[Any, ...]]) -> list[Entry]:
     """Entries with their postings, in the order of the rows; two statements for any number of entries."""
     lines: defaultdict[int, list[Posting]] = defaultdict(list)
     found = sql.fetch(
-        "SELECT p.entry_id, a.kind, a.owner_id, p.amount_minor FROM ledger_postings p JOIN ledger_accounts a ON a.id = p.account_id"
+        "SELECT p.entry_id, a.kind, a.owner_id, p.amount_minor"
+        " FROM ledger_postings p JOIN ledger_accounts a ON a.id = p.account_id"
         " WHERE p.tenant_id = %s AND p.entry_id = ANY(%s::bigint[]) ORDER BY p.entry_id, p.amount_minor DESC, p.id",
         (tenancy.current_tenant_id(), [row[0] for row in rows]),
     )
@@ -103,8 +107,8 @@ def list_entries_for_many(reference_kind: str, reference_ids: Sequence[int]) -> 
     if not reference_ids:
         return []
     rows = sql.fetch(
-        f"SELECT {_ENTRY} FROM ledger_entries e WHERE e.tenant_id = %s AND e.reference_kind = %s AND e.reference_id = ANY(%s::bigint[])"
-        " ORDER BY e.occurred_at, e.id",
+        f"SELECT {_ENTRY} FROM ledger_entries e"
+        " WHERE e.tenant_id = %s AND e.reference_kind = %s AND e.reference_id = ANY(%s::bigint[]) ORDER BY e.occurred_at, e.id",
         (tenancy.current_tenant_id(), reference_kind, list(reference_ids)),
     )
     return _entries(rows)
@@ -112,25 +116,24 @@ def list_entries_for_many(reference_kind: str, reference_ids: Sequence[int]) -> 
 
 def get_entry(entry_id: int) -> Entry:
     """One entry; raises NotFound."""
-    rows = sql.fetch(f"SELECT {_ENTRY} FROM ledger_entries e WHERE e.tenant_id = %s AND e.id = %s", (tenancy.current_tenant_id(), entry_id))
+    params = (tenancy.current_tenant_id(), entry_id)
+    rows = sql.fetch(f"SELECT {_ENTRY} FROM ledger_entries e WHERE e.tenant_id = %s AND e.id = %s", params)
     if not rows:
         raise NotFound("No such ledger entry.")
     return _entries(rows)[0]
 
 
-def list_entries(
-    *, kind: EntryKind | None = None, before: tuple[datetime, int] | None = None, limit: int = 50
-) -> list[Entry]:
-    """Entries, latest first, of one kind or all. `before`: (occurred_at, entry id) of the last one seen."""
+def list_entries(*, kind: EntryKind | None = None, before: int | None = None, limit: int = 50) -> list[Entry]:
+    """Entries, latest first, of one kind or all. `before`: the id of the last one seen."""
     conditions, params = ["e.tenant_id = %s"], [tenancy.current_tenant_id()]  # type: tuple[list[str], list[Any]]
     if kind is not None:
         conditions.append("e.kind = %s")
         params.append(kind.value)
     if before is not None:
-        conditions.append("(e.occurred_at, e.id) < (%s, %s)")
-        params.extend(before)
+        conditions.append("e.id < %s")
+        params.append(before)
     rows = sql.fetch(
-        f"SELECT {_ENTRY} FROM ledger_entries e WHERE {' AND '.join(conditions)} ORDER BY e.occurred_at DESC, e.id DESC LIMIT %s",
+        f"SELECT {_ENTRY} FROM ledger_entries e WHERE {' AND '.join(conditions)} ORDER BY e.id DESC LIMIT %s",
         (*params, limit),
     )
     return _entries(rows)
@@ -140,9 +143,14 @@ def _account(row: tuple[Any, ...]) -> Account:
     return Account(AccountId(row[0]), AccountRef(AccountKind(row[1]), row[2]), row[3], row[4], row[5])
 
 
-def list_accounts(*, owner_id: int | None = None, kind: AccountKind | None = None, after: int = 0, limit: int = 50) -> list[Account]:
-    """Accounts with their natural balances, by id. `after`: the id of the last one seen; `owner_id` 0 is the tenant."""
-    conditions, params = ["a.tenant_id = %s", "a.id > %s"], [tenancy.current_tenant_id(), after]  # type: tuple[list[str], list[Any]]
+def list_accounts(
+    *, owner_id: int | None = None, kind: AccountKind | None = None, before: int | None = None, limit: int = 50
+) -> list[Account]:
+    """Accounts with their natural balances, latest opened first. `before`: the id of the last one seen; owner 0 is the tenant."""
+    conditions, params = ["a.tenant_id = %s"], [tenancy.current_tenant_id()]  # type: tuple[list[str], list[Any]]
+    if before is not None:
+        conditions.append("a.id < %s")
+        params.append(before)
     if owner_id is not None:
         conditions.append("a.owner_id = %s")
         params.append(owner_id)
@@ -151,7 +159,8 @@ def list_accounts(*, owner_id: int | None = None, kind: AccountKind | None = Non
         params.append(kind.value)
     # The page is chosen first, so that only its own balances are computed.
     rows = sql.fetch(
-        f"SELECT {_ACCOUNT} FROM (SELECT * FROM ledger_accounts a WHERE {' AND '.join(conditions)} ORDER BY a.id LIMIT %s) a ORDER BY a.id",
+        f"SELECT {_ACCOUNT} FROM (SELECT * FROM ledger_accounts a WHERE {' AND '.join(conditions)} ORDER BY a.id DESC LIMIT %s) a"
+        " ORDER BY a.id DESC",
         (*params, limit),
     )
     return [_account(row) for row in rows]
@@ -159,22 +168,31 @@ def list_accounts(*, owner_id: int | None = None, kind: AccountKind | None = Non
 
 def get_account(account_id: int, *, owner_id: int | None = None) -> Account:
     """One account with its natural balance; raises NotFound, also when `owner_id` is given and is not its owner."""
-    rows = sql.fetch(f"SELECT {_ACCOUNT} FROM ledger_accounts a WHERE a.tenant_id = %s AND a.id = %s", (tenancy.current_tenant_id(), account_id))
+    params = (tenancy.current_tenant_id(), account_id)
+    rows = sql.fetch(f"SELECT {_ACCOUNT} FROM ledger_accounts a WHERE a.tenant_id = %s AND a.id = %s", params)
     if not rows or (owner_id is not None and rows[0][2] != owner_id):
         raise NotFound("No such account.")
     return _account(rows[0])
 
 
-def list_account_lines(account_id: int, *, before: tuple[int, int] | None = None, limit: int = 50) -> list[AccountLine]:
+def list_account_lines(account_id: int, *, before: int | None = None, limit: int = 50) -> list[AccountLine]:
     """The statement of one account, latest recorded first, with the natural balance after each line. Raises NotFound.
 
-    `before`: (commit_order, posting_id) of the last line seen. The order is the order of recording, which never changes.
+    `before`: the posting id of the last line seen. The order is the order of recording, which never changes.
     """
     account = get_account(account_id)
     tenant_id, sign = tenancy.current_tenant_id(), account.ref.kind.sign
-    place = before or (2**63 - 1, 2**63 - 1)
+    place = (2**63 - 1, 2**63 - 1)
+    if before is not None:
+        seen = sql.fetch(
+            "SELECT commit_order, id FROM ledger_postings WHERE tenant_id = %s AND account_id = %s AND id = %s",
+            (tenant_id, account_id, before),
+        )
+        if not seen:
+            raise NotFound("No such line in this account.")
+        place = (seen[0][0], seen[0][1])
     rows = sql.fetch(
-        "SELECT p.id, p.commit_order, p.amount_minor, e.id, e.kind, e.reference_kind, e.reference_id, e.occurred_at"
+        "SELECT p.id, p.amount_minor, e.id, e.kind, e.reference_kind, e.reference_id, e.occurred_at"
         " FROM ledger_postings p JOIN ledger_entries e ON e.id = p.entry_id"
         " WHERE p.tenant_id = %s AND p.account_id = %s AND (p.commit_order, p.id) < (%s, %s)"
         " ORDER BY p.commit_order DESC, p.id DESC LIMIT %s",
@@ -187,10 +205,10 @@ def list_account_lines(account_id: int, *, before: tuple[int, int] | None = None
     )[0][0]
     balance = account.balance_minor - sign * int(newer)
     lines = []
-    for posting_id, order, amount, entry_id, kind, reference_kind, reference_id, occurred_at in rows:
+    for posting_id, amount, entry_id, kind, reference_kind, reference_id, occurred_at in rows:
         lines.append(
             AccountLine(
-                posting_id, order, EntryId(entry_id), EntryKind(kind), reference_kind, reference_id, sign * amount, balance, occurred_at
+                posting_id, EntryId(entry_id), EntryKind(kind), reference_kind, reference_id, sign * amount, balance, occurred_at
             )
         )
         balance -= sign * amount

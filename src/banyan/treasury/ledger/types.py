@@ -134,7 +134,6 @@ class AccountLine:
     """One line of an account's statement. `amount_minor` and `balance_minor` (after the line) are in the natural sign."""
 
     posting_id: int
-    commit_order: int
     entry_id: EntryId
     kind: EntryKind
     reference_kind: str
