@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -86,8 +87,16 @@ def array_literal(values: Iterable[Any] | None) -> str | None:
     if values is None:
         return None
     values = list(values)
-    if set(map(type, values)) <= {int}:
+    kinds = set(map(type, values))
+    if kinds <= {int}:
         return "{" + ",".join(map(str, values)) + "}"
+    if kinds == {str}:
+        joined = '","'.join(values)
+        if "\\" not in joined and joined.count('"') == 2 * len(values) - 2:
+            return '{"' + joined + '"}'
+    if kinds == {datetime}:
+        shown = {moment: f'"{moment}"' for moment in set(values)}
+        return "{" + ",".join([shown[moment] for moment in values]) + "}"
     return "{" + ",".join(map(_array_element, values)) + "}"
 
 

@@ -11,7 +11,10 @@ from django.db import DataError
 from banyan.kernel import ids, sql
 from banyan.kernel.events.models import ReactionCursor
 
-ODD = ["", "NULL", "null", "{}", '{"a"}', "a,b", 'say "hi"', "back\\slash", "\\x41", "line\nbreak", "tab\t", "榕树", " lead", "'quote'", "%s"]
+ODD = [
+    "", "NULL", "null", "{}", '{"a"}', "a,b", 'say "hi"', "back\\slash", "\\x41", "line\nbreak", "tab\t", "榕树",
+    " lead", "'quote'", "%s",
+]  # fmt: skip
 
 
 def _back(kind: str, values: list[Any]) -> list[Any]:
@@ -23,10 +26,13 @@ def test_arrays_come_back_as_they_went_in(tenant: Any) -> None:
     moment = datetime(2026, 3, 1, 23, 59, 59, 123456, tzinfo=UTC)
     with tenant.enter():
         assert _back("text", [*ODD, None]) == [*ODD, None]
+        assert _back("text", ["plain", "", "a,b{}"]) == ["plain", "", "a,b{}"]
+        assert _back("text", ['"']) == ['"']
         assert _back("bigint", [1, -(2**63), 2**63 - 1, 0]) == [1, -(2**63), 2**63 - 1, 0]
         assert _back("bigint", [1, None]) == [1, None]
         assert _back("boolean", [True, False, None]) == [True, False, None]
         assert _back("timestamptz", [moment, None]) == [moment, None]
+        assert _back("timestamptz", [moment, moment.replace(fold=1), moment]) == [moment] * 3
         assert [bytes(b) for b in _back("bytea", [b"", b"\x00\xff\\\"", memoryview(b"ab")])] == [b"", b"\x00\xff\\\"", b"ab"]
         assert _back("bigint", []) == []
     assert sql.array_literal(None) is None

@@ -16,12 +16,13 @@ from banyan.kernel.tenancy import context
 from banyan.kernel.tenancy.registry import get_tenant
 from banyan.kernel.values.errors import Conflict, Invalid, Refusal
 from banyan.treasury.ledger.models import BALANCE_NOT_NEGATIVE, AccountRow, EntryRow, PostingRow
-from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryId, NewEntry
+from banyan.treasury.ledger.types import GUARDED_KINDS, AccountKind, AccountRef, EntryId, NewEntry
 
 MAX_KEY_LENGTH = 120
 _ENTRY_COLUMNS = (
     "id", "kind", "reference_kind", "reference_id", "currency", "posting_count", "occurred_at", "posted_at", "key", "digest",
 )  # fmt: skip
+_POSTING_COLUMNS = ("id", "entry_id", "account_id", "amount_minor", "currency", "occurred_at")
 
 
 class UnbalancedEntry(Invalid):
@@ -50,13 +51,20 @@ class InsufficientBalance(Refusal):
         self.account = account
 
 
+_Account = tuple[str, int, str]
+"""Kind, owner and currency: plain values, because thousands of them are hashed per batch."""
+
+_SIGNS = {kind.value: kind.sign for kind in AccountKind}
+_GUARDED = frozenset(kind.value for kind in GUARDED_KINDS)
+
+
 @dataclass(frozen=True, slots=True)
 class _Draft:
     """An entry ready to be written: one amount per account, none of them zero."""
 
     entry: NewEntry
     currency: str
-    lines: tuple[tuple[AccountRef, int], ...]
+    lines: dict[_Account, int]
     digest: bytes
 
 
@@ -90,27 +98,27 @@ def _draft(entry: NewEntry, own_currency: str) -> _Draft:
     """Add up the lines per account and check the entry by itself."""
     if not entry.key or len(entry.key) > MAX_KEY_LENGTH:
         raise Invalid(f"An entry key has 1 to {MAX_KEY_LENGTH} characters.", field="key")
-    lines: dict[AccountRef, int] = {}
+    currency = entry.currency or own_currency
+    lines: dict[_Account, int] = {}
     total = 0
-    for account, amount in entry.postings:
+    for ref, amount in entry.postings:
+        account = (ref.kind._value_, ref.owner_id, currency)
         lines[account] = lines.get(account, 0) + amount
         total += amount
-    kept = tuple((account, amount) for account, amount in lines.items() if amount)
-    if total or len(kept) < 2:
+    if 0 in lines.values():
+        lines = {account: amount for account, amount in lines.items() if amount}
+    if total or len(lines) < 2:
         message = f"The entry {entry.key} adds up to {total}, not to zero, or moves nothing."
         raise UnbalancedEntry(message, key=entry.key, sum_minor=total)
-    currency = entry.currency or own_currency
-    parts = [f"{account.kind.value}/{account.owner_id}={amount}" for account, amount in kept]
-    parts.sort()
-    text = f"{entry.kind.value}|{entry.reference_kind}|{entry.reference_id}|{currency}|{';'.join(parts)}"
-    return _Draft(entry, currency, kept, blake2b(text.encode(), digest_size=16).digest())
+    content = (entry.kind._value_, entry.reference_kind, entry.reference_id, sorted(lines.items()))
+    return _Draft(entry, currency, lines, blake2b(repr(content).encode(), digest_size=16).digest())
 
 
 def _find_posted(drafts: dict[str, _Draft]) -> dict[str, EntryId]:
     """Ids of the keys that are posted already; raises EntryKeyReused where the content differs."""
     rows = sql.fetch(
         "SELECT key, id, digest FROM ledger_entries WHERE tenant_id = %s AND key = ANY(%s::text[])",
-        (tenancy.current_tenant_id(), list(drafts)),
+        (tenancy.current_tenant_id(), sql.array_literal(drafts)),
     )
     posted: dict[str, EntryId] = {}
     for key, entry_id, digest in rows:
@@ -121,11 +129,11 @@ def _find_posted(drafts: dict[str, _Draft]) -> dict[str, EntryId]:
 
 
 def _may_be_refused(drafts: Sequence[_Draft]) -> bool:
-    net: defaultdict[AccountRef, int] = defaultdict(int)
+    net: defaultdict[_Account, int] = defaultdict(int)
     for draft in drafts:
-        for account, amount in draft.lines:
-            if account.kind.is_guarded:
-                net[account] += account.kind.sign * amount
+        for account, amount in draft.lines.items():
+            if account[0] in _GUARDED:
+                net[account] += _SIGNS[account[0]] * amount
     return any(delta < 0 for delta in net.values())
 
 
@@ -133,43 +141,43 @@ def _write(drafts: Sequence[_Draft]) -> dict[str, EntryId]:
     """Insert the entries and their postings. A key that another transaction posted meanwhile is left to it."""
     accounts = _open_accounts(drafts)
     now = clock.now()
-    entry_ids = ids.next_ids(len(drafts))
+    numbered = list(zip(ids.next_ids(len(drafts)), drafts, strict=True))
     rows = [
-        (i, e.kind.value, e.reference_kind, e.reference_id, d.currency, len(d.lines), e.occurred_at, now, e.key, d.digest)
-        for i, d, e in ((i, d, d.entry) for i, d in zip(entry_ids, drafts, strict=True))
+        (i, e.kind._value_, e.reference_kind, e.reference_id, d.currency, len(d.lines), e.occurred_at, now, e.key, d.digest)
+        for i, d, e in ((i, d, d.entry) for i, d in numbered)
     ]
     untouched = "ON CONFLICT (tenant_id, key) DO NOTHING"
     written = {row[0] for row in sql.insert(EntryRow, _ENTRY_COLUMNS, rows, on_conflict=untouched, returning="id")}
-    posted = {d.entry.key: EntryId(i) for i, d in zip(entry_ids, drafts, strict=True) if i in written}
+    posted = {d.entry.key: EntryId(i) for i, d in numbered if i in written}
     if len(written) < len(drafts):
         posted |= _find_posted({d.entry.key: d for d in drafts if d.entry.key not in posted})
+    posting_ids = iter(ids.next_ids(sum(len(d.lines) for i, d in numbered if i in written)))
     lines = [
-        (i, accounts[account, d.currency], amount, d.currency, d.entry.occurred_at)
-        for i, d in zip(entry_ids, drafts, strict=True)
+        (next(posting_ids), i, accounts[account], amount, d.currency, d.entry.occurred_at)
+        for i, d in numbered
         if i in written
-        for account, amount in d.lines
+        for account, amount in d.lines.items()
     ]
-    numbered = [(posting_id, *line) for posting_id, line in zip(ids.next_ids(len(lines)), lines, strict=True)]
     try:
-        sql.insert(PostingRow, ("id", "entry_id", "account_id", "amount_minor", "currency", "occurred_at"), numbered)
+        sql.insert(PostingRow, _POSTING_COLUMNS, lines)
     except IntegrityError as error:
         raise _explain(error, accounts) from error
     return posted
 
 
-def _open_accounts(drafts: Sequence[_Draft]) -> dict[tuple[AccountRef, str], int]:
+def _open_accounts(drafts: Sequence[_Draft]) -> dict[_Account, int]:
     """Ids of all accounts of the batch; those that are missing are opened, guarded ones with a balance of zero."""
-    wanted = {(account, draft.currency) for draft in drafts for account, _ in draft.lines}
+    wanted = {account for draft in drafts for account in draft.lines}
     found = _find_accounts(wanted)
-    missing = sorted(wanted - found.keys(), key=lambda pair: (pair[0].owner_id, pair[0].kind.value, pair[1]))
+    missing = sorted(wanted - found.keys(), key=lambda account: (account[1], account[0], account[2]))
     if missing:
         now = clock.now()
         sql.insert(
             AccountRow,
             ("id", "kind", "owner_id", "currency", "natural_sign", "is_guarded", "opened_at"),
             [
-                (i, account.kind.value, account.owner_id, currency, account.kind.sign, account.kind.is_guarded, now)
-                for i, (account, currency) in zip(ids.next_ids(len(missing)), missing, strict=True)
+                (i, kind, owner_id, currency, _SIGNS[kind], kind in _GUARDED, now)
+                for i, (kind, owner_id, currency) in zip(ids.next_ids(len(missing)), missing, strict=True)
             ],
             on_conflict="ON CONFLICT (tenant_id, owner_id, kind, currency) DO NOTHING",
         )
@@ -177,32 +185,31 @@ def _open_accounts(drafts: Sequence[_Draft]) -> dict[tuple[AccountRef, str], int
     return found
 
 
-def _find_accounts(wanted: set[tuple[AccountRef, str]]) -> dict[tuple[AccountRef, str], int]:
+def _find_accounts(wanted: set[_Account]) -> dict[_Account, int]:
     rows = sql.fetch(
         "SELECT kind, owner_id, currency, id FROM ledger_accounts"
         " WHERE tenant_id = %s AND owner_id = ANY(%s::bigint[]) AND kind = ANY(%s::text[])",
         (
             tenancy.current_tenant_id(),
-            list({account.owner_id for account, _ in wanted}),
-            list({account.kind.value for account, _ in wanted}),
+            sql.array_literal({account[1] for account in wanted}),
+            sql.array_literal({account[0] for account in wanted}),
         ),
     )
-    found = {(AccountRef(AccountKind(kind), owner_id), currency): account_id for kind, owner_id, currency, account_id in rows}
-    return {pair: found[pair] for pair in wanted if pair in found}
+    return {(kind, owner_id, currency): i for kind, owner_id, currency, i in rows if (kind, owner_id, currency) in wanted}
 
 
-def _explain(error: IntegrityError, accounts: dict[tuple[AccountRef, str], int]) -> Exception:
+def _explain(error: IntegrityError, accounts: dict[_Account, int]) -> Exception:
     """The refusal behind a violated guard, or the error itself when it is a defect."""
     diagnosis = getattr(error.__cause__, "diag", None)
-    if diagnosis is None or diagnosis.constraint_name != BALANCE_NOT_NEGATIVE:
+    if diagnosis is None or diagnosis.constraint_name != BALANCE_NOT_NEGATIVE or not diagnosis.message_detail:
         return error
     account_id, balance, delta = (int(part) for part in diagnosis.message_detail.split())
-    account = next((ref for (ref, _), known in accounts.items() if known == account_id), None)
+    kind, owner_id, _ = next(account for account, known in accounts.items() if known == account_id)
     return InsufficientBalance(
-        f"The account {account.kind.value if account else 'asked for'} holds {balance}, {-delta} minor units were asked for.",
-        account=account,
+        f"The account {kind} holds {balance}, {-delta} minor units were asked for.",
+        account=AccountRef(AccountKind(kind), owner_id),
         account_id=ids.public("acc", account_id),
-        kind=account.kind.value if account else "",
+        kind=kind,
         balance_minor=balance,
         asked_minor=-delta,
     )

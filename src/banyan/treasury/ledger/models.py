@@ -37,12 +37,10 @@ DECLARE
   touched bigint;
 BEGIN
   SELECT g.entry_id, g.total, g.line_count, e.posting_count INTO bad
-  FROM (SELECT tenant_id, entry_id, count(*) AS line_count, sum(amount_minor) AS total,
-               min(currency) AS low, max(currency) AS high
-        FROM new_rows GROUP BY tenant_id, entry_id) g
+  FROM (SELECT tenant_id, entry_id, currency, count(*) AS line_count, sum(amount_minor) AS total
+        FROM new_rows GROUP BY tenant_id, entry_id, currency) g
   LEFT JOIN ledger_entries e ON e.id = g.entry_id AND e.tenant_id = g.tenant_id
-  WHERE e.id IS NULL OR g.total <> 0 OR g.line_count <> e.posting_count OR g.low <> e.currency OR g.high <> e.currency
-  LIMIT 1;
+  WHERE e.id IS NULL OR g.total <> 0 OR g.line_count <> e.posting_count OR g.currency <> e.currency;
   IF FOUND THEN
     RAISE EXCEPTION 'entry % does not balance or is not whole: sum %, % of % lines, or mixed currencies',
       bad.entry_id, bad.total, bad.line_count, bad.posting_count
@@ -52,8 +50,7 @@ BEGIN
   SELECT g.account_id INTO bad
   FROM (SELECT DISTINCT tenant_id, account_id, currency FROM new_rows) g
   LEFT JOIN ledger_accounts a ON a.id = g.account_id AND a.tenant_id = g.tenant_id
-  WHERE a.id IS NULL OR a.currency <> g.currency
-  LIMIT 1;
+  WHERE a.id IS NULL OR a.currency <> g.currency;
   IF FOUND THEN
     RAISE EXCEPTION 'account % does not exist here or is of another currency', bad.account_id
       USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_posting_fits_account';
@@ -151,7 +148,6 @@ class EntryRow(TenantModel):
         ]
         indexes = [
             models.Index(fields=["tenant_id", "reference_kind", "reference_id"], name="entry_by_reference"),
-            models.Index(fields=["tenant_id", "kind", "id"], name="entry_by_kind"),
             models.Index(fields=["tenant_id", "id"], name="entry_by_id"),
         ]
 

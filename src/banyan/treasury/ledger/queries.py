@@ -1,4 +1,3 @@
-# ruff: noqa: S608 - the text put into statements is the module's own column lists and conditions, never input
 """Reading the ledger. Balances are in each account's natural sign (what we owe is positive for what we owe)."""
 
 from __future__ import annotations

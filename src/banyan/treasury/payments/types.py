@@ -40,7 +40,7 @@ class CaptureResult(StrEnum):
     WRONG_AMOUNT = "wrong_amount"
     WRONG_CURRENCY = "wrong_currency"
     WRONG_CHANNEL = "wrong_channel"
-    PAID_TWICE = "paid_twice"
+    CONTRADICTION = "contradiction"
 
     @property
     def is_refused(self) -> bool:
@@ -71,7 +71,10 @@ class RefundResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NewPayment:
-    """A wish to be paid for one order through one channel. Asking again for the same order returns the same payment."""
+    """A wish to be paid for one order through one channel. Asking again for the same order returns the same payment.
+
+    `buyer_id` is the user who may see and open it over HTTP; with 0 only the shop's own people see it.
+    """
 
     order_id: int
     amount_minor: int
@@ -79,6 +82,7 @@ class NewPayment:
     channel: str
     description: str = ""
     expires_at: datetime | None = None
+    buyer_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +109,16 @@ class CaptureOutcome:
 
 @dataclass(frozen=True, slots=True)
 class NewRefund:
-    """A wish to give money back for an order. `key` is unique per tenant; the same key twice is one refund."""
+    """A wish to give money back for an order. `key` is unique per tenant; the same key twice is one refund.
+
+    `payment_id` names the payment; without it, the order's earliest captured payment with enough left is taken.
+    """
 
     order_id: int
     amount_minor: int
     reason: str
     key: str
+    payment_id: PaymentId | None = None
 
 
 class RefundNoticeState(StrEnum):
