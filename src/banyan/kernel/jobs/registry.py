@@ -19,16 +19,20 @@ BATCHES_PER_TENANT = 1000
 QUEUES = ("money", "notices", "analytics")
 Work = Callable[[], int]
 F = TypeVar("F", bound=Work)
+G = TypeVar("G", bound=Callable[[int], int])
 
 
 @dataclass(frozen=True)
 class PeriodicJob:
-    """A function called once per tenant every so often; it does one bounded batch and returns the rows done."""
+    """A function called once per tenant every so often; it does one bounded batch and returns the rows done.
+
+    ``run`` takes the tenant id. Jobs of ``periodic`` have entered it, in one transaction; jobs of ``periodic_outside`` have not.
+    """
 
     name: str
     every_seconds: int
     queue: str
-    run: Work
+    run: Callable[[int], int]
 
 
 _jobs: dict[str, PeriodicJob] = {}
@@ -36,14 +40,33 @@ _jobs: dict[str, PeriodicJob] = {}
 
 def periodic(name: str, *, every_seconds: int, queue: str = "money") -> Callable[[F], F]:
     """Register a periodic job. ``queue`` is one of money, notices, analytics, so that none can starve another."""
-    if queue not in QUEUES:
-        raise ValueError(f"unknown queue {queue}")
 
     def register(run: F) -> F:
-        _jobs[name] = PeriodicJob(name, every_seconds, queue, run)
+        def entered(tenant_id: int) -> int:
+            with tenancy.enter(tenant_id, actor=f"job:{name}"):
+                return run()
+
+        _declare(name, every_seconds, queue, entered)
         return run
 
     return register
+
+
+def periodic_outside(name: str, *, every_seconds: int, queue: str = "money") -> Callable[[G], G]:
+    """Register a periodic job that calls the outside world: a function of the tenant id that enters the tenant itself, in
+    short transactions, so that none is held open over a call."""
+
+    def register(run: G) -> G:
+        _declare(name, every_seconds, queue, run)
+        return run
+
+    return register
+
+
+def _declare(name: str, every_seconds: int, queue: str, run: Callable[[int], int]) -> None:
+    if queue not in QUEUES:
+        raise ValueError(f"unknown queue {queue}")
+    _jobs[name] = PeriodicJob(name, every_seconds, queue, run)
 
 
 def periodic_jobs() -> list[PeriodicJob]:
@@ -61,8 +84,7 @@ def run_job(name: str, tenant_ids: list[int] | None = None) -> int:
     for tenant_id in tenant_ids if tenant_ids is not None else tenancy.list_tenant_ids():
         try:
             for _ in range(BATCHES_PER_TENANT):
-                with tenancy.enter(tenant_id, actor=f"job:{name}"):
-                    done = job.run()
+                done = job.run(tenant_id)
                 rows += done
                 if not done:
                     break
