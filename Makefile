@@ -45,7 +45,7 @@ types: setup-dev
 	$(RUN) mypy
 
 imports: setup-dev
-	@PYTHONPATH=src $(RUN) importlinter.cli lint
+	@PYTHONPATH=src .venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 architecture: setup-dev
 	$(RUN) pytest -q -rs tests/architecture -m "not slow"

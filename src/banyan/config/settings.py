@@ -40,11 +40,11 @@ def _secret(name: str) -> bytes:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.parent.chmod(0o711)
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
             pass  # another process was first; its secret is the one
         else:
-            with os.fdopen(handle, "w") as file:
+            with os.fdopen(descriptor, "w") as file:
                 file.write(system_secrets.token_hex(32))
     return bytes.fromhex(path.read_text().strip())
 
