@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "banyan.kernel",
     *installed_houses(),
+    "banyan.config",
 ]  # fmt: skip
 if "banyan.people.identity" in INSTALLED_APPS:
     AUTH_USER_MODEL = "identity.User"

@@ -18,10 +18,10 @@ from typing import Any
 
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
-from wechatpayv3 import WeChatPay, WeChatPayType  # type: ignore[import-untyped]
-from wechatpayv3.core import Core  # type: ignore[import-untyped]
-from wechatpayv3.type import RequestType  # type: ignore[import-untyped]
-from wechatpayv3.utils import rsa_sign, rsa_verify  # type: ignore[import-untyped]
+from wechatpayv3 import WeChatPay, WeChatPayType
+from wechatpayv3.core import Core
+from wechatpayv3.type import RequestType
+from wechatpayv3.utils import rsa_sign, rsa_verify
 
 from banyan.kernel import clock
 from banyan.treasury.payments.types import ChannelError, ChannelUnknown
@@ -122,7 +122,7 @@ class BanyanCore(Core):  # type: ignore[misc]
                 stream=True,
             ) as answer:
                 content = answer.raw.read(MAX_ANSWER_BYTES + 1, decode_content=True)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the money question stays open
+        except Exception as error:  # whatever it was, the money question stays open
             if _never_sent(error):
                 raise ChannelError("WeChat Pay cannot be reached", permanent=False, code="unreachable") from None
             # The library's and urllib3's messages hold the address and sometimes headers: only the kind goes on.

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta, timezone
 from typing import Any
 
-from wechatpayv3 import WeChatPayType  # type: ignore[import-untyped]
+from wechatpayv3 import WeChatPayType
 
 from banyan.kernel import clock
 from banyan.treasury.payments.types import (

@@ -23,7 +23,7 @@ def open_notice(client: Client, headers: Mapping[str, str], body: bytes) -> tupl
     except Refused as refusal:
         code = "stale_timestamp" if refusal.reason == "stale timestamp" else "bad_signature"
         raise ChannelRejected(f"the notice does not prove its sender: {refusal.reason}", code=code) from None
-    except Exception as error:  # noqa: BLE001 - the library raises bare Exception, ValueError, TypeError … for malformed bodies
+    except Exception as error:  # the library raises bare Exception, ValueError, TypeError … for malformed bodies
         raise ChannelRejected(f"the notice cannot be read ({type(error).__name__})", code="malformed") from None
     if not isinstance(notice, dict) or not isinstance(notice.get("resource"), dict):
         raise ChannelRejected("the notice cannot be read", code="malformed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 
@@ -20,15 +21,13 @@ def run(port: int, secrets_folder: Path, file: Path | None, pay_at_once: bool, c
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     with simulator:
-        print(
-            f"WeChat Pay simulator on {simulator.base_url} (merchant {simulator.keys.mchid}, admin verbs under /_sim/)",
-            flush=True,
-        )
+        sys.stdout.write(f"WeChat Pay simulator on {simulator.base_url} (merchant {simulator.keys.mchid}, verbs under /_sim/)\n")
+        sys.stdout.flush()
         stop.wait()
 
 
 def main() -> None:
-    home = Path(os.environ.get("BANYAN_HOME") or Path.cwd() / ".banyan")
+    home = Path(os.environ.get("BANYAN_HOME") or Path.cwd() / "var")
     parser = argparse.ArgumentParser(prog="wechat_pay", description="WeChat Pay API v3 simulator on localhost")
     parser.add_argument("--port", type=int, default=8790, help="0 takes a free port")
     parser.add_argument("--secrets", type=Path, default=home / "secrets", help="folder of the sandbox keys, made at first use")

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .keys import SandboxKeys
 
+_OAEP = OAEP(MGF1(SHA1()), SHA1(), None)  # noqa: S303 - the platform prescribes OAEP with SHA-1
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 BEIJING = timezone(timedelta(hours=8))
 TIMESTAMP_WINDOW_SECONDS = 300
@@ -98,7 +99,7 @@ class Platform:
         if serial != self.keys.public_key_id:
             raise ApiError(400, "PARAM_ERROR", "Wechatpay-Serial有误")
         try:
-            clear = self._platform.decrypt(base64.b64decode(text, validate=True), OAEP(MGF1(SHA1()), SHA1(), None))
+            clear = self._platform.decrypt(base64.b64decode(text, validate=True), _OAEP)
             return clear.decode("utf-8")
         except (ValueError, binascii.Error):
             raise ApiError(400, "PARAM_ERROR", "敏感字段解密失败") from None

@@ -205,7 +205,7 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             pass
 
-    do_GET = do_POST = _serve
+    do_GET = do_POST = _serve  # noqa: N815 - the base class names them so
 
 
 def _json(raw: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -104,9 +105,9 @@ class Transfers(RuleBasedStateMachine):
         assert self.simulator.world.balance_minor() == self.opening - out
 
 
-TestTransfers = Transfers.TestCase
+TestTransfers = pytest.mark.slow(Transfers.TestCase)
 TestTransfers.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 

@@ -10,27 +10,27 @@ import pytest
 
 from banyan.adapters.simulators.wechat_pay import SandboxKeys, WeChatPaySimulator
 from banyan.adapters.simulators.wechat_pay.protocol import Platform
+from banyan.adapters.simulators.wechat_pay.tests.receiving import Receiver
 from banyan.adapters.wechat_pay import WeChatPaymentChannel, WeChatPayoutChannel
 from banyan.kernel import clock
 from banyan.treasury.payments.types import CaptureNotice, ChannelRejected, RefundNotice, RefundNoticeState
 from banyan.treasury.payouts.types import ChannelPayoutState
 
-from .conftest import Merchant
 from .orders import payment, refund, transfer
 
 
-def _one(simulator: WeChatPaySimulator, merchant: Merchant) -> tuple[dict[str, str], bytes]:
+def _one(simulator: WeChatPaySimulator, merchant: Receiver) -> tuple[dict[str, str], bytes]:
     assert simulator.deliver_due() == 1
     return merchant.received[-1]
 
 
-def _paid(simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Merchant) -> tuple[dict[str, str], bytes]:
+def _paid(simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Receiver) -> tuple[dict[str, str], bytes]:
     collect.open(payment(url=merchant.url))
     simulator.pay(payment().out_trade_no)
     return _one(simulator, merchant)
 
 
-def test_a_capture_is_read(simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Merchant) -> None:
+def test_a_capture_is_read(simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Receiver) -> None:
     notice = collect.parse_notice(*_paid(simulator, collect, merchant))
     assert isinstance(notice, CaptureNotice)
     assert (notice.channel, notice.out_trade_no, notice.amount_minor) == ("wechat_pay", payment().out_trade_no, 12_345)
@@ -38,7 +38,7 @@ def test_a_capture_is_read(simulator: WeChatPaySimulator, collect: WeChatPayment
 
 
 def test_header_names_may_come_in_any_spelling(
-    simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Merchant
+    simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Receiver
 ) -> None:
     headers, body = _paid(simulator, collect, merchant)
     for spelling in (str.lower, str.upper, lambda name: "HTTP_" + name.upper().replace("-", "_")):
@@ -46,7 +46,7 @@ def test_header_names_may_come_in_any_spelling(
 
 
 @pytest.mark.parametrize("state", ["SUCCESS", "ABNORMAL", "CLOSED"])
-def test_a_refund_is_read(state: str, simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Merchant) -> None:
+def test_a_refund_is_read(state: str, simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Receiver) -> None:
     collect.open(payment())
     simulator.set_policy(drop=True)
     simulator.pay(payment().out_trade_no)
@@ -69,7 +69,7 @@ def test_a_refund_is_read(state: str, simulator: WeChatPaySimulator, collect: We
     ],
 )
 def test_a_transfer_is_read(
-    end: str, state: ChannelPayoutState, simulator: WeChatPaySimulator, payout: WeChatPayoutChannel, merchant: Merchant
+    end: str, state: ChannelPayoutState, simulator: WeChatPaySimulator, payout: WeChatPayoutChannel, merchant: Receiver
 ) -> None:
     payout.submit(transfer(url=merchant.url))
     if end == "cancel":
@@ -87,7 +87,7 @@ def _code(channel: WeChatPaymentChannel | WeChatPayoutChannel, headers: dict[str
     return rejection.value.code
 
 
-def test_any_changed_byte_is_refused(simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Merchant) -> None:
+def test_any_changed_byte_is_refused(simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Receiver) -> None:
     headers, body = _paid(simulator, collect, merchant)
     for position in range(0, len(body), 7):
         changed = bytearray(body)
@@ -98,7 +98,7 @@ def test_any_changed_byte_is_refused(simulator: WeChatPaySimulator, collect: WeC
 
 @pytest.mark.parametrize("name", ["Signature", "Timestamp", "Nonce", "Serial", "Signature-Type"])
 def test_a_missing_or_changed_header_is_refused_without_calling_out(
-    name: str, simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Merchant
+    name: str, simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Receiver
 ) -> None:
     headers, body = _paid(simulator, collect, merchant)
     calls = dict(simulator.requests)
@@ -110,7 +110,7 @@ def test_a_missing_or_changed_header_is_refused_without_calling_out(
 
 
 def test_a_replayed_old_notice_is_refused(
-    simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Merchant
+    simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Receiver
 ) -> None:
     headers, body = _paid(simulator, collect, merchant)
     at = clock.now()
@@ -187,7 +187,7 @@ def test_a_body_encrypted_with_another_key_is_refused(
     assert _code(collect, platform.sign(body, clock.now()).as_dict(), body.encode()) == "malformed"
 
 
-def test_a_forged_notice_is_refused(simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Merchant) -> None:
+def test_a_forged_notice_is_refused(simulator: WeChatPaySimulator, collect: WeChatPaymentChannel, merchant: Receiver) -> None:
     simulator.forge(merchant.url, "TRANSACTION.SUCCESS", "transaction", _resource(simulator.keys))
     headers, body = merchant.received[-1]
     assert _code(collect, headers, body) == "bad_signature"

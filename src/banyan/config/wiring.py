@@ -1,0 +1,100 @@
+"""Joins ports to adapters: the only place that knows both. Called once per process when Django is ready.
+
+WeChat Pay is wired in when the environment describes a merchant:
+
+    BANYAN_WECHAT_MCHID  BANYAN_WECHAT_APPID  BANYAN_WECHAT_MERCHANT_SERIAL  BANYAN_WECHAT_PUBLIC_KEY_ID
+    BANYAN_WECHAT_PRIVATE_KEY_FILE  BANYAN_WECHAT_PUBLIC_KEY_FILE  BANYAN_WECHAT_APIV3_KEY_FILE
+    BANYAN_WECHAT_BASE_URL  BANYAN_WECHAT_TRANSFER_SCENE     (these two are optional)
+
+(the three _FILE names hold paths, so that keys stay out of the environment)
+or when ``BANYAN_WECHAT_SANDBOX_URL`` names a running simulator, whose keys lie in ``BANYAN_HOME/secrets``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+
+from banyan.adapters.simulators.wechat_pay import SandboxKeys, load_or_create
+from banyan.adapters.wechat_pay import CHANNEL, WeChatPaymentChannel, WeChatPayoutChannel, WeChatPaySettings
+from banyan.adapters.wechat_pay.settings import PRODUCTION_URL
+from banyan.treasury.payments import ports as payment_ports
+from banyan.treasury.payouts import ports as payout_ports
+
+_TEXTS = {
+    "mchid": "BANYAN_WECHAT_MCHID",
+    "appid": "BANYAN_WECHAT_APPID",
+    "merchant_serial": "BANYAN_WECHAT_MERCHANT_SERIAL",
+    "public_key_id": "BANYAN_WECHAT_PUBLIC_KEY_ID",
+}
+_FILES = {
+    "private_key": "BANYAN_WECHAT_PRIVATE_KEY_FILE",
+    "public_key": "BANYAN_WECHAT_PUBLIC_KEY_FILE",
+    "apiv3_key": "BANYAN_WECHAT_APIV3_KEY_FILE",
+}
+
+
+def register(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
+    """Wire in every channel that the environment describes; returns their names. Raises ImproperlyConfigured, in words
+    and without values, when a description is incomplete."""
+    settings = wechat_settings(environment, home)
+    if settings is None:
+        return ()
+    register_wechat(settings)
+    return (CHANNEL,)
+
+
+def register_wechat(settings: WeChatPaySettings) -> None:
+    """One merchant serves every tenant of this installation: a notice for one tenant's number is unknown to the others."""
+    collecting, transferring = WeChatPaymentChannel(settings), WeChatPayoutChannel(settings)
+    payment_ports.register_channel(CHANNEL, lambda tenant_id: collecting)
+    payout_ports.register_channel(CHANNEL, lambda tenant_id: transferring)
+
+
+def wechat_settings(environment: Mapping[str, str], home: Path) -> WeChatPaySettings | None:
+    """The merchant that the environment describes, or the sandbox's, or None."""
+    names = {**_TEXTS, **_FILES}
+    given: dict[str, Any] = {field: environment[name] for field, name in names.items() if environment.get(name)}
+    sandbox = environment.get("BANYAN_WECHAT_SANDBOX_URL", "")
+    if not given:
+        return sandbox_settings(load_or_create(home / "secrets"), sandbox) if sandbox else None
+    missing = [name for field, name in names.items() if field not in given]
+    if missing:
+        raise ImproperlyConfigured(f"WeChat Pay is half configured; set also {', '.join(missing)}")
+    for field, name in _FILES.items():
+        try:
+            given[field] = Path(given[field]).read_text(encoding="utf-8").strip()
+        except OSError:
+            raise ImproperlyConfigured(f"the file that {name} names cannot be read") from None
+    try:
+        settings = WeChatPaySettings(**given, base_url=environment.get("BANYAN_WECHAT_BASE_URL") or PRODUCTION_URL)
+        scene = environment.get("BANYAN_WECHAT_TRANSFER_SCENE")
+        return replace(settings, transfer_scene_id=scene) if scene else settings
+    except ValueError as error:
+        raise ImproperlyConfigured(f"WeChat Pay: {error}") from None
+
+
+def sandbox_settings(keys: SandboxKeys, base_url: str) -> WeChatPaySettings:
+    """The merchant's side of the sandbox keys."""
+    return WeChatPaySettings(
+        mchid=keys.mchid,
+        appid=keys.appid,
+        merchant_serial=keys.merchant_serial,
+        private_key=keys.merchant_private_key,
+        apiv3_key=keys.apiv3_key,
+        public_key_id=keys.public_key_id,
+        public_key=keys.platform_public_key,
+        base_url=base_url,
+    )
+
+
+def register_from_process() -> tuple[str, ...]:
+    """``register`` with this process's environment and home."""
+    from django.conf import settings
+
+    return register(os.environ, settings.HOME)
