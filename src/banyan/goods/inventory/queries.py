@@ -60,6 +60,19 @@ def list_reservations(order_ids: Iterable[int]) -> dict[int, tuple[Reservation, 
     return {order_id: tuple(reservations) for order_id, reservations in found.items()}
 
 
+def held_quantities(order_ids: Iterable[int]) -> dict[int, dict[str, int]]:
+    """Pieces per order and reservation state, for checks; orders without reservations are left out."""
+    rows = sql.fetch(
+        "SELECT order_id, state, sum(quantity)::bigint FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
+        " GROUP BY order_id, state",
+        (current_tenant_id(), list(order_ids)),
+    )
+    held: dict[int, dict[str, int]] = {}
+    for order_id, state, quantity in rows:
+        held.setdefault(order_id, {})[state] = quantity
+    return held
+
+
 def list_movements(
     sku_id: SkuId | None = None, warehouse_id: WarehouseId | None = None, before_id: int | None = None, limit: int = 50
 ) -> list[Movement]:

@@ -38,7 +38,7 @@ class OrderPaid(Event):
 class OrderShortfall(Event):
     """Money arrived for an order that can no longer be served: the whole amount was asked to be refunded.
 
-    ``reason`` is one of: cancelled, expired_out_of_stock, wrong_amount, wrong_currency.
+    ``reason`` is one of: cancelled, out_of_stock, wrong_amount, wrong_currency, paid_twice.
     """
 
     kind: ClassVar[str] = "orders.order_shortfall"
@@ -79,10 +79,11 @@ class OrderClosed(Event):
 
 @dataclass(frozen=True)
 class OrderCancelled(Event):
-    """The order ended before shipping. ``reason``: buyer, operator, expired. ``refunded_minor`` was asked back when paid."""
+    """The order ended before shipping. ``reason`` is one of: buyer, operator, expired, refunded. ``was_paid`` only with refunded:
+    then the returns house has given everything back, and has told commission by its own event."""
 
     kind: ClassVar[str] = "orders.order_cancelled"
     order_id: int
     reason: str
-    refunded_minor: int
+    was_paid: bool
     occurred_at: datetime

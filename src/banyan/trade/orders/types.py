@@ -17,9 +17,10 @@ OrderLineId = NewType("OrderLineId", int)
 
 
 class OrderState(StrEnum):
-    """placed → paid → shipped → received → closed; placed | paid → cancelled; placed → expired.
+    """placed → paid → shipped → received → closed; placed → cancelled | expired; paid → cancelled when all was refunded
+    before shipping; expired → paid when the money came after all and the goods can be had.
 
-    closed, cancelled and expired are final: a late callback never changes them.
+    closed and cancelled are final: a late callback never changes them.
     """
 
     PLACED = "placed"
@@ -102,6 +103,29 @@ class Refused:
     def details(self) -> dict[str, Any]:
         """Machine-readable facts, e.g. what is available."""
         return self.reason.details
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Money that a channel captured for an order, as payments reports it."""
+
+    payment_id: int
+    order_id: OrderId
+    amount_minor: int
+    currency: str
+    captured_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Payable:
+    """What decides whether money pays an order; ``payment_id`` is the payment that paid it, if one has."""
+
+    order_id: OrderId
+    buyer_id: UserId
+    state: OrderState
+    total_minor: int
+    currency: str
+    payment_id: int | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,31 @@
+"""Writes of orders, by use case; other houses import them from here."""
+
+from banyan.trade.orders.commands.errors import (
+    BadOrder,
+    ClientKeyReused,
+    NotOnSale,
+    OrderNotFound,
+    OutOfStock,
+    PaymentWindowOver,
+    UnknownSku,
+    WrongState,
+)
+from banyan.trade.orders.commands.moving import (
+    cancel,
+    cancel_refunded,
+    close_due,
+    expire_due,
+    order_ids_of,
+    receive,
+    receive_due,
+    set_policy,
+    ship,
+)
+from banyan.trade.orders.commands.paying import mark_paid, open_payments
+from banyan.trade.orders.commands.placing import place_orders
+
+__all__ = [
+    "BadOrder", "ClientKeyReused", "NotOnSale", "OrderNotFound", "OutOfStock", "PaymentWindowOver", "UnknownSku", "WrongState",
+    "cancel", "cancel_refunded", "close_due", "expire_due", "mark_paid", "open_payments", "order_ids_of", "place_orders", "receive",
+    "receive_due", "set_policy", "ship",
+]  # fmt: skip

@@ -1,0 +1,288 @@
+"""Placing orders: one statement per table for any number of orders, one outcome per order.
+
+Order of work: facts and prices first (nothing locked), then client keys, then stock (levels locked in one order), then the
+rows. Stock is locked as late as possible, because hot SKUs make everybody else wait from there to the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+from banyan.goods.catalog.queries import sku_facts
+from banyan.goods.catalog.types import SkuFacts, SkuId
+from banyan.goods.inventory import commands as inventory
+from banyan.goods.inventory.types import ReserveLine, Shortage
+from banyan.kernel import clock, events, ids, sql, tenancy
+from banyan.kernel.secrets import seal
+from banyan.kernel.tenancy import current_tenant_id
+from banyan.kernel.values.errors import Refusal
+from banyan.trade.attribution import commands as attribution
+from banyan.trade.attribution.types import OrderReferral
+from banyan.trade.orders.commands.errors import BadOrder, ClientKeyReused, NotOnSale, OutOfStock, UnknownSku
+from banyan.trade.orders.engine.numbers import number_of
+from banyan.trade.orders.events import OrderPlaced
+from banyan.trade.orders.models import ClientKey, Order, OrderLine, Recipient
+from banyan.trade.orders.queries import get_policy
+from banyan.trade.orders.types import OrderId, OrderLineId, Placed, PlaceOrder, Refused
+from banyan.trade.pricing.engine.lines import price_order
+from banyan.trade.pricing.types import LineRequest, PricedOrder
+
+LINES_MAX = 200
+DIGEST_SIZE = 16
+
+
+@dataclass(slots=True)
+class _Draft:
+    """An order on its way: priced, with its ids, not yet written."""
+
+    index: int
+    request: PlaceOrder
+    priced: PricedOrder
+    placed_at: datetime
+    expires_at: datetime
+    order_id: int = 0
+    number: str = ""
+    line_ids: Sequence[int] = ()
+    digest: bytes = b""
+
+
+def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
+    """Place a batch of orders; each is accepted whole or refused alone. Runs inside ``tenancy.enter``.
+
+    Idempotent by ``client_key``: a known key with the same content answers the order placed then (``repeated``), with other
+    content it is refused. Refusals: bad_order, bad_amounts, unknown_sku, not_on_sale, out_of_stock (with what is
+    available), client_key_reused. Amounts are minor units of the tenant's currency.
+    """
+    outcomes: dict[int, Placed | Refused] = {}
+    facts = sku_facts({line[0] for request in requests for line in request.lines})
+    drafts = _draft(requests, facts, outcomes)
+    _number(drafts)
+    drafts = _claim_keys(drafts, outcomes)
+    short = inventory.reserve(
+        [
+            ReserveLine(draft.order_id, line_id, line.sku_id, line.quantity, draft.expires_at)  # type: ignore[arg-type]
+            for draft in drafts
+            for line_id, line in zip(draft.line_ids, draft.priced.lines, strict=True)
+        ]
+    )
+    if short:
+        drafts = _refuse_short(drafts, short, outcomes)
+    _write(drafts, facts)
+    currency = tenancy.get_tenant(current_tenant_id()).currency
+    for d in drafts:
+        line_ids = tuple(OrderLineId(line_id) for line_id in d.line_ids)
+        outcomes[d.index] = Placed(OrderId(d.order_id), d.number, d.priced.total_minor, currency, line_ids, d.expires_at)
+    if len(outcomes) < len(requests):
+        _answer_twins(requests, outcomes)
+    return [outcomes[index] for index in range(len(requests))]
+
+
+def _draft(requests: Sequence[PlaceOrder], facts: Mapping[SkuId, SkuFacts], outcomes: dict[int, Placed | Refused]) -> list[_Draft]:
+    """Check and price every request; refused ones go to ``outcomes``."""
+    now, window = clock.now(), timedelta(seconds=get_policy().payment_window_seconds)
+    drafts = []
+    for index, request in enumerate(requests):
+        try:
+            priced = _price(request, facts)
+        except Refusal as refusal:
+            outcomes[index] = Refused(refusal)
+            continue
+        placed_at = request.placed_at or now
+        drafts.append(_Draft(index, request, priced, placed_at, placed_at + window))
+    return drafts
+
+
+def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts]) -> PricedOrder:
+    if not 0 < len(request.lines) <= LINES_MAX:
+        raise BadOrder(f"An order has 1 to {LINES_MAX} lines.", field="lines")
+    if not request.channel.isprintable() or not 0 < len(request.channel) <= 20:
+        raise BadOrder("The channel has 1 to 20 printable characters.", field="channel")
+    if request.client_key is not None and (not 0 < len(request.client_key) <= 120 or not request.client_key.isprintable()):
+        raise BadOrder("The client key has 1 to 120 printable characters.", field="client_key")
+    if request.placed_at is not None and request.placed_at.tzinfo is None:
+        raise BadOrder("placed_at must name its time zone.", field="placed_at")
+    wanted = []
+    for line in request.lines:
+        sku = facts.get(line[0])
+        if sku is None:
+            raise UnknownSku("A SKU of this order does not exist.", sku_id=line[0])
+        override = line[2] if len(line) > 2 else None
+        if override is None and not sku.on_sale:
+            raise NotOnSale("A SKU of this order is off sale.", sku_id=line[0])
+        price_minor = sku.price_minor if override is None else override
+        wanted.append(LineRequest(line[0], line[1], price_minor, sku.weight_grams, sku.tax_bp))
+    return price_order(wanted, request.discount_minor, request.shipping_minor)
+
+
+def _number(drafts: Sequence[_Draft]) -> None:
+    zone = tenancy.get_tenant(current_tenant_id()).zone
+    order_ids = ids.next_ids(len(drafts))
+    line_ids = ids.next_ids(sum(len(draft.priced.lines) for draft in drafts))
+    start = 0
+    for draft, order_id in zip(drafts, order_ids, strict=True):
+        draft.order_id = order_id
+        draft.number = number_of(order_id, draft.placed_at.astimezone(zone).date())
+        end = start + len(draft.priced.lines)
+        draft.line_ids = line_ids[start:end]
+        start = end
+
+
+def _digest(request: PlaceOrder) -> bytes:
+    content = (
+        request.buyer_id, [tuple(line) for line in request.lines], request.shipping_minor, request.discount_minor, request.code,
+        request.link, request.channel, request.placed_at,
+    )  # fmt: skip
+    return blake2b(repr(content).encode(), digest_size=DIGEST_SIZE).digest()
+
+
+def _claim_keys(drafts: list[_Draft], outcomes: dict[int, Placed | Refused]) -> list[_Draft]:
+    """Take the client keys. Those that are known answer the order placed then; a concurrent owner of a key is waited for."""
+    keyed = [draft for draft in drafts if draft.request.client_key is not None]
+    if not keyed:
+        return drafts
+    # Keys in one order, so that two batches with the same keys queue instead of deadlocking.
+    keyed.sort(key=lambda draft: (draft.request.client_key or "", draft.index))
+    for draft in keyed:
+        draft.digest = _digest(draft.request)
+    claimed = sql.insert(
+        ClientKey,
+        ("id", "client_key", "digest"),
+        [(draft.order_id, draft.request.client_key, draft.digest) for draft in keyed],
+        on_conflict="ON CONFLICT (tenant_id, client_key) DO NOTHING",
+        returning="id",
+    )
+    taken = {row[0] for row in claimed}
+    known = [draft for draft in keyed if draft.order_id not in taken]
+    if not known:
+        return drafts
+    # A key twice in one batch: the later one is answered when the first is, by place_orders.
+    mine = {draft.request.client_key for draft in keyed if draft.order_id in taken}
+    _answer_known([draft for draft in known if draft.request.client_key not in mine], outcomes)
+    gone = {draft.index for draft in known}
+    return [draft for draft in drafts if draft.index not in gone]
+
+
+def _answer_twins(requests: Sequence[PlaceOrder], outcomes: dict[int, Placed | Refused]) -> None:
+    """Members whose key another member of the same batch took: the same answer for the same content."""
+    first: dict[str, int] = {}
+    for index, request in enumerate(requests):
+        if index in outcomes:
+            if request.client_key is not None:
+                first.setdefault(request.client_key, index)
+            continue
+        other = first[request.client_key or ""]
+        outcome = outcomes[other]
+        if _digest(requests[other]) != _digest(request):
+            outcome = Refused(ClientKeyReused("This client key belongs to another order."))
+        outcomes[index] = replace(outcome, repeated=True) if isinstance(outcome, Placed) else outcome
+
+
+def _answer_known(known: Sequence[_Draft], outcomes: dict[int, Placed | Refused]) -> None:
+    if not known:
+        return
+    tenant_id = current_tenant_id()
+    rows = sql.fetch(
+        "SELECT k.client_key, k.digest, o.id, o.number, o.total_minor, o.currency, o.expires_at,"
+        " (SELECT array_agg(l.id ORDER BY l.position) FROM orders_lines l WHERE l.tenant_id = k.tenant_id AND l.order_id = o.id)"
+        " FROM orders_client_keys k LEFT JOIN orders_orders o ON o.id = k.id WHERE k.tenant_id = %s AND k.client_key = ANY(%s::text[])",
+        (tenant_id, [draft.request.client_key for draft in known]),
+    )
+    by_key = {row[0]: row[1:] for row in rows}
+    for draft in known:
+        digest, order_id, number, total_minor, currency, expires_at, line_ids = by_key[draft.request.client_key]
+        if bytes(digest) != draft.digest or order_id is None:
+            outcomes[draft.index] = Refused(ClientKeyReused("This client key belongs to another order."))
+        else:
+            outcomes[draft.index] = Placed(order_id, number, total_minor, currency, tuple(line_ids), expires_at, repeated=True)
+
+
+def _refuse_short(
+    drafts: list[_Draft], short: Mapping[int, tuple[Shortage, ...]], outcomes: dict[int, Placed | Refused]
+) -> list[_Draft]:
+    for draft in drafts:
+        if draft.order_id in short:
+            shortages = [
+                {"sku_id": ids.public("sku", s.sku_id), "requested": s.requested, "available": s.available}
+                for s in short[draft.order_id]
+            ]
+            outcomes[draft.index] = Refused(OutOfStock("There are not enough pieces for this order.", shortages=shortages))
+    # The key of a refused order is free again: the buyer may ask for less under the same key.
+    sql.execute(
+        "DELETE FROM orders_client_keys WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (current_tenant_id(), [draft.order_id for draft in drafts if draft.order_id in short and draft.request.client_key is not None]),
+    )
+    return [draft for draft in drafts if draft.order_id not in short]
+
+
+ORDER_COLUMNS = (
+    "id", "number", "buyer_id", "state", "currency", "gross_minor", "discount_minor", "shipping_minor", "tax_minor", "total_minor",
+    "channel", "placed_at", "expires_at",
+)  # fmt: skip
+LINE_COLUMNS = (
+    "id", "order_id", "position", "sku_id", "product_id", "quantity", "unit_price_minor", "unit_cost_minor", "gross_minor",
+    "discount_minor", "payable_minor", "tax_minor", "commissionable_minor", "is_commissionable", "tax_bp", "category_path", "tags",
+    "supplier_id", "listed_at",
+)  # fmt: skip
+
+
+def _write(drafts: Sequence[_Draft], facts: Mapping[SkuId, SkuFacts]) -> None:
+    """Orders, lines, recipients, referrals and events: one statement each."""
+    currency = tenancy.get_tenant(current_tenant_id()).currency
+    sql.insert(
+        Order,
+        ORDER_COLUMNS,
+        [
+            (
+                d.order_id, d.number, d.request.buyer_id, "placed", currency, d.priced.gross_minor, d.priced.discount_minor,
+                d.priced.shipping_minor, d.priced.tax_minor, d.priced.total_minor, d.request.channel, d.placed_at, d.expires_at,
+            )
+            for d in drafts
+        ],
+    )  # fmt: skip
+    sql.insert(OrderLine, LINE_COLUMNS, _line_rows(drafts, facts))
+    _write_recipients(drafts)
+    attribution.record(
+        [OrderReferral(d.order_id, d.request.buyer_id, d.request.code, d.request.link, d.placed_at) for d in drafts]
+    )
+    events.record(
+        [
+            OrderPlaced(
+                order_id=d.order_id, buyer_id=d.request.buyer_id, total_minor=d.priced.total_minor, currency=currency,
+                occurred_at=d.placed_at,
+            )
+            for d in drafts
+        ]
+    )  # fmt: skip
+
+
+def _line_rows(drafts: Sequence[_Draft], facts: Mapping[SkuId, SkuFacts]) -> list[tuple[Any, ...]]:
+    rows = []
+    for d in drafts:
+        order_id = d.order_id
+        for position, (line_id, line) in enumerate(zip(d.line_ids, d.priced.lines, strict=True), 1):
+            sku = facts[line.sku_id]  # type: ignore[index]
+            rows.append(
+                (
+                    line_id, order_id, position, line.sku_id, sku.product_id, line.quantity, line.unit_price_minor, sku.cost_minor,
+                    line.gross_minor, line.discount_minor, line.payable_minor, line.tax_minor,
+                    line.payable_minor - line.tax_minor if sku.commissionable else 0, sku.commissionable, sku.tax_bp,
+                    sku.category_path, sku.tags, sku.supplier_id, sku.listed_at,
+                )
+            )  # fmt: skip
+    return rows
+
+
+def _write_recipients(drafts: Sequence[_Draft]) -> None:
+    tenant_id = current_tenant_id()
+    rows = []
+    for draft in drafts:
+        recipient = draft.request.recipient
+        if recipient is not None:
+            parts = {"name": recipient.name, "phone": recipient.phone, "address": recipient.address}
+            sealed = (seal(tenant_id, f"orders_recipients.{column}", draft.order_id, text) for column, text in parts.items())
+            rows.append((draft.order_id, *sealed))
+    sql.insert(Recipient, ("id", "name", "phone", "address"), rows)

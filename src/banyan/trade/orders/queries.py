@@ -1,0 +1,142 @@
+"""Reads of orders. All run inside ``tenancy.enter``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from banyan.goods.catalog.types import SkuFacts
+from banyan.kernel import sql
+from banyan.kernel.secrets import unseal
+from banyan.kernel.tenancy import current_tenant_id
+from banyan.kernel.values.errors import NotFound
+from banyan.people.identity.types import UserId
+from banyan.trade.orders.engine.numbers import id_of
+from banyan.trade.orders.types import (
+    CommissionableLine,
+    CommissionableOrder,
+    Order,
+    OrderId,
+    OrderLine,
+    OrderState,
+    Policy,
+    Recipient,
+    Shipment,
+)
+
+_LINE = """
+l.order_id, l.id, l.position, l.sku_id, l.product_id, l.category_path, l.tags, l.supplier_id, l.unit_price_minor, l.unit_cost_minor,
+l.listed_at, l.is_commissionable, l.tax_bp, l.quantity, l.gross_minor, l.discount_minor, l.payable_minor, l.tax_minor,
+l.commissionable_minor
+"""
+_ORDER = """
+o.id, o.number, o.buyer_id, o.state, o.currency, o.gross_minor, o.discount_minor, o.shipping_minor, o.tax_minor, o.total_minor,
+o.channel, o.placed_at, o.expires_at, o.paid_at, o.shipped_at, o.received_at, o.closed_at, o.cancelled_at, o.cancel_reason
+"""
+
+
+def _facts(row: Sequence[Any], currency: str) -> SkuFacts:
+    return SkuFacts(
+        row[3], row[4], tuple(row[5]), tuple(row[6]), row[7], row[8], row[9], currency, row[10], True, row[11], row[12]
+    )
+
+
+def commissionable(order_ids: Iterable[OrderId]) -> list[CommissionableOrder]:
+    """The paid ones of these orders with their lines' frozen facts; two queries for any number. Unpaid orders are left out."""
+    wanted = list(set(order_ids))
+    tenant_id = current_tenant_id()
+    orders = sql.fetch(
+        "SELECT id, buyer_id, paid_at, currency, number FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[])"
+        " AND paid_at IS NOT NULL ORDER BY id",
+        (tenant_id, wanted),
+    )
+    lines: dict[int, list[CommissionableLine]] = {row[0]: [] for row in orders}
+    currencies = {row[0]: row[3] for row in orders}
+    found = sql.fetch(
+        f"SELECT {_LINE} FROM orders_lines l WHERE l.tenant_id = %s AND l.order_id = ANY(%s::bigint[]) ORDER BY l.order_id, l.position",
+        (tenant_id, list(lines)),
+    )
+    for row in found:
+        lines[row[0]].append(CommissionableLine(row[1], _facts(row, currencies[row[0]]), row[13], row[18]))
+    return [CommissionableOrder(row[0], row[1], row[2], row[3], tuple(lines[row[0]]), row[4]) for row in orders]
+
+
+def list_by_ids(order_ids: Iterable[OrderId]) -> dict[OrderId, Order]:
+    """These orders with their lines; unknown ids are left out. Two queries for any number."""
+    wanted = list(set(order_ids))
+    rows = sql.fetch(
+        f"SELECT {_ORDER} FROM orders_orders o WHERE o.tenant_id = %s AND o.id = ANY(%s::bigint[])", (current_tenant_id(), wanted)
+    )
+    return {order.order_id: order for order in _with_lines(rows)}
+
+
+def _with_lines(rows: Sequence[Sequence[Any]]) -> list[Order]:
+    lines: dict[int, list[OrderLine]] = {row[0]: [] for row in rows}
+    currencies = {row[0]: row[4] for row in rows}
+    found = sql.fetch(
+        f"SELECT {_LINE} FROM orders_lines l WHERE l.tenant_id = %s AND l.order_id = ANY(%s::bigint[]) ORDER BY l.order_id, l.position",
+        (current_tenant_id(), list(lines)),
+    )
+    for row in found:
+        lines[row[0]].append(OrderLine(row[1], row[2], _facts(row, currencies[row[0]]), *row[13:19]))
+    return [Order(*row[:3], OrderState(row[3]), *row[4:], tuple(lines[row[0]])) for row in rows]
+
+
+def get_order(order_id: OrderId) -> Order:
+    """One order with its lines; raises NotFound."""
+    found = list_by_ids([order_id])
+    if order_id not in found:
+        raise NotFound("No such order.")
+    return found[order_id]
+
+
+def list_orders(
+    buyer_id: UserId | None = None, state: OrderState | None = None, before_id: OrderId | None = None, limit: int = 50
+) -> list[Order]:
+    """Orders in descending id order with id < ``before_id``, at most ``limit``; restricted to a buyer and a state."""
+    conditions, params = ["o.tenant_id = %s"], [current_tenant_id()]
+    for condition, value in (("o.buyer_id = %s", buyer_id), ("o.state = %s", state), ("o.id < %s", before_id)):
+        if value is not None:
+            conditions.append(condition)
+            params.append(value.value if isinstance(value, OrderState) else value)  # type: ignore[arg-type]
+    rows = sql.fetch(f"SELECT {_ORDER} FROM orders_orders o WHERE {' AND '.join(conditions)} ORDER BY o.id DESC LIMIT %s", (*params, limit))
+    return _with_lines(rows)
+
+
+def find_id_by_number(number: str) -> OrderId | None:
+    """The order of this number, or None."""
+    order_id = id_of(number)
+    if order_id is None or order_id >= 2**63:
+        return None
+    rows = sql.fetch(
+        "SELECT id FROM orders_orders WHERE tenant_id = %s AND id = %s AND number = %s", (current_tenant_id(), order_id, number.strip())
+    )
+    return rows[0][0] if rows else None
+
+
+def get_recipient(order_id: OrderId) -> Recipient | None:
+    """Where the order goes, decrypted; None when nothing is to be sent. Personal: never log it."""
+    tenant_id = current_tenant_id()
+    rows = sql.fetch("SELECT name, phone, address FROM orders_recipients WHERE tenant_id = %s AND id = %s", (tenant_id, order_id))
+    if not rows:
+        return None
+    columns = ("name", "phone", "address")
+    return Recipient(*(unseal(tenant_id, f"orders_recipients.{c}", order_id, bytes(v)) for c, v in zip(columns, rows[0], strict=True)))
+
+
+def list_shipments(order_id: OrderId) -> list[Shipment]:
+    """The parcels of an order, oldest first."""
+    rows = sql.fetch(
+        "SELECT order_id, carrier, tracking_number FROM orders_shipments WHERE tenant_id = %s AND order_id = %s ORDER BY id",
+        (current_tenant_id(), order_id),
+    )
+    return [Shipment(*row) for row in rows]
+
+
+def get_policy() -> Policy:
+    """The tenant's times; the defaults when nothing was set."""
+    rows = sql.fetch(
+        "SELECT payment_window_seconds, receive_after_days, close_after_days FROM orders_policies WHERE tenant_id = %s",
+        (current_tenant_id(),),
+    )
+    return Policy(*rows[0]) if rows else Policy()
