@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
@@ -13,7 +13,6 @@ from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import NotFound
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId, Status
-from banyan.people.identity.types import UserId
 from banyan.people.network import queries as network
 from banyan.trade.attribution import queries
 from banyan.trade.attribution.engine.choosing import Candidates, choose_referrer
@@ -56,16 +55,15 @@ def record(referrals: Sequence[OrderReferral]) -> dict[int, Attributed]:
 
 def _candidates(referrals: Sequence[OrderReferral]) -> tuple[list[Candidates], bool]:
     """Everything known about each order, in a handful of queries for the batch."""
-    buyers = list({referral.buyer_id for referral in referrals})
-    own = distributors.find_by_users(buyers)
+    own = distributors.find_by_users(list({referral.buyer_id for referral in referrals}))
     links = _link_holders(referrals)
     codes = _code_holders(referrals)
     active = _active([*own.values(), *links.values(), *codes.values()], max(referral.at for referral in referrals))
-    bindings = _bindings(referrals, own)
+    bindings = network.referrers_at_each([(referral.buyer_id, referral.at) for referral in referrals])
     sponsors = network.uplines(list(own.values())) if own else {}
     self_purchase = bool(own) and queries.get_policy().self_purchase
     found = []
-    for referral in referrals:
+    for referral, binding_id in zip(referrals, bindings, strict=True):
         buyer = own.get(referral.buyer_id)
         above = sponsors.get(buyer, ()) if buyer is not None else ()
         link_id, code_id = links.get(referral.link or ""), codes.get(referral.code or "")
@@ -77,7 +75,7 @@ def _candidates(referrals: Sequence[OrderReferral]) -> tuple[list[Candidates], b
                 link_id if link_id in active else None,
                 bool(referral.code),
                 code_id if code_id in active else None,
-                bindings.get((referral.buyer_id, referral.at)),
+                binding_id,
                 above[0] if above else None,
             )
         )
@@ -101,20 +99,6 @@ def _active(distributor_ids: Sequence[DistributorId], at: datetime) -> set[Distr
     return {distributor_id for distributor_id, standing in standings.items() if standing.status is Status.ACTIVE}
 
 
-def _bindings(
-    referrals: Sequence[OrderReferral], own: Mapping[UserId, DistributorId]
-) -> dict[tuple[UserId, datetime], DistributorId]:
-    """Who each buyer was bound to at the moment of each order."""
-    by_moment: dict[datetime, set[UserId]] = {}
-    for referral in referrals:
-        by_moment.setdefault(referral.at, set()).add(referral.buyer_id)
-    return {
-        (buyer, at): holder
-        for at, buyers in by_moment.items()
-        for buyer, holder in network.referrers_at(list(buyers), at).items()
-    }
-
-
 def freeze(payments: Sequence[tuple[int, datetime]]) -> int:
     """Write the immutable snapshot of referrer and upline of these orders as of ``paid_at``; returns how many are new.
 
@@ -128,17 +112,18 @@ def freeze(payments: Sequence[tuple[int, datetime]]) -> int:
         "SELECT id, buyer_id, buyer_distributor_id, referrer_id, source FROM attribution_referrals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
         (current_tenant_id(), list(paid_at)),
     )
-    referrers = list({row[3] for row in rows if row[3] is not None})
-    uplines = network.uplines(referrers) if referrers else {}
-    paths = {referrer: (referrer, *uplines.get(referrer, ())) for referrer in referrers}
-    standings = _standings(rows, paths, paid_at)
+    referred = [(row[3], paid_at[row[0]]) for row in rows if row[3] is not None]
+    uplines = dict(zip(referred, network.uplines_at_each(referred), strict=True)) if referred else {}
+    paths = {(referrer, at): (referrer, *(upline or ())) for (referrer, at), upline in uplines.items()}
+    moments = list({(member, at) for (_, at), path in paths.items() for member in path})
+    standings = dict(zip(moments, distributors.standings_at_each(moments), strict=True)) if moments else {}
     snapshots = []
     for order_id, buyer_id, buyer_distributor_id, referrer_id, source in rows:
         at = paid_at[order_id]
-        known = [standings[member, at] for member in paths.get(referrer_id, ()) if (member, at) in standings]
+        known = [standing for member in paths.get((referrer_id, at), ()) if (standing := standings[member, at]) is not None]
         members = [standing.distributor_id for standing in known]
         if referrer_id is not None and (not members or members[0] != referrer_id):
-            # Never met in order: a referrer had no standing yet at paid_at (a payment dated before he applied).
+            # A payment dated before the referrer applied: he had no standing then, so nobody is owed anything.
             referrer_id, members, known = None, [], []
         snapshots.append(
             (
@@ -150,21 +135,6 @@ def freeze(payments: Sequence[tuple[int, datetime]]) -> int:
         "id", "buyer_id", "buyer_distributor_id", "referrer_id", "source", "upline_ids", "upline_tiers", "upline_statuses", "paid_at",
     )  # fmt: skip
     return len(sql.insert(Snapshot, columns, snapshots, on_conflict="ON CONFLICT (id) DO NOTHING", returning="id"))
-
-
-def _standings(
-    rows: Sequence[tuple[int, ...]], paths: Mapping[int, tuple[DistributorId, ...]], paid_at: Mapping[int, datetime]
-) -> dict[tuple[DistributorId, datetime], distributors.Standing]:
-    """The standing of every member of every path at the moments that his orders were paid."""
-    by_moment: dict[datetime, set[DistributorId]] = {}
-    for order_id, _, _, referrer_id, _ in rows:
-        by_moment.setdefault(paid_at[order_id], set()).update(paths.get(referrer_id, ()))
-    return {
-        (member, at): standing
-        for at, members in by_moment.items()
-        if members
-        for member, standing in distributors.standings_at(list(members), at).items()
-    }
 
 
 def create_links(links: Sequence[NewLink]) -> list[Link]:

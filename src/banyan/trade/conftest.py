@@ -1,0 +1,56 @@
+"""Fixtures of this street: a stocked shop with buyers and a line of distributors."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Team:
+    """Distributors of one line, top first, with their users and codes."""
+
+    ids: tuple[Any, ...]
+    users: tuple[Any, ...]
+    codes: tuple[str, ...]
+
+
+@pytest.fixture
+def make_buyers() -> Callable[[int], list[Any]]:
+    """make_buyers(count): consumers; call it inside an entered tenant."""
+    from banyan.people.identity import commands
+    from banyan.people.identity.types import NewUser, Role
+
+    def make(count: int) -> list[Any]:
+        people = [NewUser(f"buyer{next(_numbers)}", None, "某人", None, (Role.CONSUMER,), START) for _ in range(count)]
+        return list(commands.register_users(people))
+
+    return make
+
+
+@pytest.fixture
+def make_team(make_buyers: Callable[[int], list[Any]]) -> Callable[..., Team]:
+    """make_team(length): approved distributors, each the sponsor of the next; call it inside an entered tenant."""
+    from banyan.people.distributors import commands, queries
+    from banyan.people.distributors.types import Application, Applied
+    from banyan.people.network import commands as network
+    from banyan.people.network.types import Joining
+
+    def make(length: int, at: datetime = START) -> Team:
+        users = make_buyers(length)
+        applied = [a for a in commands.apply([Application(user, None, at) for user in users]) if isinstance(a, Applied)]
+        ids = [a.distributor_id for a in applied]
+        assert all(outcome.done for outcome in commands.approve(ids, at))
+        network.join([Joining(one, above, at) for one, above in zip(ids, [None, *ids], strict=False)])
+        found = queries.list_distributors_by_ids(ids)
+        return Team(tuple(ids), tuple(users), tuple(found[one].code for one in ids))
+
+    return make
