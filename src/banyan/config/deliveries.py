@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
-from typing import Any
 
 import psycopg
 import structlog
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connections
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import PoolTimeout
@@ -89,13 +88,9 @@ class Drain(threading.Thread):
 
 
 def application_conninfo() -> str:
-    """The application's address, put together again from the settings."""
-    database: dict[str, Any] = settings.DATABASES["default"]
-    options = {name: value for name, value in database["OPTIONS"].items() if name != "pool"}
-    return make_conninfo(
-        host=database["HOST"], port=database["PORT"], user=database["USER"], password=database["PASSWORD"],
-        dbname=database["NAME"], application_name="banyan-worker", **options,
-    )  # fmt: skip
+    """The application's address, as the settings read it, for connections that are not Django's."""
+    url = os.environ.get("BANYAN_DATABASE_APP_URL") or os.environ["DATABASE_URL"]
+    return make_conninfo(url, application_name="banyan-worker")
 
 
 def listen(drains: list[Drain], stopping: threading.Event) -> None:
@@ -110,7 +105,8 @@ def listen(drains: list[Drain], stopping: threading.Event) -> None:
                     for notice in connection.notifies(timeout=0.5, stop_after=1):
                         for drain in drains:
                             drain.wake(int(notice.payload))
-                    _end_if_a_thread_died(drains)
+                    if not stopping.is_set():
+                        _end_if_a_thread_died(drains)
         except psycopg.OperationalError as error:
             log.warning("listener_waits_for_database", error=type(error).__name__)
             stopping.wait(0.5)
