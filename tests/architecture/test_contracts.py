@@ -22,7 +22,7 @@ PLANTS = {
     "Trade": ("src/banyan/trade/attribution/types.py", "import banyan.trade.returns.types"),
     "Earnings": ("src/banyan/earnings/commission/types/__init__.py", "import banyan.earnings.settlement.types"),
     "Rooms": ("src/banyan/goods/catalog/types.py", "import banyan.goods.catalog.models"),
-    "Doors": ("src/banyan/trade/orders/types.py", "import banyan.goods.catalog.models"),
+    "Doors": ("src/banyan/trade/orders/types.py", "import banyan.goods.catalog.checks"),
     "Purity": ("src/banyan/goods/inventory/engine/__init__.py", "import random"),
     "Supervisor": ("src/banyan/kernel/supervisor/places.py", "import django.conf"),
     "Acyclic": ("src/banyan/treasury/ledger/types.py", "import banyan.treasury.payouts.types"),

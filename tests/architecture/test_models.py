@@ -32,10 +32,10 @@ def relation_faults(candidates: Iterable[type[models.Model]]) -> list[str]:
                 continue
             name = f"{model._meta.label}.{field.name}"
             target = field.related_model
-            if own in PLAIN_IDS_ONLY or model.__name__.startswith("Audit"):
-                faults.append(f"{name}: {own} stores plain ids, no relations")
             if target._meta.app_label == own or _place(target) < 0:
                 continue
+            if own in PLAIN_IDS_ONLY or model.__name__.startswith("Audit"):
+                faults.append(f"{name}: {own} stores plain ids of other houses, no relations")
             if _place(target) > _place(model):
                 faults.append(f"{name} points up to {target._meta.label}")
             if isinstance(field, models.ManyToManyField):

@@ -19,6 +19,7 @@ BANNED = frozenset(
 GIVEN = {
     "UserManager",  # Django's word for what makes users
     "last_login",  # Django's column
+    "handle_error",  # a hook of Python's own HTTP server
     "StockLevel", "stock_levels",  # the trade's word for units per item and warehouse (naming guide)
 }  # fmt: skip
 

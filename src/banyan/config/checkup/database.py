@@ -56,7 +56,7 @@ def _with_database(urls: DatabaseUrls) -> list[Answer]:
         ]
         if answers[-1].state == "fine":
             answers += [
-                guarded("row-level security", lambda: _row_level_security(owner, app)),
+                guarded("row-level security", lambda: _row_security(owner, app)),
                 guarded("rules", lambda: _rules(owner)),
                 guarded("events", lambda: _events(owner)),
                 guarded("jobs", lambda: _jobs(owner)),
@@ -110,7 +110,7 @@ def _migrations() -> Answer:
     return fine("migrations", "none pending")
 
 
-def _row_level_security(owner: psycopg.Connection[Any], app: psycopg.Connection[Any]) -> Answer:
+def _row_security(owner: psycopg.Connection[Any], app: psycopg.Connection[Any]) -> Answer:
     open_tables = [row[0] for row in owner.execute(UNPROTECTED)]
     if open_tables:
         return problem("row-level security", f"missing on {', '.join(open_tables)}", "banyan migrate puts it back")
