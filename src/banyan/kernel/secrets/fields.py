@@ -19,6 +19,10 @@ class _Decrypting(DeferredAttribute):
             return value
         return unseal(instance.tenant_id, self.field.sealed_name(), instance.pk, bytes(value))  # type: ignore[attr-defined]
 
+    def __set__(self, instance: Any, value: Any) -> None:
+        """Being a data descriptor is what makes ``__get__`` run for loaded rows: else the instance's own dict answers."""
+        instance.__dict__[self.field.attname] = value
+
 
 class EncryptedTextField(models.BinaryField):  # type: ignore[type-arg]
     """Text that is stored sealed for its row. The row id must be known before saving, as it is for every TenantModel."""
