@@ -1,0 +1,92 @@
+"""``banyan demo``: a seeded world through the real commands, a summary, a clean verify, then the console stays up."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(demo)
+
+
+def demo(
+    distributors: Annotated[int, typer.Option(help="How many distributors.")] = 3000,
+    days: Annotated[int, typer.Option(help="How many days, ending today.")] = 90,
+    orders_per_day: Annotated[int, typer.Option(help="Orders on a full day.")] = 110,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 1,
+    serve: Annotated[bool, typer.Option(help="Leave the console running afterwards.")] = True,
+    port: Annotated[int, typer.Option(help="Port of the console; the next free one when it is taken.")] = 8000,
+) -> None:
+    """Build the demo shop (once per home), show what happened, prove it, and leave the console running."""
+    from banyan.config.runtime import database_ready
+
+    with database_ready():
+        from banyan.config.demo import founding, world
+        from banyan.kernel import tenancy
+
+        if tenancy.find_tenant_by_slug(founding.SLUG) is None:
+            clean = _build(world.Scale(distributors, days, orders_per_day), seed)
+        else:
+            print("The demo shop is built already (delete the home to build it again).", flush=True)
+            clean = True
+        doors = _read_logins()
+    if not clean:
+        raise typer.Exit(1)
+    if serve:
+        _serve(port, doors)
+    else:
+        print(doors)
+
+
+def _build(scale: Any, seed: int) -> bool:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from banyan.config.demo import building, summary
+
+    screen = Console()
+    with Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=screen
+    ) as bar:
+        task = bar.add_task("days", total=scale.days)
+        built = building.build(scale, seed, say=screen.print, progress=lambda done: bar.update(task, completed=done))
+    screen.print(summary.table(built))
+    for finding in built.findings[:20]:
+        screen.print(f"[red]{finding.check}[/red] {finding.subject}: expected {finding.expected}, found {finding.actual}")
+    screen.print(f"verify: {len(built.findings)} findings, {built.compared:,} numbers compared")
+    _keep_logins(summary.logins(built))
+    return not built.findings
+
+
+def _logins_path() -> Any:
+    from django.conf import settings
+
+    return settings.HOME / "secrets" / "demo-logins.txt"
+
+
+def _keep_logins(text: str) -> None:
+    """Readable by its owner only: these are passwords, if only of a demo."""
+    from banyan.kernel.supervisor import places
+
+    places.write_privately(_logins_path(), text)
+
+
+def _read_logins() -> str:
+    path = _logins_path()
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def _serve(port: int, doors: str) -> None:
+    from banyan.kernel.supervisor import places
+    from banyan.kernel.supervisor.supervisor import Supervisor
+
+    supervisor = Supervisor(places.default_home(), port=port, say=lambda line: print(line, flush=True))
+    supervisor.stop_on_signals()
+    supervisor.start()
+    address = supervisor.web.url if supervisor.web else ""
+    print(f"\n{doors}\nConsole  {address}/console/\nAPI      {address}/api/v1/docs\n\nCtrl-C stops it.", flush=True)
+    supervisor.run()
+    supervisor.stop()
