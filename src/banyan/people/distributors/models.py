@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
 from django.db import models
-from django.db.models import F, Func, Value
 from django.utils.translation import gettext_lazy as _
 
+from banyan.kernel import dated
 from banyan.kernel.tenancy.base import Audit, TenantModel
 from banyan.people.distributors.types import Status, Tier
-from banyan.people.identity.models import User
 
 AUTHENTICATE_FUNCTION = """
 CREATE OR REPLACE FUNCTION banyan_authenticate(token_digest bytea, at timestamptz)
@@ -49,13 +46,6 @@ It stands here because this is the lowest house that knows tokens, users and dis
 """
 
 
-def never_twice(name: str, *, of: str = "distributor_id") -> ExclusionConstraint:
-    """Facts of one subject never overlap in time. The int8range stands for ``=`` so that no extension is needed."""
-    subject = Func(F(of), F(of), Value("[]"), function="int8range")
-    period = Func(F("valid_from"), F("valid_to"), Value("[)"), function="tstzrange", output_field=DateTimeRangeField())
-    return ExclusionConstraint(name=name, expressions=[(subject, RangeOperators.OVERLAPS), (period, RangeOperators.OVERLAPS)])
-
-
 class Distributor(TenantModel):
     """Somebody who may earn. ``status`` and ``tier`` are the newest facts, repeated here for lists and quick answers."""
 
@@ -66,7 +56,7 @@ class Distributor(TenantModel):
         "GRANT EXECUTE ON FUNCTION banyan_authenticate(bytea, timestamptz) TO {app_role}",
     )
 
-    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("user"))
+    user = models.ForeignKey("identity.User", on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("user"))
     code = models.CharField(_("referral code"), max_length=12)
     status = models.CharField(_("status"), max_length=10, choices=[(s.value, _(s.value)) for s in Status])
     status_since = models.DateTimeField(_("status since"))
@@ -101,6 +91,7 @@ class StatusFact(TenantModel):
     """A distributor's status from ``valid_from`` until before ``valid_to``; open-ended while it holds."""
 
     audit: ClassVar[Audit] = Audit.CHANGES
+    database_rules: ClassVar[tuple[str, ...]] = dated.rules("distributors_status_facts", "distributor_id")
 
     distributor = models.ForeignKey(
         Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
@@ -114,12 +105,7 @@ class StatusFact(TenantModel):
         db_table = "distributors_status_facts"
         verbose_name = _("status fact")
         verbose_name_plural = _("status history")
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(valid_to__isnull=True) | models.Q(valid_to__gt=F("valid_from")), name="status_for_a_time"
-            ),
-            never_twice("one_status_at_a_time"),
-        ]
+        constraints = dated.constraints("status", "distributor")
         indexes = [models.Index(fields=["tenant_id", "distributor", "valid_from"], name="status_facts_by_time")]
 
     def __str__(self) -> str:
@@ -130,6 +116,7 @@ class TierFact(TenantModel):
     """A distributor's tier from ``valid_from`` until before ``valid_to``; open-ended while it holds."""
 
     audit: ClassVar[Audit] = Audit.CHANGES
+    database_rules: ClassVar[tuple[str, ...]] = dated.rules("distributors_tier_facts", "distributor_id")
 
     distributor = models.ForeignKey(
         Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
@@ -143,12 +130,7 @@ class TierFact(TenantModel):
         db_table = "distributors_tier_facts"
         verbose_name = _("tier fact")
         verbose_name_plural = _("tier history")
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(valid_to__isnull=True) | models.Q(valid_to__gt=F("valid_from")), name="tier_for_a_time"
-            ),
-            never_twice("one_tier_at_a_time"),
-        ]
+        constraints = dated.constraints("tier", "distributor")
         indexes = [models.Index(fields=["tenant_id", "distributor", "valid_from"], name="tier_facts_by_time")]
 
     def __str__(self) -> str:

@@ -9,13 +9,9 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from banyan.kernel import dated
 from banyan.kernel.tenancy.base import Audit, TenantModel
-from banyan.people.distributors.models import Distributor, never_twice
-from banyan.people.identity.models import User
 from banyan.people.network.types import BindingMode, BindSource
-
-INDEXED_DEPTH = 64
-"""The subtree index holds this many ids of a path: index rows have a size limit, paths have not."""
 
 CLOSURE_VIEW = """
 CREATE OR REPLACE VIEW network_closure WITH (security_invoker = true) AS
@@ -25,25 +21,44 @@ FROM network_members m CROSS JOIN LATERAL unnest(m.path) WITH ORDINALITY AS a(an
 """One row per pair of ancestor and descendant, depth 0 being everybody himself: for those who want rows."""
 
 
+AUDIT_PARENT_FUNCTION = """
+CREATE OR REPLACE FUNCTION network_audit_parent() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public, pg_temp AS $$
+BEGIN
+  INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation, before, after, transaction_id)
+  VALUES (OLD.tenant_id, clock_timestamp(), coalesce(nullif(current_setting('banyan.actor', true), ''), 'database:' || session_user),
+          coalesce(current_setting('banyan.reason', true), ''), coalesce(current_setting('banyan.origin', true), ''),
+          TG_TABLE_NAME, OLD.id, lower(TG_OP), jsonb_build_object('parent_id', OLD.parent_id),
+          CASE WHEN TG_OP = 'UPDATE' THEN jsonb_build_object('parent_id', NEW.parent_id) END, pg_current_xact_id()::text::bigint);
+  RETURN NULL;
+END $$
+"""
+"""A move of one member rewrites thousands of derived paths: the log keeps the one change that explains them all."""
+
+
 class Member(TenantModel):
     """A distributor's place; the row's id is the distributor's. ``parent`` is the truth, all else is derived and checked.
 
-    ``path`` holds all ancestors from the root down to the own id, so an upline is one array of one row and a subtree is one
-    range of an index. ``path_since`` tells since when this very path holds: for moments after it no history is needed.
+    ``path`` holds all ancestors from the root down to the own id, so an upline is one array of one row. ``path_since`` tells since when this very path holds: for moments after it no history is needed.
     """
 
-    audit: ClassVar[Audit] = Audit.CHANGES
-    # A move of one member rewrites the paths below; the log keeps the move, which explains them all.
-    audit_excluded: ClassVar[tuple[str, ...]] = ("path", "depth", "path_since", "frontline_count")
+    # Most of the row is a cache that the checks derive again; the truth in it, the parent, has an audit trigger of its own.
+    audit: ClassVar[Audit] = Audit.NONE
     database_rules: ClassVar[tuple[str, ...]] = (
-        f"CREATE INDEX IF NOT EXISTS members_by_path ON network_members (tenant_id, (path[1:{INDEXED_DEPTH}]))",
         CLOSURE_VIEW,
         "GRANT SELECT ON network_closure TO {app_role}",
+        AUDIT_PARENT_FUNCTION,
+        "DROP TRIGGER IF EXISTS audit_parent ON network_members",
+        "DROP TRIGGER IF EXISTS audit_removal ON network_members",
+        "CREATE TRIGGER audit_parent AFTER UPDATE OF id, tenant_id, parent_id ON network_members FOR EACH ROW"
+        " WHEN ((OLD.id, OLD.tenant_id, OLD.parent_id) IS DISTINCT FROM (NEW.id, NEW.tenant_id, NEW.parent_id))"
+        " EXECUTE FUNCTION network_audit_parent()",
+        "CREATE TRIGGER audit_removal AFTER DELETE ON network_members FOR EACH ROW EXECUTE FUNCTION network_audit_parent()",
     )
 
     id = None  # type: ignore[assignment]
     distributor = models.OneToOneField(
-        Distributor, on_delete=models.PROTECT, primary_key=True, db_column="id", related_name="+", verbose_name=_("distributor")
+        "distributors.Distributor", on_delete=models.PROTECT, primary_key=True, db_column="id", related_name="+", verbose_name=_("distributor")
     )
     parent = models.ForeignKey(
         "self", on_delete=models.PROTECT, related_name="+", null=True, db_index=False, verbose_name=_("sponsor")
@@ -74,12 +89,13 @@ class Sponsorship(TenantModel):
     """Who stood directly under whom, from when until when. ``sponsor_id`` None: was a root."""
 
     audit: ClassVar[Audit] = Audit.CHANGES
+    database_rules: ClassVar[tuple[str, ...]] = dated.rules("network_sponsorships", "distributor_id")
 
     distributor = models.ForeignKey(
-        Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
+        "distributors.Distributor", on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
     )
     sponsor = models.ForeignKey(
-        Distributor, on_delete=models.PROTECT, related_name="+", null=True, db_index=False, verbose_name=_("sponsor")
+        "distributors.Distributor", on_delete=models.PROTECT, related_name="+", null=True, db_index=False, verbose_name=_("sponsor")
     )
     valid_from = models.DateTimeField(_("valid from"))
     valid_to = models.DateTimeField(_("valid to"), null=True)
@@ -89,12 +105,7 @@ class Sponsorship(TenantModel):
         db_table = "network_sponsorships"
         verbose_name = _("sponsorship")
         verbose_name_plural = _("sponsorship history")
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="sponsorship_for_a_time"
-            ),
-            never_twice("one_sponsor_at_a_time"),
-        ]
+        constraints = dated.constraints("sponsorship", "distributor")
         indexes = [
             models.Index(fields=["tenant_id", "distributor", "valid_from"], name="sponsorships_by_time"),
             models.Index(fields=["tenant_id", "sponsor"], name="sponsorships_by_sponsor"),
@@ -108,10 +119,11 @@ class BindingRow(TenantModel):
     """A consumer belonged to a distributor for a time. The open row (``valid_to`` empty) holds until ``expires_at``, if set."""
 
     audit: ClassVar[Audit] = Audit.CHANGES
+    database_rules: ClassVar[tuple[str, ...]] = dated.rules("network_bindings", "consumer_id")
 
-    consumer = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("consumer"))
+    consumer = models.ForeignKey("identity.User", on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("consumer"))
     distributor = models.ForeignKey(
-        Distributor, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
+        "distributors.Distributor", on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
     )
     source = models.CharField(_("source"), max_length=10, choices=[(s.value, _(s.value)) for s in BindSource])
     valid_from = models.DateTimeField(_("valid from"))
@@ -124,14 +136,8 @@ class BindingRow(TenantModel):
         verbose_name = _("binding")
         verbose_name_plural = _("bindings")
         constraints = [
-            models.CheckConstraint(
-                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="binding_for_a_time"
-            ),
-            models.CheckConstraint(
-                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("valid_from")), name="binding_expires_later"
-            ),
-            never_twice("one_binding_at_a_time", of="consumer_id"),
-        ]
+            models.CheckConstraint(condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("valid_from")), name="binding_expires_later"),
+            *dated.constraints("binding", "consumer")]
         indexes = [
             models.Index(fields=["tenant_id", "consumer", "valid_from"], name="bindings_by_consumer"),
             models.Index(fields=["tenant_id", "distributor", "valid_from"], name="bindings_by_distributor"),

@@ -12,7 +12,7 @@ from banyan.people.network.commands.locks import lock_tree
 from banyan.people.network.engine.placing import DEPTH_MAX, OwnSponsor, TooDeep
 from banyan.people.network.events import MemberMoved
 from banyan.people.network.models import Sponsorship
-from banyan.people.network.queries import MemberNotFound, subtree_condition
+from banyan.people.network.queries import TEAM, MemberNotFound
 
 
 class Circle(Conflict):
@@ -76,17 +76,17 @@ def _check_target(distributor_id: int, above: list[int], above_since: datetime, 
 
 
 def _rewrite_paths(path: list[int], above: list[int], new_sponsor_id: int | None, moment: datetime) -> int:
-    condition, params = subtree_condition(path)
-    place = len(path)
+    member, place, tenant_id = path[-1], len(path), tenancy.current_tenant_id()
+    team = (tenant_id, member, tenant_id, None)
     if len(above) > place - 1:
-        deepest = sql.fetch(f"SELECT max(m.depth) FROM network_members m WHERE {condition}", params)[0][0]
-        if deepest + len(above) - (place - 1) > DEPTH_MAX:
+        deepest = sql.fetch(f"{TEAM} SELECT max(depth) FROM team", team)[0][0]
+        if len(above) + deepest > DEPTH_MAX:
             raise TooDeep("The team is too deep for this sponsor.")
     return sql.execute(
-        "UPDATE network_members m SET path = %s::bigint[] || m.path[%s::integer:], depth = m.depth + %s,"
+        f"{TEAM} UPDATE network_members m SET path = %s::bigint[] || m.path[%s::integer:], depth = m.depth + %s,"
         " path_since = greatest(m.path_since, %s), parent_id = CASE WHEN m.id = %s THEN %s ELSE m.parent_id END,"
-        f" sponsored_since = CASE WHEN m.id = %s THEN %s ELSE m.sponsored_since END WHERE {condition}",
-        (above, place, len(above) - (place - 1), moment, path[-1], new_sponsor_id, path[-1], moment, *params),
+        " sponsored_since = CASE WHEN m.id = %s THEN %s ELSE m.sponsored_since END FROM team WHERE m.tenant_id = %s AND m.id = team.id",
+        (*team, above, place, len(above) - (place - 1), moment, member, new_sponsor_id, member, moment, tenant_id),
     )
 
 

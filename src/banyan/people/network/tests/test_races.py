@@ -161,7 +161,7 @@ def test_without_the_lock_two_binders_meet_in_the_constraint(
         return work
 
     results = in_threads([binder(sellers[0], 1), binder(sellers[1], 2)])
-    assert sum(isinstance(result, Exception) and "one_binding_at_a_time" in str(result) for result in results) == 1
+    assert sum(isinstance(result, Exception) and "one_open_binding" in str(result) for result in results) == 1
 
 
 def test_one_distributor_joining_twice_at_once_joins_once(tenant: Any, make_distributors: Any, monkeypatch: pytest.MonkeyPatch) -> None:

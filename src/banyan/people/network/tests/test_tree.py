@@ -127,7 +127,7 @@ def test_two_moves_at_one_moment_leave_one_fact(tenant: Any, make_distributors: 
     assert tenant.verify() == []
 
 
-def test_chains_deeper_than_the_index_move_and_count_right(tenant: Any, make_distributors: Any) -> None:
+def test_deep_chains_move_and_count_right(tenant: Any, make_distributors: Any) -> None:
     with tenant.enter():
         ids = make_distributors(150)
         side, target = make_distributors(2)
