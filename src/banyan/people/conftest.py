@@ -22,9 +22,7 @@ def make_users() -> Make:
     from banyan.people.identity.types import NewUser, Role
 
     def make(count: int, *roles: Role) -> list[Any]:
-        people = [
-            NewUser(f"user{next(_numbers)}", None, "某人", None, roles or (Role.CONSUMER,), START) for _ in range(count)
-        ]
+        people = [NewUser(f"user{next(_numbers)}", None, "某人", None, roles or (Role.CONSUMER,), START) for _ in range(count)]
         return list(commands.register_users(people))
 
     return make

@@ -58,7 +58,12 @@ class Member(TenantModel):
 
     id = None  # type: ignore[assignment]
     distributor = models.OneToOneField(
-        "distributors.Distributor", on_delete=models.PROTECT, primary_key=True, db_column="id", related_name="+", verbose_name=_("distributor")
+        "distributors.Distributor",
+        on_delete=models.PROTECT,
+        primary_key=True,
+        db_column="id",
+        related_name="+",
+        verbose_name=_("distributor"),
     )
     parent = models.ForeignKey(
         "self", on_delete=models.PROTECT, related_name="+", null=True, db_index=False, verbose_name=_("sponsor")
@@ -95,7 +100,12 @@ class Sponsorship(TenantModel):
         "distributors.Distributor", on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
     )
     sponsor = models.ForeignKey(
-        "distributors.Distributor", on_delete=models.PROTECT, related_name="+", null=True, db_index=False, verbose_name=_("sponsor")
+        "distributors.Distributor",
+        on_delete=models.PROTECT,
+        related_name="+",
+        null=True,
+        db_index=False,
+        verbose_name=_("sponsor"),
     )
     valid_from = models.DateTimeField(_("valid from"))
     valid_to = models.DateTimeField(_("valid to"), null=True)
@@ -121,7 +131,9 @@ class BindingRow(TenantModel):
     audit: ClassVar[Audit] = Audit.CHANGES
     database_rules: ClassVar[tuple[str, ...]] = dated.rules("network_bindings", "consumer_id")
 
-    consumer = models.ForeignKey("identity.User", on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("consumer"))
+    consumer = models.ForeignKey(
+        "identity.User", on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("consumer")
+    )
     distributor = models.ForeignKey(
         "distributors.Distributor", on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("distributor")
     )
@@ -136,8 +148,11 @@ class BindingRow(TenantModel):
         verbose_name = _("binding")
         verbose_name_plural = _("bindings")
         constraints = [
-            models.CheckConstraint(condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("valid_from")), name="binding_expires_later"),
-            *dated.constraints("binding", "consumer")]
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("valid_from")), name="binding_expires_later"
+            ),
+            *dated.constraints("binding", "consumer"),
+        ]
         indexes = [
             models.Index(fields=["tenant_id", "consumer", "valid_from"], name="bindings_by_consumer"),
             models.Index(fields=["tenant_id", "distributor", "valid_from"], name="bindings_by_distributor"),

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 
-from django.db import IntegrityError, transaction
-
 from banyan.kernel import ids, sql, tenancy
 from banyan.kernel.values.errors import Refusal
 from banyan.people.distributors import queries as distributors
@@ -27,27 +25,16 @@ def join(joinings: Sequence[Joining]) -> list[JoinOutcome]:
     """
     if not joinings:
         return []
-    share_tree()
+    share_tree(joining.distributor_id for joining in joinings)
     known = distributors.find_users_of([joining.distributor_id for joining in joinings])
-    while True:
-        places = _lock_places(joinings)
-        answers: list[Place | Refusal | None] = [
-            answer if joining.distributor_id in known else DistributorNotFound("No such distributor.")
-            for joining, answer in zip(joinings, place_joinings(_of(joinings, known), places), strict=True)
-        ]
-        fresh = [
-            (joining, answer)
-            for joining, answer in zip(joinings, answers, strict=True)
-            if isinstance(answer, Place) and joining.distributor_id not in places
-        ]
-        try:
-            with transaction.atomic(using=tenancy.entered().alias):  # type: ignore[union-attr]
-                _write(fresh, places)
-        except IntegrityError as error:
-            if "network_members_pkey" not in str(error):
-                raise
-            continue  # one of them joined in another transaction a moment ago; look again
-        return [_outcome(joining, answer) for joining, answer in zip(joinings, answers, strict=True)]
+    places = _lock_places(joinings)
+    answers: list[Place | Refusal | None] = [
+        answer if joining.distributor_id in known else DistributorNotFound("No such distributor.")
+        for joining, answer in zip(joinings, place_joinings(_of(joinings, known), places), strict=True)
+    ]
+    fresh = [(joining, answer) for joining, answer in zip(joinings, answers, strict=True) if isinstance(answer, Place)]
+    _write(fresh, places)
+    return [_outcome(joining, answer) for joining, answer in zip(joinings, answers, strict=True)]
 
 
 def _of(joinings: Sequence[Joining], known: Collection[DistributorId]) -> list[Joining]:
@@ -62,20 +49,15 @@ def _outcome(joining: Joining, answer: Place | Refusal | None) -> JoinOutcome:
 
 
 def _lock_places(joinings: Sequence[Joining]) -> dict[int, Place]:
-    """Present places of members and sponsors; sponsors are locked in order of id because their frontline will be counted."""
-    tenant_id = tenancy.current_tenant_id()
-    sponsors = {joining.sponsor_id for joining in joinings if joining.sponsor_id is not None}
-    locked = sql.fetch(
+    """Present places of members and sponsors, locked in order of id because sponsors' frontlines will be counted."""
+    wanted = {joining.sponsor_id for joining in joinings if joining.sponsor_id is not None}
+    wanted |= {joining.distributor_id for joining in joinings}
+    rows = sql.fetch(
         "SELECT id, path, joined_at, path_since FROM network_members WHERE tenant_id = %s AND id = ANY(%s)"
         " ORDER BY id FOR NO KEY UPDATE",
-        (tenant_id, list(sponsors)),
+        (tenancy.current_tenant_id(), list(wanted)),
     )
-    others = {joining.distributor_id for joining in joinings} - sponsors
-    rows = sql.fetch(
-        "SELECT id, path, joined_at, path_since FROM network_members WHERE tenant_id = %s AND id = ANY(%s)",
-        (tenant_id, list(others)),
-    )
-    return {identity: Place(tuple(path), joined_at, since) for identity, path, joined_at, since in [*locked, *rows]}
+    return {identity: Place(tuple(path), joined_at, since) for identity, path, joined_at, since in rows}
 
 
 def _write(fresh: Sequence[tuple[Joining, Place]], places: dict[int, Place]) -> None:

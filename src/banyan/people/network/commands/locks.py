@@ -15,9 +15,12 @@ def _key(name: str) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-def share_tree() -> None:
-    """Hold the paths still: nobody moves a subtree until this transaction ends."""
-    sql.fetch("SELECT pg_advisory_xact_lock_shared(%s)", (_key("tree"),))
+def share_tree(joining_ids: Iterable[int]) -> None:
+    """Hold the paths still until this transaction ends: nobody moves a team, and nobody else lets these distributors join."""
+    sql.fetch(
+        "SELECT pg_advisory_xact_lock_shared(%s) UNION ALL SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) k",
+        (_key("tree"), _buckets("joining", joining_ids)),
+    )
 
 
 def lock_tree() -> None:
@@ -26,6 +29,10 @@ def lock_tree() -> None:
 
 
 def lock_consumers(consumer_ids: Iterable[int]) -> None:
-    """Be the only one that binds these consumers. At most 64 locks, always in the same order, however large the batch."""
-    keys = [_key(f"consumer/{bucket}") for bucket in sorted({consumer_id % BUCKETS for consumer_id in consumer_ids})]
-    sql.fetch("SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) k", (keys,))
+    """Be the only one that binds these consumers until this transaction ends."""
+    sql.fetch("SELECT pg_advisory_xact_lock(k) FROM unnest(%s::bigint[]) k", (_buckets("consumer", consumer_ids),))
+
+
+def _buckets(name: str, members: Iterable[int]) -> list[int]:
+    """At most 64 locks, always in the same order, however large the batch: the server's lock table is finite."""
+    return [_key(f"{name}/{bucket}") for bucket in sorted({member % BUCKETS for member in members})]

@@ -83,7 +83,9 @@ def test_overriding_lets_the_latest_touch_win_and_an_older_one_lose(tenant: Any,
     with tenant.enter():
         commands.set_binding_settings(BindingSettings(BindingMode.OVERRIDING))
         assert codes(commands.bind([touch(consumer, first, 0)])) == ["bound"]
-        outcomes = commands.bind([touch(consumer, second, 5), touch(consumer, third, 4), touch(consumer, third, 5), touch(consumer, third, 6)])
+        outcomes = commands.bind(
+            [touch(consumer, second, 5), touch(consumer, third, 4), touch(consumer, third, 5), touch(consumer, third, 6)]
+        )
         assert codes(outcomes) == ["bound", "touch_out_of_order", "touch_out_of_order", "bound"]
         history = queries.list_bindings(consumer)
         assert [(b.distributor_id, b.valid_from, b.valid_to) for b in history] == [
@@ -120,7 +122,9 @@ def test_release_keeps_history_and_frees_the_consumer(tenant: Any, people: Any) 
     assert tenant.verify() == []
 
 
-def test_self_binding_frozen_and_unknown_are_refused_with_the_reason(tenant: Any, make_users: Any, make_distributors: Any) -> None:
+def test_self_binding_frozen_and_unknown_are_refused_with_the_reason(
+    tenant: Any, make_users: Any, make_distributors: Any
+) -> None:
     from banyan.kernel import clock
     from banyan.people.distributors.queries import find_users_of
 

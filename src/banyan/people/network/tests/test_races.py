@@ -164,40 +164,62 @@ def test_without_the_lock_two_binders_meet_in_the_constraint(
     assert sum(isinstance(result, Exception) and "one_open_binding" in str(result) for result in results) == 1
 
 
-def test_one_distributor_joining_twice_at_once_joins_once(tenant: Any, make_distributors: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def join_twice(tenant: Any, make_distributors: Any, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     with tenant.enter():
-        root, member = make_distributors(2)
-        commands.join([Joining(root, None, START)])
-    barrier = threading.Barrier(2)
-    original, waited = joining._write, threading.local()
+        (member,) = make_distributors(1)
+    barrier, original = threading.Barrier(2), joining._write
 
     def wait_and_write(*args: Any) -> None:
-        if not getattr(waited, "once", False):
-            waited.once = True
-            barrier.wait(timeout=5)
+        try:
+            barrier.wait(timeout=1.5)
+        except threading.BrokenBarrierError:
+            pass  # the lock held the other one back
         original(*args)
 
     monkeypatch.setattr(joining, "_write", wait_and_write)
-    monkeypatch.setattr(joining, "_lock_places", _unlocked_places)
 
     def work() -> Any:
         with tenant.enter():
-            return commands.join([Joining(member, root, START)])[0]
+            return commands.join([Joining(member, None, START)])[0]
 
-    outcomes = in_threads([work, work])
+    return in_threads([work, work])
+
+
+def test_one_distributor_joining_twice_at_once_joins_once(
+    tenant: Any, make_distributors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outcomes = join_twice(tenant, make_distributors, monkeypatch)
     assert sorted(outcome.joined for outcome in outcomes) == [False, True]
     assert all(outcome.refusal is None for outcome in outcomes)
     assert tenant.verify() == []
 
 
-def _unlocked_places(joinings: Any) -> Any:
-    """Reads without locking the sponsor, so that both threads reach the insert."""
-    from banyan.kernel import sql
-    from banyan.people.network.engine.placing import Place
+def test_without_the_lock_the_second_joining_meets_the_primary_key(
+    tenant: Any, make_distributors: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control."""
+    monkeypatch.setattr(joining, "share_tree", lambda ids: None)
+    results = join_twice(tenant, make_distributors, monkeypatch)
+    assert sum("network_members_pkey" in str(result) for result in results if isinstance(result, Exception)) == 1
 
-    ids = [j.distributor_id for j in joinings] + [j.sponsor_id for j in joinings]
-    rows = sql.fetch("SELECT id, path, joined_at, path_since FROM network_members WHERE id = ANY(%s)", (ids,))
-    return {row[0]: Place(tuple(row[1]), row[2], row[3]) for row in rows}
+
+@pytest.mark.parametrize(
+    "columns", ["valid_from + interval '1 hour', NULL", "valid_from + interval '1 hour', valid_from + interval '2 hours'"]
+)
+def test_the_database_itself_refuses_overlapping_facts(tenant: Any, make_distributors: Any, columns: str) -> None:
+    from django.db import IntegrityError
+
+    from banyan.kernel import ids, sql
+
+    with tenant.enter():
+        (member,) = make_distributors(1)
+        commands.join([Joining(member, None, START)])
+    with pytest.raises(IntegrityError), tenant.enter():
+        sql.execute(
+            "INSERT INTO network_sponsorships (id, tenant_id, distributor_id, valid_from, valid_to, reason)"
+            f" SELECT %s, tenant_id, distributor_id, {columns}, '' FROM network_sponsorships WHERE distributor_id = %s",
+            (ids.next_id(), member),
+        )
 
 
 def test_approval_leads_to_a_place_through_the_event(tenant: Any, make_users: Any, make_distributors: Any) -> None:

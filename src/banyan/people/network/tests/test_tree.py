@@ -217,7 +217,10 @@ def test_planted_damage_is_found(tenant: Any, make_distributors: Any) -> None:
         "network.paths": ("UPDATE network_members SET path = ARRAY[%s, id], depth = 1 WHERE id = %s", (ids[1], ids[3])),
         "network.frontline_count": ("UPDATE network_members SET frontline_count = 9 WHERE id = %s", (ids[0],)),
         "network.sponsor_of_today": ("UPDATE network_members SET sponsored_since = %s WHERE id = %s", (clock.now(), ids[0])),
-        "network.sponsorship_history": ("UPDATE network_sponsorships SET valid_from = %s WHERE distributor_id = %s", (START - HOUR, ids[2])),
+        "network.sponsorship_history": (
+            "UPDATE network_sponsorships SET valid_from = %s WHERE distributor_id = %s",
+            (START - HOUR, ids[2]),
+        ),
         "network.path_since": ("UPDATE network_members SET path_since = %s WHERE id = %s", (START - HOUR, ids[3])),
     }
     for name, (statement, params) in damages.items():
