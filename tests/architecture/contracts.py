@@ -103,6 +103,8 @@ class DoorsContract(_OwnContract):
                 allowed = frozenset({"types", "ports"})
             elif street == "config":
                 allowed = DOORS | {"ports", "apps"}  # wiring joins ports to adapters
+            elif street == "console":
+                allowed = DOORS | {"sessions"}  # signing in and visiting are pages; identity owns what they mean
             for imported in graph.find_modules_directly_imported_by(importer):
                 there = house_of(imported)
                 if there is None or (here is not None and here[0] == there[0]):

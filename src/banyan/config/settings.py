@@ -80,9 +80,9 @@ ALLOWED_HOSTS = os.environ.get("BANYAN_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("BANYAN_TRUSTED_ORIGINS", "").split(",") if origin]
 
 INSTALLED_APPS = [
-    *(["banyan.console"] if (SOURCE / "console" / "apps.py").exists() else []),
-    "unfold", "unfold.contrib.filters",
-    "django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
+    # The console's templates win over unfold's; its own admin site replaces the one that unfold would put in place.
+    "banyan.console", "unfold.apps.BasicAppConfig", "unfold.contrib.filters", "django.contrib.admin",
+    "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
     "django.contrib.messages", "django.contrib.staticfiles",
     "procrastinate.contrib.django",
     "banyan.kernel",
@@ -99,7 +99,8 @@ MIDDLEWARE = [
     "banyan.kernel.http.middleware.api_transactions",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "banyan.kernel.http.middleware.console_transactions",
-    "django.middleware.locale.LocaleMiddleware",
+    "banyan.console.middleware.chosen_language",
+    "banyan.console.middleware.tenant_time_zone",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -118,7 +119,8 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-            ]
+            ],
+            "builtins": ["banyan.console.templatetags.console"],
         },
     }
 ]
@@ -130,7 +132,6 @@ USE_TZ = True
 TIME_ZONE = "Asia/Shanghai"
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
-STATICFILES_DIRS = [path for path in [SOURCE / "console" / "static"] if path.exists()]
 WHITENOISE_USE_FINDERS = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("BANYAN_HTTPS") == "1"
@@ -157,5 +158,4 @@ LOGGING: dict[str, Any] = {
     "root": {"handlers": ["stderr"], "level": os.environ.get("BANYAN_LOG_LEVEL", "WARNING")},
 }
 
-if (SOURCE / "config" / "console_settings.py").exists():
-    from banyan.config.console_settings import *  # noqa: F403
+from banyan.config.console_settings import UNFOLD as UNFOLD  # noqa: E402

@@ -24,7 +24,7 @@ class ReadingAcknowledgement(TenantModel):
     reading = models.CharField(_("reading"), max_length=12, choices=[(one.value, one.value) for one in Reading])
     rule_set = models.CharField(_("rule set"), max_length=60)
     granted = models.BooleanField(_("granted"))
-    statement = models.TextField(_("statement"))
+    statement = models.TextField(_("accepted words"))
     accepted_by_id = models.BigIntegerField(_("accepted by"))
     roles = models.JSONField(_("roles"))
     accepted_at = models.DateTimeField(_("accepted at"))

@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
                 ('reading', models.CharField(choices=[('letter', 'letter'), ('practice', 'practice'), ('counsel', 'counsel'), ('sandbox', 'sandbox')], max_length=12, verbose_name='reading')),
                 ('rule_set', models.CharField(max_length=60, verbose_name='rule set')),
                 ('granted', models.BooleanField(verbose_name='granted')),
-                ('statement', models.TextField(verbose_name='statement')),
+                ('statement', models.TextField(verbose_name='accepted words')),
                 ('accepted_by_id', models.BigIntegerField(verbose_name='accepted by')),
                 ('roles', models.JSONField(verbose_name='roles')),
                 ('accepted_at', models.DateTimeField(verbose_name='accepted at')),

@@ -1,0 +1,1 @@
+"""The operators' console: pages that join several houses, on django-unfold."""

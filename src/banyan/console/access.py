@@ -1,0 +1,55 @@
+"""Who may open a console page: staff of the entered tenant with the page's scope. Anything else is closed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+
+from banyan.kernel import tenancy
+
+View = Callable[..., HttpResponse]
+
+
+def may(request: HttpRequest, scope: str) -> bool:
+    """Whether the signed-in person has this scope in the entered tenant; False without a tenant or a user."""
+    user = request.user
+    return tenancy.entered() is not None and user.is_authenticated and user.is_staff and user.has_scope(scope)
+
+
+def person(request: HttpRequest) -> Any:
+    """The signed-in identity user of a page; the page decorator has made sure that there is one."""
+    if not request.user.is_authenticated:
+        raise PermissionDenied("Nobody is signed in.")
+    return request.user
+
+
+def page(scope: str) -> Callable[[View], View]:
+    """Mark a view as a console page that needs `scope`: no session goes to the login, no right gets 403, never data."""
+
+    def wrap(view: View) -> View:
+        @functools.wraps(view)
+        def run(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not admin.site.has_permission(request):
+                return redirect_to_login(request.get_full_path(), reverse("admin:login"))
+            if not may(request, scope):
+                raise PermissionDenied(f"This page needs the scope {scope}.")
+            return view(request, *args, **kwargs)
+
+        run.banyan_scope = scope  # type: ignore[attr-defined]
+        return run
+
+    return wrap
+
+
+def show(request: HttpRequest, template: str, title: object, **context: Any) -> TemplateResponse:
+    """Render a console page with the site's sidebar and header."""
+    request.current_app = admin.site.name
+    return TemplateResponse(request, template, {**admin.site.each_context(request), "title": title, **context})

@@ -1,0 +1,167 @@
+"""Figures of the overview: one aggregate query each, over the tenant's own rows.
+
+A report reads the tables of several houses at once, set-based; it writes nothing and decides nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from banyan.kernel import sql, tenancy
+from banyan.kernel.tenancy.registry import get_tenant
+
+
+@dataclass(frozen=True)
+class Window:
+    """Half-open [start, end) in UTC, whole days of the tenant's zone."""
+
+    start: datetime
+    end: datetime
+    days: int
+    zone: str
+
+
+@dataclass(frozen=True)
+class Sales:
+    """Paid orders of a window."""
+
+    order_count: int
+    gmv_minor: int
+    refund_minor: int
+    returned_orders: int
+
+    @property
+    def return_rate_bp(self) -> int:
+        """Refunded amount as a share of the paid amount, basis points."""
+        return self.refund_minor * 10_000 // self.gmv_minor if self.gmv_minor else 0
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day's paid amount and accrued commission."""
+
+    day: date
+    gmv_minor: int
+    commission_minor: int
+
+
+def window(days: int, now: datetime) -> Window:
+    """The latest `days` days of the tenant's zone, today included."""
+    tenant = get_tenant(tenancy.current_tenant_id())
+    today = now.astimezone(tenant.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return Window(today - timedelta(days=days - 1), today + timedelta(days=1), days, tenant.timezone)
+
+
+def sales(of: Window) -> Sales:
+    """Orders paid in the window and what went back in it."""
+    tenant_id = tenancy.current_tenant_id()
+    count, gmv = sql.fetch(
+        "SELECT count(*), coalesce(sum(total_minor), 0) FROM orders WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s",
+        (tenant_id, of.start, of.end),
+    )[0]
+    refund, returned = sql.fetch(
+        "SELECT coalesce(sum(refund_minor), 0), count(DISTINCT order_id) FROM returns"
+        " WHERE tenant_id = %s AND accepted_at >= %s AND accepted_at < %s",
+        (tenant_id, of.start, of.end),
+    )[0]
+    return Sales(int(count), int(gmv), int(refund), int(returned))
+
+
+def accrued_minor(of: Window) -> int:
+    """Commission accrued on orders paid in the window."""
+    rows = sql.fetch(
+        "SELECT coalesce(sum(total_minor), 0) FROM commission_accruals WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s",
+        (tenancy.current_tenant_id(), of.start, of.end),
+    )
+    return int(rows[0][0])
+
+
+def distributor_balances() -> dict[str, int]:
+    """Sums of the guarded balances now: pending, available, payable, debt."""
+    rows = sql.fetch(
+        "SELECT a.kind, sum(b.balance_minor) FROM ledger_balances b"
+        " JOIN ledger_accounts a ON a.tenant_id = b.tenant_id AND a.id = b.id"
+        " WHERE b.tenant_id = %s AND b.balance_minor <> 0 GROUP BY a.kind",
+        (tenancy.current_tenant_id(),),
+    )
+    return {str(kind).removeprefix("distributor_"): int(total) for kind, total in rows}
+
+
+def paid_out_minor(of: Window) -> int:
+    """Statements whose payout was completed in the window."""
+    rows = sql.fetch(
+        "SELECT coalesce(sum(amount_minor), 0) FROM settlement_statements"
+        " WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s",
+        (tenancy.current_tenant_id(), of.start, of.end),
+    )
+    return int(rows[0][0])
+
+
+def review_queue() -> tuple[int, int]:
+    """Statements that wait for a person: how many and how much."""
+    rows = sql.fetch(
+        "SELECT count(*), coalesce(sum(amount_minor), 0) FROM settlement_statements"
+        " WHERE tenant_id = %s AND status IN ('under_review', 'awaiting_second')",
+        (tenancy.current_tenant_id(),),
+    )
+    return int(rows[0][0]), int(rows[0][1])
+
+
+def distributor_counts() -> dict[str, int]:
+    """Distributors by status."""
+    rows = sql.fetch(
+        "SELECT status, count(*) FROM distributors WHERE tenant_id = %s GROUP BY status", (tenancy.current_tenant_id(),)
+    )
+    return {str(status): int(count) for status, count in rows}
+
+
+def open_set_aside() -> int:
+    """Events set aside and not resolved."""
+    rows = sql.fetch(
+        "SELECT count(*) FROM set_aside_events WHERE tenant_id = %s AND resolved_at IS NULL", (tenancy.current_tenant_id(),)
+    )
+    return int(rows[0][0])
+
+
+def by_day(of: Window) -> list[Day]:
+    """Every day of the window, also those on which nothing happened."""
+    tenant_id = tenancy.current_tenant_id()
+    paid = sql.fetch(
+        "SELECT (paid_at AT TIME ZONE %s)::date, sum(total_minor) FROM orders"
+        " WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s GROUP BY 1",
+        (of.zone, tenant_id, of.start, of.end),
+    )
+    accrued = sql.fetch(
+        "SELECT (paid_at AT TIME ZONE %s)::date, sum(total_minor) FROM commission_accruals"
+        " WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s GROUP BY 1",
+        (of.zone, tenant_id, of.start, of.end),
+    )
+    gmv = {day: int(total) for day, total in paid}
+    commission = {day: int(total) for day, total in accrued}
+    first = of.start.date()
+    days = [first + timedelta(days=n) for n in range(of.days)]
+    return [Day(day, gmv.get(day, 0), commission.get(day, 0)) for day in days]
+
+
+def by_depth(of: Window) -> list[tuple[int, int, int]]:
+    """(depth, commissions, amount) of orders paid in the window; depth 0 is the seller."""
+    rows = sql.fetch(
+        "SELECT c.depth, count(*), sum(c.amount_minor) FROM commission_accruals a"
+        " JOIN commission_commissions c ON c.tenant_id = a.tenant_id AND c.order_id = a.id"
+        " WHERE a.tenant_id = %s AND a.paid_at >= %s AND a.paid_at < %s GROUP BY c.depth ORDER BY c.depth",
+        (tenancy.current_tenant_id(), of.start, of.end),
+    )
+    return [(int(depth), int(count), int(total)) for depth, count, total in rows]
+
+
+def top_payees(of: Window, count: int = 10) -> list[tuple[int, int, int]]:
+    """(distributor id, commission, orders) of those who earned most on orders paid in the window."""
+    rows = sql.fetch(
+        "SELECT c.payee_id, sum(c.amount_minor) AS total, count(DISTINCT c.order_id) FROM commission_accruals a"
+        " JOIN commission_commissions c ON c.tenant_id = a.tenant_id AND c.order_id = a.id"
+        " WHERE a.tenant_id = %s AND a.paid_at >= %s AND a.paid_at < %s"
+        " GROUP BY c.payee_id ORDER BY total DESC, c.payee_id LIMIT %s",
+        (tenancy.current_tenant_id(), of.start, of.end, count),
+    )
+    return [(int(payee), int(total), int(orders)) for payee, total, orders in rows]

@@ -1,0 +1,62 @@
+"""Short names of people for lists: codes and masked names, never a full name without the audited reveal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from banyan.console.showing import masked
+from banyan.kernel import ids
+from banyan.people.distributors import queries as distributors
+from banyan.people.distributors.types import DistributorId
+from banyan.people.identity import queries as identity
+from banyan.people.identity.types import UserId
+
+ORDER, COMMISSION, STATEMENT, PAYOUT, DISTRIBUTOR, USER = "ord", "cms", "stm", "pyo", "dst", "usr"
+ENTRY, RETURN, SET_ASIDE = "ent", "ret", "sae"
+"""Prefixes of public ids in addresses and on pages."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """A distributor as lists show it. `label` has the code and the masked name."""
+
+    id: int
+    public_id: str
+    user_id: int
+    code: str
+    name: str
+    tier: str
+    status: str
+
+    @property
+    def label(self) -> str:
+        """Code and masked name."""
+        return f"{self.code} {self.name}"
+
+
+def names_of(distributor_ids: Iterable[int | None]) -> dict[int, Name]:
+    """The names of these distributors, two queries for any number; unknown ids are absent."""
+    wanted = sorted({DistributorId(one) for one in distributor_ids if one})
+    if not wanted:
+        return {}
+    found = distributors.list_distributors_by_ids(wanted)
+    users = identity.list_users_by_ids([one.user_id for one in found.values()])
+    return {
+        int(key): Name(
+            int(key),
+            ids.public(DISTRIBUTOR, key),
+            int(one.user_id),
+            one.code,
+            masked(users[one.user_id].display_name) if one.user_id in users else "–",
+            one.tier.value,
+            one.status.value,
+        )
+        for key, one in found.items()
+    }
+
+
+def user_names(user_ids: Iterable[int | None]) -> dict[int, str]:
+    """Logins of these users (staff are named by login), one query."""
+    wanted = sorted({UserId(one) for one in user_ids if one})
+    return {int(key): user.login for key, user in identity.list_users_by_ids(wanted).items()} if wanted else {}

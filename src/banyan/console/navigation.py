@@ -1,0 +1,131 @@
+"""The sidebar: only what the person may open, only what is installed."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
+
+from banyan.console.access import may
+
+
+class Item(NamedTuple):
+    """One menu entry. `names` are tried in order; a house that is not installed has no entry."""
+
+    title: Any
+    icon: str
+    scope: str
+    names: tuple[str, ...]
+    badge: str = ""
+
+
+MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
+    (
+        _("Workbench"),
+        (
+            Item(_("Overview"), "dashboard", "orders:read", ("admin:index",)),
+            Item(_("Shops"), "storefront", "tenants:read", ("console:shops",)),
+        ),
+    ),
+    (
+        _("Distribution"),
+        (
+            Item(_("Distributors"), "groups", "distributors:read", ("admin:distributors_distributor_changelist",)),
+            Item(_("Applications"), "person_add", "distributors:read", ("console:applications",), "console:applications"),
+            Item(_("Network"), "account_tree", "network:read", ("console:network",)),
+        ),
+    ),
+    (
+        _("Trade"),
+        (
+            Item(_("Goods"), "inventory_2", "catalog:read", ("admin:catalog_product_changelist", "admin:catalog_sku_changelist")),
+            Item(
+                _("Stock"),
+                "warehouse",
+                "inventory:read",
+                ("admin:inventory_stock_changelist", "admin:inventory_stocklevel_changelist"),
+            ),
+            Item(_("Orders"), "receipt_long", "orders:read", ("admin:orders_order_changelist",)),
+            Item(
+                _("Returns"),
+                "assignment_return",
+                "returns:read",
+                ("admin:returns_return_changelist", "admin:returns_returnrequest_changelist"),
+            ),
+            Item(_("Payments"), "credit_card", "payments:read", ("admin:payments_payment_changelist",)),
+        ),
+    ),
+    (
+        _("Commission"),
+        (
+            Item(
+                _("Commission plans"),
+                "rule",
+                "plans:read",
+                ("admin:commission_plan_changelist", "admin:commission_planversion_changelist"),
+            ),
+            Item(_("Commission records"), "paid", "commissions:read", ("admin:commission_commission_changelist",)),
+            Item(_("Law and readings"), "gavel", "compliance:read", ("console:law",)),
+        ),
+    ),
+    (
+        _("Money"),
+        (
+            Item(_("Settlements"), "request_quote", "settlements:read", ("admin:settlement_statement_changelist",)),
+            Item(_("Review queue"), "fact_check", "settlements:read", ("console:review",), "console:review"),
+            Item(_("Payouts"), "send_money", "payouts:read", ("admin:payouts_payout_changelist",)),
+            Item(
+                _("Ledger"),
+                "account_balance",
+                "ledger:read",
+                ("admin:ledger_entry_changelist", "admin:ledger_ledgerentry_changelist"),
+            ),
+        ),
+    ),
+    (
+        _("System"),
+        (
+            Item(_("Events set aside"), "report", "events:read", ("console:set_aside",), "console:set_aside"),
+            Item(_("Audit log"), "history", "audit:read", ("console:audit",)),
+            Item(_("Users"), "manage_accounts", "users:read", ("admin:identity_user_changelist",)),
+        ),
+    ),
+)
+
+
+def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's navigation for this request: groups without an entry are left out."""
+    groups: list[dict[str, Any]] = []
+    for title, items in MENU:
+        shown = [entry for item in items if (entry := _entry(request, item)) is not None]
+        if shown:
+            groups.append({"title": title, "items": shown, "separator": bool(groups), "collapsible": False})
+    return groups
+
+
+def first_page(request: HttpRequest) -> str | None:
+    """The address of the first entry that is not the overview: where people without its scope land."""
+    for _title, items in MENU:
+        for item in items:
+            if item.names != ("admin:index",) and (entry := _entry(request, item)) is not None:
+                return str(entry["link"])
+    return None
+
+
+def _entry(request: HttpRequest, item: Item) -> dict[str, Any] | None:
+    if not may(request, item.scope):
+        return None
+    for name in item.names:
+        try:
+            link = reverse(name)
+        except NoReverseMatch:
+            continue
+        return {"title": item.title, "icon": item.icon, "link": link, "permission": None, "active": _active(request, link)}
+    return None
+
+
+def _active(request: HttpRequest, link: str) -> bool:
+    home = reverse("admin:index")
+    return request.path == link if link == home else request.path.startswith(link)

@@ -1,0 +1,61 @@
+"""Pure words of the screens: money, rates, moments, masks, tones. No I/O, so that they can be tested by table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+SYMBOLS = {"CNY": "¥", "USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "KRW": "₩", "HKD": "HK$", "TWD": "NT$", "SGD": "S$"}
+WITHOUT_MINOR = frozenset({"JPY", "KRW", "VND"})
+_TONES = {
+    "good": {"active", "available", "approved", "completed", "paid", "released", "closed", "received", "published", "captured",
+             "clear", "done", "settled", "accepted", "on_sale"},
+    "warn": {"applied", "pending", "held", "hold", "review", "in_review", "placed", "requested", "submitting", "draft", "warn",
+             "awaiting_confirmation", "unknown", "open", "drafted", "shipped", "payable", "awaiting"},
+    "bad": {"frozen", "rejected", "failed", "expired", "cancelled", "reversed", "clawed_back", "retired", "debt", "escalate",
+            "set_aside", "skipped"},
+}  # fmt: skip
+
+
+def money(minor: int | None, currency: str = "CNY") -> str:
+    """Minor units as ¥1,234.56 (no decimals where the currency has none); a dash for None."""
+    if minor is None:
+        return "–"
+    symbol = SYMBOLS.get(currency, f"{currency} ")
+    sign = "-" if minor < 0 else ""
+    if currency in WITHOUT_MINOR:
+        return f"{sign}{symbol}{abs(minor):,}"
+    whole, part = divmod(abs(minor), 100)
+    return f"{sign}{symbol}{whole:,}.{part:02d}"
+
+
+def percent(rate_bp: int | None) -> str:
+    """Basis points as 12.5%; a dash for None."""
+    if rate_bp is None:
+        return "–"
+    sign = "-" if rate_bp < 0 else ""
+    whole, part = divmod(abs(rate_bp), 100)
+    decimals = f".{part:02d}".rstrip("0") if part else ""
+    return f"{sign}{whole}{decimals}%"
+
+
+def moment(at: datetime | None) -> str:
+    """A moment in the current zone (the tenant's, set by the middleware); a dash for None."""
+    return "–" if at is None else timezone.localtime(at).strftime("%Y-%m-%d %H:%M")
+
+
+def masked(text: str | None) -> str:
+    """Names keep their first character, numbers of seven and more digits their first three and last two."""
+    if not text:
+        return "–"
+    digits = text.lstrip("+")
+    if digits.isdigit() and len(digits) >= 7:
+        return f"{text[:3]}{'*' * (len(text) - 5)}{text[-2:]}"
+    return text[0] + "*" * min(max(len(text) - 1, 1), 3)
+
+
+def tone_of(state: str) -> str:
+    """good, warn, bad or plain: the color of a state's pill."""
+    word = str(state).lower()
+    return next((tone for tone, words in _TONES.items() if word in words), "plain")

@@ -1,0 +1,58 @@
+"""How money, rates, moments, ids and personal words look on every page."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from banyan.console import showing
+from banyan.kernel import ids
+
+register = template.Library()
+
+
+@register.filter
+def money(minor: int | None, currency: str = "CNY") -> str:
+    """Minor units as ¥1,234.56; a dash for None."""
+    return showing.money(minor, currency)
+
+
+@register.filter
+def percent(rate_bp: int | None) -> str:
+    """Basis points as 12.5%; a dash for None."""
+    return showing.percent(rate_bp)
+
+
+@register.filter
+def when(at: datetime | None) -> str:
+    """A moment in the tenant's zone as 2026-03-01 09:30; a dash for None."""
+    return showing.moment(at)
+
+
+@register.filter
+def public(number: int | None, prefix: str) -> str:
+    """The public id; a dash for None."""
+    return "–" if number is None else ids.public(prefix, int(number))
+
+
+@register.filter
+def masked(text: str | None) -> str:
+    """A name or number with its middle hidden."""
+    return showing.masked(text)
+
+
+@register.filter
+def field_of(row: Any, name: str) -> Any:
+    """An attribute or key by name: for small generic tables."""
+    return row.get(name) if isinstance(row, dict) else getattr(row, name, None)
+
+
+@register.simple_tag
+def state_label(state: str, text: str = "") -> SafeString:
+    """A colored pill for a state word."""
+    return format_html('<span class="bn-pill bn-pill-{}">{}</span>', showing.tone_of(state), text or _(state))

@@ -1,0 +1,35 @@
+"""Addresses of the console. The admin site sits at /console/; our own pages come first."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+from django.views.i18n import set_language
+
+from banyan.console.views import audit, law, network, people, set_aside, shops
+
+_pages: list[URLPattern] = [
+    path("set-aside/", set_aside.listing, name="set_aside"),
+    path("set-aside/decide", set_aside.decide, name="set_aside_decide"),
+    path("audit/", audit.listing, name="audit"),
+    path("law/", law.overview, name="law"),
+    path("law/acknowledge", law.acknowledge, name="law_acknowledge"),
+    path("law/withdraw", law.withdraw, name="law_withdraw"),
+    path("law/<str:code>/", law.jurisdiction, name="law_jurisdiction"),
+    path("network/", network.search, name="network"),
+    path("network/<str:public_id>/", network.tree, name="network_tree"),
+    path("applications/", people.applications, name="applications"),
+    path("applications/decide", people.decide, name="applications_decide"),
+    path("people/<str:public_id>/reveal", people.reveal, name="reveal"),
+    path("shops/", shops.listing, name="shops"),
+    path("shops/enter", shops.enter, name="enter_shop"),
+    path("shops/leave", shops.leave, name="leave_shop"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("console/language", set_language, name="set_language"),
+    path("console/", include((_pages, "console"))),
+    path("console/", admin.site.urls),
+]
