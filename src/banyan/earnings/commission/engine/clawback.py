@@ -12,7 +12,7 @@ from typing import NamedTuple
 from banyan.kernel.values.money import cumulative_share
 
 
-class Reversal(NamedTuple):
+class LineReversal(NamedTuple):
     """`returned_minor`: how much of the line counts as returned with this step (what exceeds the line is not counted)."""
 
     returned_minor: int
@@ -21,10 +21,10 @@ class Reversal(NamedTuple):
 
 def reverse_line(
     amount_minor: int, *, of_minor: int, returned_before_minor: int, reversed_before_minor: int, refund_minor: int
-) -> Reversal:
+) -> LineReversal:
     """One more return of `refund_minor` on a line of `of_minor`, for a commission of `amount_minor`."""
     if min(amount_minor, of_minor, returned_before_minor, reversed_before_minor, refund_minor) < 0:
         raise ValueError("amounts must not be negative")
     returned = min(returned_before_minor + refund_minor, of_minor)
     due = cumulative_share(amount_minor, returned, of_minor)
-    return Reversal(returned - returned_before_minor, max(due - reversed_before_minor, 0))
+    return LineReversal(returned - returned_before_minor, max(due - reversed_before_minor, 0))

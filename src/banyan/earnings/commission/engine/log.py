@@ -113,3 +113,8 @@ class TraceLog:
             legal=check,
             shares=tuple(shares),
         )
+
+
+def empty_trace(order: PaidOrder, legal: LegalCeiling) -> Trace:
+    """The trace of an order that no plan version decided."""
+    return TraceLog(order, legal).finish([])

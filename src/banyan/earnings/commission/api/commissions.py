@@ -1,0 +1,123 @@
+"""Commissions: a distributor sees his own with the reason in words; finance, operators and auditors see all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router, Schema
+
+from banyan.earnings.commission import queries
+from banyan.earnings.commission.api.documents import outward
+from banyan.earnings.commission.api.plans import ERRORS
+from banyan.earnings.commission.api.schemas import (
+    BandOut,
+    CommissionIdText,
+    CommissionOut,
+    CutOut,
+    DistributorIdText,
+    ExplanationOut,
+    LegalOut,
+    MemberOut,
+    OrderIdText,
+    PostingOut,
+    ReversalOut,
+    SkippedOut,
+    StepOut,
+    TotalsOut,
+)
+from banyan.earnings.commission.types import Commission, Explanation
+from banyan.kernel.http import Page, endpoint, page_of, principal_of
+from banyan.kernel.values.errors import NotFound
+
+router = Router()
+SEES_ALL = ("platform", "operator", "finance", "auditor")
+
+
+@router.get("/commissions", response={200: Page[CommissionOut], **ERRORS})
+@endpoint(scope="commissions:read")
+def list_commissions(
+    request: HttpRequest,
+    payee_id: DistributorIdText | None = None,
+    order_id: OrderIdText | None = None,
+    cursor: str | None = None,
+    limit: int = Query(50, ge=1, le=200),
+) -> dict[str, Any]:
+    """Commissions, the latest first; of one payee or one order when named. Distributors get their own."""
+    own = _own(request)
+    if own is not None and payee_id not in (None, own):
+        raise NotFound("No such distributor.")
+    payee = payee_id if own is None else own
+    return page_of(
+        lambda before, count: [
+            _commission(each) for each in queries.list_commissions(payee_id=payee, order_id=order_id, before=before, limit=count)
+        ],
+        cursor,
+        limit,
+        lambda each: int(each["commission_id"]),
+    )
+
+
+@router.get("/commissions/totals/{payee_id}", response={200: list[TotalsOut], **ERRORS})
+@endpoint(scope="commissions:read")
+def get_totals(request: HttpRequest, payee_id: DistributorIdText) -> list[dict[str, Any]]:
+    """A payee's sums by currency."""
+    if _own(request) not in (None, payee_id):
+        raise NotFound("No such distributor.")
+    return [_fields(TotalsOut, each) for each in queries.totals([payee_id])]
+
+
+@router.get("/commissions/{commission_id}", response={200: CommissionOut, **ERRORS})
+@endpoint(scope="commissions:read")
+def get_commission(request: HttpRequest, commission_id: CommissionIdText) -> dict[str, Any]:
+    """One commission."""
+    return _commission(queries.get_commission(commission_id, payee_id=_own(request)))
+
+
+@router.get("/commissions/{commission_id}/explanation", response={200: ExplanationOut, **ERRORS})
+@endpoint(scope="commissions:read")
+def explain(request: HttpRequest, commission_id: CommissionIdText) -> dict[str, Any]:
+    """Why this person was paid this amount, computed again from what was frozen at payment."""
+    return _explanation(queries.explain(commission_id, payee_id=_own(request)))
+
+
+def _own(request: HttpRequest) -> int | None:
+    """None for those who see all; else the caller's own distributor id, or 0, which is nobody's."""
+    principal = principal_of(request)
+    return None if principal.is_any(*SEES_ALL) else principal.distributor_id or 0
+
+
+def _fields(schema: type[Schema], value: Any, **changes: Any) -> dict[str, Any]:
+    return {**{name: getattr(value, name) for name in schema.model_fields if name not in changes}, **changes}
+
+
+def _commission(commission: Commission) -> dict[str, Any]:
+    return _fields(CommissionOut, commission, kind=commission.kind.value, hold=commission.hold.value)
+
+
+def _explanation(explanation: Explanation) -> dict[str, Any]:
+    trace, commission = explanation.decision.trace, explanation.commission
+    steps = [
+        _fields(StepOut, each, bands=[_fields(BandOut, band) for band in each.bands])
+        for each in trace.evaluations
+        if (each.rule_key, each.line_id, each.payee_id) == (commission.rule_key, commission.line_id, commission.payee_id)
+    ]
+    return {
+        "commission": _commission(commission),
+        "words": list(explanation.words),
+        "plan": explanation.version.name,
+        "plan_version": explanation.version.number,
+        "version_id": explanation.version.version_id,
+        "rule_title": explanation.rule_title,
+        "rule": outward(explanation.rule),
+        "upline": [_fields(MemberOut, each) for each in explanation.decision.upline],
+        "skipped": [_fields(SkippedOut, each, reason=each.reason.value) for each in explanation.skipped],
+        "steps": steps,
+        "cuts": [_fields(CutOut, each) for each in trace.cuts],
+        "legal": _fields(LegalOut, explanation.legal),
+        "rounding": trace.rounding,
+        "agrees": explanation.decision.agrees,
+        "reversals": [_fields(ReversalOut, each, cause=each.cause.value) for each in explanation.reversals],
+        "postings": [_fields(PostingOut, each) for each in explanation.postings],
+        "siblings": [_commission(each) for each in explanation.siblings],
+    }

@@ -1,0 +1,112 @@
+"""Plans: draft, check, publish, retire, list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Query, Router
+
+from banyan.earnings.commission import commands, queries
+from banyan.earnings.commission.api.documents import inward, outward
+from banyan.earnings.commission.api.schemas import (
+    DocumentIn,
+    DraftIn,
+    PlanIdText,
+    PublishIn,
+    ReportOut,
+    RetireIn,
+    VersionIdText,
+    VersionOut,
+)
+from banyan.earnings.commission.types import DraftPlan, PlanId, PlanReport, PlanVersion, VersionStatus
+from banyan.kernel import clock, ids
+from banyan.kernel.http import ErrorBody, Page, endpoint, page_of, principal_of
+
+router = Router()
+ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
+
+
+@router.post("/plans/check", response={200: ReportOut, **ERRORS})
+@endpoint(scope="plans:read", write=True)
+def check_plan(request: HttpRequest, body: DocumentIn) -> dict[str, Any]:
+    """What a document would mean: every fault with its place, or its worst case and the law's verdict. Keeps nothing."""
+    return _report(queries.check_document(inward(body.document), clock.now()))
+
+
+@router.post("/plans/drafts", response={200: VersionOut, **ERRORS})
+@endpoint(scope="plans:write", write=True)
+def draft_plan(request: HttpRequest, body: DraftIn) -> dict[str, Any]:
+    """Keep a document as a draft. Refused with every fault when it is not a plan; drafts may still be illegal."""
+    plan_id = PlanId(body.plan_id) if body.plan_id is not None else None
+    draft = DraftPlan(inward(body.document), _actor(request), body.name, plan_id)
+    return _version(queries.get_version(commands.draft_plan(draft)))
+
+
+@router.put("/plans/versions/{version_id}", response={200: VersionOut, **ERRORS})
+@endpoint(scope="plans:write", write=True)
+def revise_draft(request: HttpRequest, version_id: VersionIdText, body: DocumentIn) -> dict[str, Any]:
+    """Replace a draft's document."""
+    commands.revise_draft(version_id, inward(body.document), _actor(request))
+    return _version(queries.get_version(version_id))
+
+
+@router.post("/plans/versions/{version_id}/publish", response={200: VersionOut, **ERRORS})
+@endpoint(scope="plans:publish", write=True)
+def publish_plan(request: HttpRequest, version_id: VersionIdText, body: PublishIn) -> dict[str, Any]:
+    """Put a draft into force. Refused with the clauses when the law of the shop does not allow it."""
+    commands.publish_plan(version_id, published_by=_actor(request), effective_from=body.effective_from)
+    return _version(queries.get_version(version_id))
+
+
+@router.post("/plans/versions/{version_id}/retire", response={200: VersionOut, **ERRORS})
+@endpoint(scope="plans:publish", write=True)
+def retire_plan(request: HttpRequest, version_id: VersionIdText, body: RetireIn) -> dict[str, Any]:
+    """End a version without a successor."""
+    commands.retire_plan(version_id, reason=body.reason, at=body.at)
+    return _version(queries.get_version(version_id))
+
+
+@router.get("/plans/versions", response={200: Page[VersionOut], **ERRORS})
+@endpoint(scope="plans:read")
+def list_versions(
+    request: HttpRequest,
+    plan_id: PlanIdText | None = None,
+    status: VersionStatus | None = None,
+    cursor: str | None = None,
+    limit: int = Query(50, ge=1, le=200),
+) -> dict[str, Any]:
+    """Versions of one plan or of all, the latest drafted first."""
+    return page_of(
+        lambda before, count: [
+            _version(each) for each in queries.list_versions(plan_id=plan_id, status=status, before=before, limit=count)
+        ],
+        cursor,
+        limit,
+        lambda each: int(each["version_id"]),
+    )
+
+
+@router.get("/plans/versions/{version_id}", response={200: VersionOut, **ERRORS})
+@endpoint(scope="plans:read")
+def get_version(request: HttpRequest, version_id: VersionIdText) -> dict[str, Any]:
+    """One version with its document."""
+    return _version(queries.get_version(version_id))
+
+
+def _actor(request: HttpRequest) -> str:
+    return ids.public("usr", principal_of(request).user_id)
+
+
+def _version(version: PlanVersion) -> dict[str, Any]:
+    kept = {name: getattr(version, name) for name in VersionOut.model_fields}
+    return {**kept, "status": version.status.value, "document": outward(version.document)}
+
+
+def _report(report: PlanReport) -> dict[str, Any]:
+    kept = {name: getattr(report, name) for name in ReportOut.model_fields}
+    return {
+        **kept,
+        "faults": [{"path": path, "message": message} for path, message in report.faults],
+        "broken": [{name: getattr(each, name) for name in each.__slots__} for each in report.broken],
+    }

@@ -1,0 +1,234 @@
+"""What goes in and out. Amounts are integer minor units, rates basis points, times ISO 8601 UTC."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from ninja import Field, Schema
+
+from banyan.kernel.http import PublicId
+
+PlanIdText = Annotated[int, PublicId("pln")]
+VersionIdText = Annotated[int, PublicId("plv")]
+CommissionIdText = Annotated[int, PublicId("cms")]
+OrderIdText = Annotated[int, PublicId("ord")]
+LineIdText = Annotated[int, PublicId("oln")]
+DistributorIdText = Annotated[int, PublicId("dst")]
+ReversalIdText = Annotated[int, PublicId("crv")]
+EntryIdText = Annotated[int, PublicId("ent")]
+
+
+class DraftIn(Schema):
+    """A plan document to keep as a draft: of a new plan called `name`, or as the next version of `plan_id`."""
+
+    document: dict[str, Any]
+    name: str = Field(default="", max_length=120)
+    plan_id: PlanIdText | None = None
+
+
+class DocumentIn(Schema):
+    """A plan document. docs/algorithms describes every kind of rule."""
+
+    document: dict[str, Any]
+
+
+class PublishIn(Schema):
+    """`effective_from` null: now."""
+
+    effective_from: datetime | None = None
+
+
+class RetireIn(Schema):
+    """`at` null: now. From then on nothing is paid until another version takes effect."""
+
+    reason: str = Field(min_length=1, max_length=200)
+    at: datetime | None = None
+
+
+class FaultOut(Schema):
+    """One fault of a document and where it is."""
+
+    path: str
+    message: str
+
+
+class BrokenOut(Schema):
+    """One clause of the law that the plan breaks."""
+
+    clause: str
+    law: str
+    article: str
+    fact_id: str
+    message: str
+    message_zh: str
+
+
+class ReportOut(Schema):
+    """Faults, or the worst case (deepest ancestor paid, greatest part of a sale in bp) and the law's verdict on it."""
+
+    faults: list[FaultOut]
+    upline_depth_paid: int | None
+    total_rate_bp: int | None
+    legal: bool
+    rule_set: str
+    broken: list[BrokenOut]
+    judged_at: datetime
+    disclaimer: str
+
+
+class VersionOut(Schema):
+    """One version of a plan; in force in [effective_from, effective_to) unless it is a draft."""
+
+    version_id: VersionIdText
+    plan_id: PlanIdText
+    name: str
+    number: int
+    title: str
+    status: str
+    document: dict[str, Any]
+    effective_from: datetime | None
+    effective_to: datetime | None
+    drafted_at: datetime
+    published_at: datetime | None
+    rule_set: str
+    upline_depth_paid: int | None
+    total_rate_bp: int | None
+    ended_reason: str
+
+
+class CommissionOut(Schema):
+    """One commission. net = amount − reversed. `hold`: awaiting_receipt, holding_period or released."""
+
+    commission_id: CommissionIdText
+    order_id: OrderIdText
+    line_id: LineIdText
+    payee_id: DistributorIdText
+    rule_key: str
+    kind: str
+    depth: int
+    base_minor: int
+    rate_bp: int
+    amount_minor: int
+    reversed_minor: int
+    net_minor: int
+    currency: str
+    paid_at: datetime
+    hold: str
+    release_after: datetime | None
+    released_at: datetime | None
+
+
+class TotalsOut(Schema):
+    """A payee's sums in one currency: accrued = reversed + pending + released."""
+
+    payee_id: DistributorIdText
+    currency: str
+    commission_count: int
+    accrued_minor: int
+    reversed_minor: int
+    pending_minor: int
+    released_minor: int
+
+
+class ReversalOut(Schema):
+    """What went back, why, and where it was taken from."""
+
+    reversal_id: ReversalIdText
+    cause: str
+    amount_minor: int
+    from_pending_minor: int
+    from_available_minor: int
+    from_debt_minor: int
+    occurred_at: datetime
+
+
+class PostingOut(Schema):
+    """One ledger line: debit positive, credit negative."""
+
+    entry_id: EntryIdText
+    entry_kind: str
+    account_kind: str
+    amount_minor: int
+    occurred_at: datetime
+
+
+class SkippedOut(Schema):
+    """A place that the rule did not pay, and why. `payee_id` null: nobody is there."""
+
+    payee_id: DistributorIdText | None
+    depth: int
+    reason: str
+
+
+class MemberOut(Schema):
+    """One member of the path frozen at payment."""
+
+    distributor_id: DistributorIdText
+    depth: int
+    tier: str
+    status: str
+
+
+class BandOut(Schema):
+    """One band that the amount went through."""
+
+    from_minor: int
+    part_minor: int
+    rate_bp: int
+
+
+class StepOut(Schema):
+    """What the rule gave before stacking and caps."""
+
+    line_id: LineIdText
+    payee_id: DistributorIdText
+    rule_key: str
+    base_minor: int
+    rate_bp: int
+    quantity: int
+    amount_minor: int
+    bands: list[BandOut]
+    limited_by: str | None
+    dropped_e4: int
+
+
+class CutOut(Schema):
+    """A cap that cut; the cut is spread over the shares by largest remainder."""
+
+    cap: str
+    limit_minor: int
+    before_minor: int
+    after_minor: int
+
+
+class LegalOut(Schema):
+    """The law's ceiling at payment and what it did."""
+
+    rule_set: str
+    upline_depth_allowed: int
+    total_bp_allowed: int | None
+    ceiling_minor: int | None
+    cut: bool
+
+
+class ExplanationOut(Schema):
+    """Why this amount: in sentences, and step by step. Distributors see their own part only."""
+
+    commission: CommissionOut
+    words: list[str]
+    plan: str
+    plan_version: int
+    version_id: VersionIdText
+    rule_title: str
+    rule: dict[str, Any]
+    upline: list[MemberOut]
+    skipped: list[SkippedOut]
+    steps: list[StepOut]
+    cuts: list[CutOut]
+    legal: LegalOut
+    rounding: str
+    agrees: bool
+    reversals: list[ReversalOut]
+    postings: list[PostingOut]
+    siblings: list[CommissionOut]

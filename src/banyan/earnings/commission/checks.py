@@ -1,0 +1,192 @@
+"""What `banyan verify` compares: decisions, ledger entries, reversals, holds and balances, all from the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from banyan.earnings.commission.queries.explanation import REFERENCE_KIND, decide_many_again
+from banyan.earnings.commission.queries.inputs import freeze_inputs, read_paid_orders
+from banyan.kernel import ids, sql
+from banyan.kernel.tenancy import current_tenant_id
+from banyan.kernel.verification import Finding, Tally, check
+from banyan.treasury.ledger import queries as ledger
+from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryKind
+
+BATCH = 1000
+_RELEASED_TO = (AccountKind.DISTRIBUTOR_AVAILABLE, AccountKind.DISTRIBUTOR_DEBT)
+
+
+@check("commission.decisions")
+def decisions(tally: Tally) -> Iterator[Finding]:
+    """Every accrual, decided again from its frozen inputs, gives exactly the stored commissions."""
+    for order_ids in _orders_in_batches():
+        for decision in decide_many_again(order_ids):
+            tally.compared += 1
+            if not decision.agrees:
+                expected = sum(share.amount_minor for share in decision.trace.shares)
+                yield Finding(
+                    "commission.decisions", ids.public("ord", decision.order_id), f"shares summing to {expected}", "other rows"
+                )
+        yield from _totals(order_ids)
+
+
+@check("commission.inputs")
+def inputs(tally: Tally) -> Iterator[Finding]:
+    """The frozen inputs are still what orders and attribution say of the payment."""
+    for order_ids in _orders_in_batches():
+        kept = dict(
+            sql.fetch(
+                "SELECT id, inputs FROM commission_accruals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+                (current_tenant_id(), order_ids),
+            )
+        )
+        for order, _ in read_paid_orders(order_ids):
+            tally.compared += 1
+            kept_text = kept.pop(order.order_id)
+            if freeze_inputs(order) != kept_text:
+                yield Finding("commission.inputs", ids.public("ord", order.order_id), "the order's frozen facts", "other inputs")
+        for order_id in kept:
+            yield Finding("commission.inputs", ids.public("ord", order_id), "a paid order", "none")
+
+
+@check("commission.entries")
+def entries(tally: Tally) -> Iterator[Finding]:
+    """Commission rows, reversals and releases are what the ledger's entries of the order say, per payee and account."""
+    for order_ids in _orders_in_batches():
+        expected = _expected_postings(order_ids)
+        actual: dict[tuple[int, str, str, int], int] = {}
+        for order_id, posted in _entries_of(order_ids):
+            for line in posted.postings:
+                account = line.account.kind
+                if posted.kind is EntryKind.COMMISSION_RELEASED and account in _RELEASED_TO:
+                    account = AccountKind.DISTRIBUTOR_AVAILABLE
+                place = (order_id, posted.kind.value, account.value, line.account.owner_id)
+                actual[place] = actual.get(place, 0) + line.amount_minor
+        tally.compared += len(expected)
+        for place in sorted(expected.keys() | actual.keys()):
+            if expected.get(place, 0) != actual.get(place, 0):
+                subject = f"{ids.public('ord', place[0])} {place[1]} {place[2]} {place[3]}"
+                yield Finding("commission.entries", subject, expected.get(place, 0), actual.get(place, 0))
+
+
+@check("commission.reversals")
+def reversals(tally: Tally) -> Iterator[Finding]:
+    """Nothing is reversed beyond its amount, and what went back of a line is in proportion to the refund."""
+    rows = sql.fetch(
+        "SELECT c.id, c.amount_minor, sum(r.amount_minor)::bigint FROM commission_reversals r"
+        " JOIN commission_commissions c ON c.id = r.commission_id WHERE r.tenant_id = %s GROUP BY c.id",
+        (current_tenant_id(),),
+    )
+    tally.compared += len(rows)
+    for commission_id, amount, back in rows:
+        if back > amount:
+            yield Finding("commission.reversals", ids.public("cms", commission_id), f"at most {amount}", back)
+
+
+@check("commission.pending")
+def pending(tally: Tally) -> Iterator[Finding]:
+    """A payee's pending balance is the sum of what is accrued, not released and not reversed."""
+    rows = sql.fetch(
+        "SELECT a.currency, c.payee_id,"
+        " sum(CASE WHEN a.released_at IS NULL THEN c.amount_minor - coalesce(v.back, 0) ELSE 0 END)::bigint"
+        " FROM commission_commissions c JOIN commission_accruals a ON a.id = c.order_id"
+        " LEFT JOIN (SELECT commission_id, sum(amount_minor) AS back FROM commission_reversals WHERE tenant_id = %s"
+        "  GROUP BY commission_id) v ON v.commission_id = c.id"
+        " WHERE c.tenant_id = %s GROUP BY a.currency, c.payee_id ORDER BY 1, 2",
+        (current_tenant_id(), current_tenant_id()),
+    )
+    by_currency: dict[str, dict[AccountRef, int]] = {}
+    for currency, payee_id, amount in rows:
+        by_currency.setdefault(currency, {})[AccountRef(AccountKind.DISTRIBUTOR_PENDING, payee_id)] = amount
+    for currency, expected in by_currency.items():
+        actual = ledger.balances(list(expected), currency)
+        tally.compared += len(expected)
+        for ref, amount in expected.items():
+            if actual[ref] != amount:
+                yield Finding("commission.pending", f"{ids.public('dst', ref.owner_id)} {currency}", amount, actual[ref])
+
+
+@check("commission.holds")
+def holds(tally: Tally) -> Iterator[Finding]:
+    """Hold dates follow from receipt and the plan's days, and whatever waits for its release has a date to be looked at."""
+    rows = sql.fetch(
+        "SELECT id, received_at, release_after, received_at + hold_days * interval '24 hours', due_at, released_at, total_minor"
+        " FROM commission_accruals WHERE tenant_id = %s AND received_at IS NOT NULL",
+        (current_tenant_id(),),
+    )
+    tally.compared += len(rows)
+    for order_id, _, release_after, expected, due_at, released_at, total in rows:
+        subject = ids.public("ord", order_id)
+        if release_after != expected:
+            yield Finding("commission.holds", subject, str(expected), str(release_after))
+        if total > 0 and released_at is None and (due_at is None or due_at < expected):
+            yield Finding("commission.holds", subject, f"due at {expected} or later", str(due_at))
+        if released_at is not None and released_at < expected:
+            yield Finding("commission.holds", subject, f"released at {expected} or later", str(released_at))
+
+
+def _orders_in_batches() -> Iterator[list[int]]:
+    seen = 0
+    while True:
+        rows = sql.fetch(
+            "SELECT id FROM commission_accruals WHERE tenant_id = %s AND id > %s ORDER BY id LIMIT %s",
+            (current_tenant_id(), seen, BATCH),
+        )
+        if not rows:
+            return
+        yield [row[0] for row in rows]
+        seen = rows[-1][0]
+
+
+def _totals(order_ids: list[int]) -> Iterator[Finding]:
+    rows = sql.fetch(
+        "SELECT a.id, a.total_minor, coalesce((SELECT sum(c.amount_minor) FROM commission_commissions c"
+        "  WHERE c.tenant_id = a.tenant_id AND c.order_id = a.id), 0)::bigint AS found"
+        " FROM commission_accruals a WHERE a.tenant_id = %s AND a.id = ANY(%s::bigint[])",
+        (current_tenant_id(), order_ids),
+    )
+    for order_id, stored, found in rows:
+        if stored != found:
+            yield Finding("commission.decisions", f"{ids.public('ord', order_id)} total", found, stored)
+
+
+def _entries_of(order_ids: list[int]) -> Iterator[tuple[int, Any]]:
+    for posted in ledger.list_entries_for_many(REFERENCE_KIND, order_ids):
+        yield posted.reference_id, posted
+
+
+def _expected_postings(order_ids: list[int]) -> dict[tuple[int, str, str, int], int]:
+    """What the ledger must say, from commission's own facts: (order, entry kind, account kind, owner) → debit-positive sum.
+
+    How much of a release met a debt is the ledger's own history, so its two receiving accounts count as one.
+    """
+    expected: dict[tuple[int, str, str, int], int] = {}
+
+    def add(order_id: int, entry: EntryKind, account: AccountKind, owner_id: int, amount: int) -> None:
+        if amount:
+            place = (order_id, entry.value, account.value, owner_id)
+            expected[place] = expected.get(place, 0) + amount
+
+    rows = sql.fetch(
+        "SELECT c.order_id, c.payee_id, c.amount_minor, a.released_at IS NOT NULL, coalesce(v.pending, 0)::bigint,"
+        " coalesce(v.available, 0)::bigint, coalesce(v.debt, 0)::bigint"
+        " FROM commission_commissions c JOIN commission_accruals a ON a.id = c.order_id"
+        " LEFT JOIN LATERAL (SELECT sum(r.from_pending_minor) AS pending, sum(r.from_available_minor) AS available,"
+        "  sum(r.from_debt_minor) AS debt FROM commission_reversals r"
+        "  WHERE r.tenant_id = c.tenant_id AND r.commission_id = c.id) v ON true"
+        " WHERE c.tenant_id = %s AND c.order_id = ANY(%s::bigint[])",
+        (current_tenant_id(), order_ids),
+    )
+    for order_id, payee_id, amount, released, from_pending, from_available, from_debt in rows:
+        add(order_id, EntryKind.COMMISSION_ACCRUED, AccountKind.COMMISSION_EXPENSE, 0, amount)
+        add(order_id, EntryKind.COMMISSION_ACCRUED, AccountKind.DISTRIBUTOR_PENDING, payee_id, -amount)
+        add(order_id, EntryKind.COMMISSION_REVERSED, AccountKind.DISTRIBUTOR_PENDING, payee_id, from_pending)
+        add(order_id, EntryKind.COMMISSION_REVERSED, AccountKind.DISTRIBUTOR_AVAILABLE, payee_id, from_available)
+        add(order_id, EntryKind.COMMISSION_REVERSED, AccountKind.DISTRIBUTOR_DEBT, payee_id, from_debt)
+        back = from_pending + from_available + from_debt
+        add(order_id, EntryKind.COMMISSION_REVERSED, AccountKind.COMMISSION_EXPENSE, 0, -back)
+        if released:
+            add(order_id, EntryKind.COMMISSION_RELEASED, AccountKind.DISTRIBUTOR_PENDING, payee_id, amount - from_pending)
+            add(order_id, EntryKind.COMMISSION_RELEASED, AccountKind.DISTRIBUTOR_AVAILABLE, payee_id, from_pending - amount)
+    return expected

@@ -1,0 +1,36 @@
+"""Writes of the commission house."""
+
+from banyan.earnings.commission.commands.accrual import InputsMissing, accrue
+from banyan.earnings.commission.commands.hold import look_again, mark_received, release_due
+from banyan.earnings.commission.commands.plans import (
+    IllegalPlan,
+    InvalidPlan,
+    NotADraft,
+    PlanNameTaken,
+    PlanNotFound,
+    VersionDates,
+    draft_plan,
+    publish_plan,
+    retire_plan,
+    revise_draft,
+)
+from banyan.earnings.commission.commands.reversal import reverse
+
+__all__ = [
+    "IllegalPlan",
+    "InputsMissing",
+    "InvalidPlan",
+    "NotADraft",
+    "PlanNameTaken",
+    "PlanNotFound",
+    "VersionDates",
+    "accrue",
+    "draft_plan",
+    "look_again",
+    "mark_received",
+    "publish_plan",
+    "release_due",
+    "retire_plan",
+    "reverse",
+    "revise_draft",
+]

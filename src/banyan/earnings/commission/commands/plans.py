@@ -1,0 +1,228 @@
+"""The life of a plan: drafted, revised, published under the law, superseded or retired."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from banyan.earnings.commission.engine import PlanDocumentError, parse_plan, write_plan
+from banyan.earnings.commission.models import VERSION_UNJUDGED, PlanRow, PlanVersionRow
+from banyan.earnings.commission.queries.plans import PlanVersionNotFound, broken_clauses, plan_facts
+from banyan.earnings.commission.types import DraftPlan, Plan, PlanId, PlanVersionId, VersionStatus
+from banyan.kernel import clock, sql
+from banyan.kernel.tenancy import context, current_tenant_id
+from banyan.kernel.values.errors import Conflict, Invalid, NotFound, Refusal
+from banyan.rules.compliance import queries as compliance
+
+
+class InvalidPlan(Invalid):
+    """The document is not a plan; `details.faults` lists path and message of every fault."""
+
+    code = "invalid_plan"
+    advice = "Correct the document at the named paths; docs/algorithms describes each kind of rule."
+
+
+class IllegalPlan(Refusal):
+    """The law that counts for this shop does not allow the plan; `details.broken` names the clauses."""
+
+    code = "illegal_plan"
+    status = 409
+    advice = "Change the plan so that it keeps to the named clauses, then publish it again."
+
+
+class PlanNotFound(NotFound):
+    """No such plan in this shop."""
+
+    code = "plan_not_found"
+
+
+class PlanNameTaken(Conflict):
+    """Another plan has this name."""
+
+    code = "plan_name_taken"
+    advice = "Choose another name, or draft a new version of that plan."
+
+
+class NotADraft(Conflict):
+    """Only a draft can be changed or published; what was published stands."""
+
+    code = "not_a_draft"
+    advice = "Draft a new version of the plan."
+
+
+class VersionDates(Conflict):
+    """The dates would rewrite the past or leave nothing in force."""
+
+    code = "version_dates"
+    advice = "Choose a moment that is not past and lies within the version's time."
+
+
+def draft_plan(draft: DraftPlan) -> PlanVersionId:
+    """Keep a document as a draft version of a new plan, or as the next version of an existing one; returns its id.
+
+    The document is stored in its canonical form. Raises InvalidPlan with every fault, PlanNameTaken, PlanNotFound.
+    """
+    document = _canonical(draft.document)
+    if draft.plan_id is None:
+        plan_id = _new_plan(draft.name.strip() or str(document["title"]), draft.drafted_by)
+    else:
+        plan_id = draft.plan_id
+    if not sql.fetch(
+        "SELECT 1 FROM commission_plans WHERE tenant_id = %s AND id = %s FOR UPDATE", (current_tenant_id(), plan_id)
+    ):
+        raise PlanNotFound("No such plan.")
+    newest = PlanVersionRow.objects.filter(plan_id=plan_id).order_by("-number").values_list("number", flat=True).first()
+    row = PlanVersionRow.objects.create(
+        plan_id=plan_id,
+        number=(newest or 0) + 1,
+        document=document,
+        drafted_at=clock.now(),
+        drafted_by=draft.drafted_by[:40],
+    )
+    return PlanVersionId(row.pk)
+
+
+def revise_draft(version_id: PlanVersionId | int, document: Any, revised_by: str = "") -> None:
+    """Replace a draft's document. Raises InvalidPlan, NotADraft, PlanVersionNotFound."""
+    canonical = _canonical(document)
+    _locked_draft(version_id)
+    PlanVersionRow.objects.filter(pk=version_id).update(document=canonical, drafted_at=clock.now(), drafted_by=revised_by[:40])
+
+
+def publish_plan(version_id: PlanVersionId | int, *, published_by: str = "", effective_from: datetime | None = None) -> None:
+    """Put a draft into force from `effective_from` (now by default), ending the version that was in force until then.
+
+    The law is asked at that moment: raises IllegalPlan with the clauses. Earlier orders keep their version; an order
+    paid at the very moment belongs to the new one. A version that is already scheduled later ends this one. Raises
+    NotADraft, VersionDates, PlanVersionNotFound. The database refuses any other way into force.
+    """
+    now = clock.now()
+    start_at = effective_from or now
+    if start_at < now:
+        raise VersionDates("A plan cannot take effect in the past.", field="effective_from")
+    row, digest = _locked_draft(version_id)
+    plan = _parsed(row.document)
+    facts = plan_facts(plan)
+    verdict = compliance.judge(facts, start_at)
+    if not verdict.legal:
+        broken = broken_clauses(verdict)
+        raise IllegalPlan(
+            "The plan breaks " + "; ".join(f"{each.law} {each.article}: {each.message}" for each in broken),
+            rule_set=verdict.rule_set,
+            broken=[
+                {
+                    "clause": e.clause,
+                    "law": e.law,
+                    "article": e.article,
+                    "fact_id": e.fact_id,
+                    "message": e.message,
+                    "message_zh": e.message_zh,
+                }
+                for e in broken
+            ],
+        )
+    _lock_plans()
+    end_at = _make_room(start_at)
+    _refuse_what_the_database_refuses(
+        row.pk,
+        status=VersionStatus.PUBLISHED,
+        effective_from=start_at,
+        effective_to=end_at,
+        published_at=now,
+        published_by=published_by[:40],
+        judged_digest=digest,
+        rule_set=verdict.rule_set[:80],
+        upline_depth_paid=facts.upline_depth_paid,
+        total_rate_bp=facts.total_rate_bp,
+    )
+
+
+def retire_plan(version_id: PlanVersionId | int, *, reason: str, at: datetime | None = None) -> None:
+    """End a published version at `at` (now by default) without a successor: from then on nothing is paid.
+
+    Orders paid before keep it. Raises VersionDates, NotADraft (a draft is not in force), Invalid without a reason.
+    """
+    now = clock.now()
+    if not reason.strip():
+        raise Invalid("Retiring a plan needs a reason.", field="reason")
+    _lock_plans()
+    row = PlanVersionRow.objects.select_for_update().filter(pk=version_id).first()
+    if row is None:
+        raise PlanVersionNotFound("No such plan version.")
+    if row.status == VersionStatus.DRAFT or row.effective_from is None:
+        raise NotADraft("A draft is not in force; revise it or leave it.")
+    end_at = max(at or now, row.effective_from)
+    if end_at < now or (row.effective_to is not None and row.effective_to <= end_at):
+        raise VersionDates("The version is over by then, or the moment is past.", field="at")
+    row.effective_to, row.status, row.ended_reason = end_at, VersionStatus.RETIRED, reason.strip()[:200]
+    row.save(update_fields=["effective_to", "status", "ended_reason"])
+
+
+def _new_plan(name: str, created_by: str) -> PlanId:
+    if len(name) > 120:
+        raise Invalid("A plan's name has at most 120 characters.", field="name")
+    try:
+        with transaction.atomic(using=context.alias()):
+            return PlanId(PlanRow.objects.create(name=name, created_at=clock.now(), created_by=created_by[:40]).pk)
+    except IntegrityError as error:
+        raise PlanNameTaken(f"There is a plan called {name} already.", field="name") from error
+
+
+def _canonical(document: Any) -> dict[str, Any]:
+    return write_plan(_parsed(document))
+
+
+def _parsed(document: Any) -> Plan:
+    try:
+        return parse_plan(document)
+    except PlanDocumentError as error:
+        faults = [{"path": fault.path, "message": fault.message} for fault in error.faults]
+        raise InvalidPlan(
+            f"The plan has {len(faults)} faults; the first: {error.faults[0].path}: {error.faults[0].message}", faults=faults
+        ) from error
+
+
+def _locked_draft(version_id: int) -> tuple[PlanVersionRow, str]:
+    """The draft, locked, with the digest of exactly the document that was read."""
+    row = PlanVersionRow.objects.select_for_update().filter(pk=version_id).first()
+    if row is None:
+        raise PlanVersionNotFound("No such plan version.")
+    if row.status != VersionStatus.DRAFT:
+        raise NotADraft(f"Version {row.number} is {row.status}.")
+    digest = sql.fetch(
+        "SELECT md5(document::text) FROM commission_plan_versions WHERE tenant_id = %s AND id = %s",
+        (current_tenant_id(), version_id),
+    )
+    return row, digest[0][0]
+
+
+def _lock_plans() -> None:
+    """One publication at a time per tenant, so that the dates of two never interleave."""
+    sql.fetch(
+        "SELECT 1 FROM pg_advisory_xact_lock(hashtext('commission.plans'), (%s::bigint %% 2147483647)::int)",
+        (current_tenant_id(),),
+    )
+
+
+def _make_room(start_at: datetime) -> datetime | None:
+    """End what is in force at `start_at` there; returns when the next scheduled version begins, if one does."""
+    in_force = PlanVersionRow.objects.exclude(status=VersionStatus.DRAFT)
+    if in_force.filter(effective_from=start_at).exclude(effective_to=start_at).exists():
+        raise VersionDates("Another version takes effect at that very moment.", field="effective_from")
+    in_force.filter(effective_from__lt=start_at).exclude(effective_to__lte=start_at).update(
+        effective_to=start_at, status=VersionStatus.SUPERSEDED
+    )
+    later = in_force.filter(effective_from__gt=start_at).order_by("effective_from")
+    return later.values_list("effective_from", flat=True).first()
+
+
+def _refuse_what_the_database_refuses(version_id: int, **changes: Any) -> None:
+    try:
+        with transaction.atomic(using=context.alias()):
+            PlanVersionRow.objects.filter(pk=version_id).update(**changes)
+    except IntegrityError as error:
+        if VERSION_UNJUDGED in str(error.__cause__ or error):
+            raise NotADraft("The document changed while it was judged.") from error
+        raise VersionDates("Another version is in force at that time.") from error

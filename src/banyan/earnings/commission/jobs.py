@@ -1,0 +1,12 @@
+"""The clock of this house."""
+
+from __future__ import annotations
+
+from banyan.earnings.commission import commands
+from banyan.kernel import clock, jobs
+
+
+@jobs.periodic("commission.release_due", every_seconds=60, queue="money")
+def release_due() -> int:
+    """Release what is due."""
+    return commands.release_due(clock.now(), 500)

@@ -1,0 +1,34 @@
+"""Reads of the commission house. They return this house's types, never rows."""
+
+from banyan.earnings.commission.queries.commissions import (
+    get_commission,
+    list_commissions,
+    list_for_orders,
+    list_released,
+    list_reversals,
+    list_reversed_after_release,
+    totals,
+)
+from banyan.earnings.commission.queries.explanation import decide_again, explain
+from banyan.earnings.commission.queries.plans import (
+    check_document,
+    get_version,
+    list_versions,
+    version_at,
+)
+
+__all__ = [
+    "check_document",
+    "decide_again",
+    "explain",
+    "get_commission",
+    "get_version",
+    "list_commissions",
+    "list_for_orders",
+    "list_released",
+    "list_reversals",
+    "list_reversed_after_release",
+    "list_versions",
+    "totals",
+    "version_at",
+]

@@ -1,0 +1,133 @@
+"""A commission in sentences, in the language that is active: what a distributor reads, and what the explain page says first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from django.utils.translation import gettext as _
+
+from banyan.earnings.commission.types import (
+    CapCut,
+    Commission,
+    CommissionKind,
+    Evaluation,
+    Hold,
+    PlanVersion,
+    Reversal,
+    Skipped,
+    SkipReason,
+    Trace,
+)
+from banyan.kernel.values.money import format_minor
+
+
+def say(
+    commission: Commission, version: PlanVersion, trace: Trace, skipped: Sequence[Skipped], reversals: Sequence[Reversal]
+) -> Iterator[str]:
+    """The sentences, in the order in which the decision was made."""
+    yield _who(commission)
+    yield _("The plan “%(plan)s”, version %(number)s, rule “%(rule)s” was in force when the order was paid.") % {
+        "plan": version.name,
+        "number": version.number,
+        "rule": commission.rule_key,
+    }
+    own = next((each for each in trace.evaluations if _is_of(each, commission)), None)
+    if own is not None:
+        yield from _how_much(own, commission)
+    for each in skipped:
+        yield _why_skipped(each)
+    for cut in trace.cuts:
+        if cut.subject in ("order", str(commission.payee_id), commission.rule_key):
+            yield _cap(cut, commission)
+    yield _("Amounts are rounded down to the cent.")
+    yield from _afterwards(commission, reversals)
+
+
+def _is_of(evaluation: Evaluation, commission: Commission) -> bool:
+    return (evaluation.rule_key, evaluation.line_id, evaluation.payee_id) == (
+        commission.rule_key,
+        commission.line_id,
+        commission.payee_id,
+    )
+
+
+def _who(commission: Commission) -> str:
+    if commission.kind is CommissionKind.BOOSTER:
+        return _("The payee earned on this sale, and a campaign adds to it.")
+    if commission.depth == 0:
+        return _("The payee referred this order.")
+    return _("The payee stands %(depth)s above the seller of this order.") % {"depth": commission.depth}
+
+
+def _how_much(own: Evaluation, commission: Commission) -> Iterator[str]:
+    base, amount = format_minor(own.base_minor, commission.currency), format_minor(own.amount_minor, commission.currency)
+    if own.bands:
+        for band in own.bands:
+            yield _("From %(start)s on: %(part)s × %(rate)s.") % {
+                "start": format_minor(band.from_minor, commission.currency),
+                "part": format_minor(band.part_minor, commission.currency),
+                "rate": _percent(band.rate_bp),
+            }
+        yield _("For this line that is %(amount)s.") % {"amount": amount}
+    elif own.rate_bp:
+        yield _("%(base)s × %(rate)s = %(amount)s.") % {"base": base, "rate": _percent(own.rate_bp), "amount": amount}
+    else:
+        yield _("A fixed amount: %(amount)s for %(quantity)s units.") % {"amount": amount, "quantity": own.quantity}
+    if own.limited_by == "line_base":
+        yield _("It was limited to what was paid for the line.")
+    elif own.limited_by == "rule_line_cap":
+        yield _("It was limited by the rule's cap per order line.")
+
+
+def _percent(rate_bp: int) -> str:
+    return f"{rate_bp // 100}.{rate_bp % 100:02d}%"
+
+
+def _why_skipped(skipped: Skipped) -> str:
+    place = {"depth": skipped.depth}
+    match skipped.reason:
+        case SkipReason.NOT_ACTIVE:
+            return _("The distributor at depth %(depth)s was not active at payment and was passed over.") % place
+        case SkipReason.TIER_TOO_LOW:
+            return _("The distributor at depth %(depth)s did not have the tier that the rule asks for.") % place
+        case SkipReason.BEYOND_REACH:
+            return _("Depth %(depth)s is beyond the plan's reach.") % place
+        case SkipReason.LEGAL_DEPTH:
+            return _("The law does not allow pay at depth %(depth)s.") % place
+        case SkipReason.NO_SELLER:
+            return _("Nobody referred the order.")
+        case SkipReason.NO_ANCESTOR:
+            return _("There is nobody at depth %(depth)s.") % place
+
+
+def _cap(cut: CapCut, commission: Commission) -> str:
+    figures = {
+        "before": format_minor(cut.before_minor, commission.currency),
+        "limit": format_minor(cut.limit_minor, commission.currency),
+        "amount": format_minor(commission.amount_minor, commission.currency),
+    }
+    match cut.cap:
+        case "rule_order":
+            sentence = _("The rule's cap per order lowered %(before)s to %(limit)s in all.")
+        case "plan_payee":
+            sentence = _("The plan's cap per person and order lowered %(before)s to %(limit)s in all.")
+        case "legal_total":
+            sentence = _("The law's ceiling lowered the commission of the whole order; %(amount)s is left of this one.")
+        case _:
+            sentence = _("The plan's cap lowered the commission of the whole order; %(amount)s is left of this one.")
+    return sentence % figures
+
+
+def _afterwards(commission: Commission, reversals: Sequence[Reversal]) -> Iterator[str]:
+    for each in reversals:
+        if each.amount_minor:
+            yield _("%(amount)s went back on %(day)s because goods were returned or the order was cancelled.") % {
+                "amount": format_minor(each.amount_minor, commission.currency),
+                "day": f"{each.occurred_at:%Y-%m-%d}",
+            }
+    if commission.hold is Hold.RELEASED and commission.released_at is not None:
+        yield _("It was released on %(day)s.") % {"day": f"{commission.released_at:%Y-%m-%d}"}
+    elif commission.hold is Hold.HOLDING_PERIOD and commission.release_after is not None:
+        yield _("It is held until %(day)s, and longer while a return is open.") % {"day": f"{commission.release_after:%Y-%m-%d}"}
+    else:
+        yield _("The holding period begins when the buyer has received the goods.")

@@ -1,0 +1,233 @@
+"""What is kept: plans and their versions, commissions, reversals, holds, and the explanation that joins them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple, NewType
+
+from banyan.earnings.commission.types.decision import CommissionKind, LegalCheck, Member, Skipped, Trace
+from banyan.earnings.commission.types.plan import PlanId, PlanVersionId
+
+CommissionId = NewType("CommissionId", int)
+ReversalId = NewType("ReversalId", int)
+
+
+class VersionStatus(StrEnum):
+    """draft → published → superseded | retired. Only a draft can be changed; the others are in force for their dates."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    SUPERSEDED = "superseded"
+    RETIRED = "retired"
+
+
+class Cause(StrEnum):
+    """What takes commission back."""
+
+    RETURN = "return"
+    CANCELLATION = "cancellation"
+
+
+class Hold(StrEnum):
+    """Where an order's commission stands on its way to the payee."""
+
+    AWAITING_RECEIPT = "awaiting_receipt"
+    HOLDING_PERIOD = "holding_period"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, slots=True)
+class DraftPlan:
+    """A plan to draft. `plan_id` None starts a new plan called `name`, else this is that plan's next version."""
+
+    document: Any
+    drafted_by: str = ""
+    name: str = ""
+    plan_id: PlanId | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanVersion:
+    """One version as it is read. Half-open [effective_from, effective_to) for every status but draft."""
+
+    version_id: PlanVersionId
+    plan_id: PlanId
+    name: str
+    number: int
+    title: str
+    status: VersionStatus
+    document: dict[str, Any]
+    effective_from: datetime | None
+    effective_to: datetime | None
+    drafted_at: datetime
+    drafted_by: str
+    published_at: datetime | None
+    published_by: str
+    rule_set: str
+    upline_depth_paid: int | None
+    total_rate_bp: int | None
+    ended_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenClause:
+    """One clause of the law that a plan breaks, as compliance names it."""
+
+    clause: str
+    law: str
+    article: str
+    fact_id: str
+    message: str
+    message_zh: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What a document would mean: its faults, or its worst case and what the law says about it at `judged_at`."""
+
+    faults: tuple[tuple[str, str], ...]
+    upline_depth_paid: int | None
+    total_rate_bp: int | None
+    legal: bool
+    rule_set: str
+    broken: tuple[BrokenClause, ...]
+    judged_at: datetime
+    disclaimer: str = ""
+
+
+class ReturnedLine(NamedTuple):
+    """`refund_minor` of the line's frozen `of_minor` went back."""
+
+    line_id: int
+    refund_minor: int
+    of_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Takeback:
+    """Something that takes commission back from one order. `lines` None: all of the order (it was cancelled).
+
+    (`cause`, `cause_id`) counts once: the same return taken back again changes nothing.
+    """
+
+    cause: Cause
+    cause_id: int
+    order_id: int
+    lines: tuple[ReturnedLine, ...] | None
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Commission:
+    """One commission as it is read; `reversed_minor` is what went back so far."""
+
+    commission_id: CommissionId
+    order_id: int
+    line_id: int
+    payee_id: int
+    rule_key: str
+    kind: CommissionKind
+    depth: int
+    base_minor: int
+    rate_bp: int
+    amount_minor: int
+    reversed_minor: int
+    currency: str
+    paid_at: datetime
+    plan_version_id: PlanVersionId
+    hold: Hold
+    release_after: datetime | None
+    released_at: datetime | None
+
+    @property
+    def net_minor(self) -> int:
+        return self.amount_minor - self.reversed_minor
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal:
+    """One reversal and where the money was taken from; the three parts sum to `amount_minor`."""
+
+    reversal_id: ReversalId
+    commission_id: CommissionId
+    payee_id: int
+    cause: Cause
+    cause_id: int
+    returned_minor: int
+    amount_minor: int
+    from_pending_minor: int
+    from_available_minor: int
+    from_debt_minor: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """A payee's sums in one currency: accrued = pending + released + reversed."""
+
+    payee_id: int
+    currency: str
+    commission_count: int
+    accrued_minor: int
+    reversed_minor: int
+    pending_minor: int
+    released_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasedItem:
+    """A commission whose hold ended; `amount_minor` is what was released (accrued less reversed before)."""
+
+    commission_id: CommissionId
+    order_id: int
+    payee_id: int
+    amount_minor: int
+    currency: str
+    released_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PostingView:
+    """One ledger line that this commission's money went through (the payee's accounts and the expense)."""
+
+    entry_id: int
+    entry_kind: str
+    account_kind: str
+    owner_id: int
+    amount_minor: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderDecision:
+    """The whole decision on one order, computed again from its frozen inputs. `agrees`: it equals what is stored."""
+
+    order_id: int
+    paid_at: datetime
+    currency: str
+    version: PlanVersion | None
+    upline: tuple[Member, ...]
+    trace: Trace
+    agrees: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why this person was paid this amount: rule, base, rate, path, law, postings, and the way on from here.
+
+    `words` says it in sentences, in the language that is active when it is asked for.
+    """
+
+    commission: Commission
+    version: PlanVersion
+    rule_title: str
+    rule: dict[str, Any]
+    decision: OrderDecision
+    skipped: tuple[Skipped, ...]
+    legal: LegalCheck
+    reversals: tuple[Reversal, ...]
+    postings: tuple[PostingView, ...]
+    siblings: tuple[Commission, ...]
+    words: tuple[str, ...]
