@@ -1,0 +1,115 @@
+"""Two at once, on real threads: one set of commissions, and money that adds up whoever comes first."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from banyan.earnings.commission import commands
+from banyan.earnings.commission.types import Cause, ReturnedLine, Takeback
+from banyan.kernel import clock, sql
+from banyan.treasury.ledger.types import AccountKind
+
+from .conftest import T0, Sales
+
+AVAILABLE, PENDING = AccountKind.DISTRIBUTOR_AVAILABLE, AccountKind.DISTRIBUTOR_PENDING
+
+
+def at_once(shop: Any, *acts: Callable[[], object]) -> None:
+    """Run each act in its own thread and transaction, all starting together; the first error is raised."""
+    barrier, errors = threading.Barrier(len(acts)), []
+
+    def run(act: Callable[[], object]) -> None:
+        try:
+            with shop.enter():
+                sql.fetch("SELECT 1")
+                barrier.wait(10)
+                act()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    if errors:
+        raise errors[0]
+
+
+def test_accrued_by_eight_at_once_there_is_one_set(sales: Sales) -> None:
+    sales.publish()
+    orders = [sales.sell(10000) for _ in range(20)]
+    mixed = [orders[turn:] + orders[:turn] for turn in range(8)]
+    at_once(sales.shop, *[lambda batch=batch: commands.accrue(batch) for batch in mixed])
+    assert sales.count("commission_commissions") == 60
+    assert [sales.balance(distributor) for distributor in (1, 2, 3)] == [20000, 10000, 4000]
+    assert sales.shop.verify() == []
+
+
+def test_without_the_row_of_the_order_the_database_still_refuses_a_second_set(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: with the guard on the order's row switched off, the unique line-payee-rule catches the double."""
+    from django.db import IntegrityError
+
+    sales.publish()
+    order = sales.sell(10000)
+    with sales.shop.enter():
+        commands.accrue([order])
+    real_insert = sql.insert
+
+    def unguarded(model: Any, columns: Any, rows: Any, **how: Any) -> Any:
+        if how.get("returning") == "id" and model.__name__ == "AccrualRow":
+            return [(row[0],) for row in rows]
+        return real_insert(model, columns, rows, **how)
+
+    monkeypatch.setattr("banyan.earnings.commission.commands.accrual.sql.insert", unguarded)
+    with pytest.raises(IntegrityError, match="one_commission_per_line_payee_rule"), sales.shop.enter():
+        commands.accrue([order])
+
+
+@pytest.mark.parametrize("turn", range(6))
+def test_release_and_return_at_once(sales: Sales, driven_clock: Callable[[datetime], None], turn: int) -> None:
+    sales.publish()
+    orders = [sales.sell(10000) for _ in range(5)]
+    with sales.shop.enter():
+        commands.accrue(orders)
+        commands.mark_received([(order, T0) for order in orders])
+    driven_clock(T0 + timedelta(days=7))
+    now = clock.now()
+    backs = [
+        Takeback(Cause.RETURN, 100 + number, order, (ReturnedLine(sales.lines(order)[0], 5000, 10000),), now)
+        for number, order in enumerate(orders)
+    ]
+    acts: list[Callable[[], object]] = [
+        lambda: commands.release_due(now, 3),
+        lambda: commands.reverse(backs),
+        lambda: commands.release_due(now, 3),
+        lambda: commands.reverse(list(reversed(backs))),
+    ]
+    at_once(sales.shop, *acts[turn % 4 :], *acts[: turn % 4])
+    with sales.shop.enter():
+        while commands.release_due(now, 10):
+            pass
+    assert [sales.balance(distributor, AVAILABLE) for distributor in (1, 2, 3)] == [2500, 1250, 500]
+    assert [sales.balance(distributor, PENDING) for distributor in (1, 2, 3)] == [0, 0, 0]
+    assert [sales.balance(distributor, AccountKind.DISTRIBUTOR_DEBT) for distributor in (1, 2, 3)] == [0, 0, 0]
+    assert sales.count("commission_reversals") == 15
+    assert sales.shop.verify() == []
+
+
+def test_partial_returns_of_one_line_at_once_sum_to_the_one_shot(sales: Sales) -> None:
+    sales.publish()
+    order = sales.sell(9999)
+    with sales.shop.enter():
+        commands.accrue([order])
+    line, now = sales.lines(order)[0], clock.now()
+    backs = [Takeback(Cause.RETURN, 100 + number, order, (ReturnedLine(line, 1111, 9999),), now) for number in range(9)]
+    at_once(sales.shop, *[lambda back=back: commands.reverse([back]) for back in backs])
+    assert [sales.balance(distributor) for distributor in (1, 2, 3)] == [0, 0, 0]
+    assert sales.shop.verify() == []
