@@ -114,7 +114,7 @@ class PlanVersionAdmin(ReadOnlyAdmin):
     def has_publish_permission(self, request: HttpRequest) -> bool:
         """Whoever may publish plans over the API may do so here."""
         may = getattr(request.user, "has_scope", None)
-        return bool(may("plans:publish")) if callable(may) else bool(request.user.is_superuser)  # type: ignore[union-attr]
+        return bool(may("plans:publish")) if callable(may) else bool(request.user.is_superuser)
 
     def _one(self, request: HttpRequest, queryset: QuerySet[PlanVersionRow], act: Any, done: Any) -> None:
         rows = list(queryset[:2])

@@ -26,7 +26,7 @@ class CommissionAccrued(Event):
 
 @dataclass(frozen=True)
 class CommissionReversed(Event):
-    """Goods came back or the order was cancelled. `lines`: (reversal_id, commission_id, payee_id, amount_minor).
+    """Goods came back. `lines`: (reversal_id, commission_id, payee_id, amount_minor).
 
     `after_release`: it was taken from the available balance or became debt, else from what was still pending.
     """

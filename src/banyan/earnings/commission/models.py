@@ -125,7 +125,9 @@ class PlanVersionRow(TenantModel):
         NO_OVERLAP,
     )
 
-    plan = models.ForeignKey(PlanRow, on_delete=models.PROTECT, related_name="versions", verbose_name=_("commission plan"))
+    plan = models.ForeignKey(
+        PlanRow, on_delete=models.PROTECT, related_name="versions", db_index=False, verbose_name=_("commission plan")
+    )
     number = models.IntegerField(_("version"))
     status = models.CharField(
         _("status"), max_length=12, default=VersionStatus.DRAFT, choices=[(each.value, _(each.value)) for each in VersionStatus]
@@ -172,7 +174,7 @@ class AccrualRow(TenantModel):
     audit: ClassVar[Audit] = Audit.NONE  # only the hold moves, and each of its dates is set once
 
     plan_version = models.ForeignKey(
-        PlanVersionRow, on_delete=models.PROTECT, related_name="+", null=True, verbose_name=_("plan version")
+        PlanVersionRow, on_delete=models.PROTECT, related_name="+", db_index=False, null=True, verbose_name=_("plan version")
     )
     paid_at = models.DateTimeField(_("paid at"))
     accrued_at = models.DateTimeField(_("accrued at"))
@@ -256,7 +258,7 @@ class CommissionRow(TenantModel):
 
 
 class ReversalRow(TenantModel):
-    """What one return (or cancellation) took back of one commission, and from where. Never changed."""
+    """What one return took back of one commission, and from where. Never changed."""
 
     immutable: ClassVar[bool] = True
     audit: ClassVar[Audit] = Audit.NONE
@@ -267,7 +269,9 @@ class ReversalRow(TenantModel):
         "FOR EACH STATEMENT EXECUTE FUNCTION commission_guard_reversals()",
     )
 
-    commission = models.ForeignKey(CommissionRow, on_delete=models.PROTECT, related_name="+", verbose_name=_("commission"))
+    commission = models.ForeignKey(
+        CommissionRow, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("commission")
+    )
     order_id = models.BigIntegerField(_("order"))
     payee_id = models.BigIntegerField(_("payee"))
     cause = models.CharField(_("cause"), max_length=12, choices=[(each.value, _(each.value)) for each in Cause])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
@@ -41,7 +41,7 @@ def list_commissions(
     payee_id: DistributorIdText | None = None,
     order_id: OrderIdText | None = None,
     cursor: str | None = None,
-    limit: int = Query(50, ge=1, le=200),
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """Commissions, the latest first; of one payee or one order when named. Distributors get their own."""
     own = _own(request)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from django.http import HttpRequest
 from ninja import Query, Router
@@ -74,7 +74,7 @@ def list_versions(
     plan_id: PlanIdText | None = None,
     status: VersionStatus | None = None,
     cursor: str | None = None,
-    limit: int = Query(50, ge=1, le=200),
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> dict[str, Any]:
     """Versions of one plan or of all, the latest drafted first."""
     return page_of(

@@ -61,7 +61,7 @@ class _Batch:
 
 
 def reverse(takebacks: Sequence[Takeback]) -> int:
-    """Take back the commission of returned lines or cancelled orders; returns how many takebacks had an effect.
+    """Take back the commission of returned lines; returns how many takebacks had an effect.
 
     Before the release it leaves what is pending; after it what is available, and the rest becomes a debt that the next
     release nets. Idempotent per (cause, cause_id). An order that was not accrued yet is accrued first, so the order of
@@ -113,7 +113,7 @@ def _read(order_ids: Sequence[int]) -> dict[int, list[_Standing]]:
     found: dict[int, list[_Standing]] = {}
     for row in rows:
         causes = set(zip(row[8] or (), row[9] or (), strict=True))
-        found.setdefault(row[0], []).append(_Standing(*row[1:8], causes))
+        found.setdefault(row[0], []).append(_Standing(row[1], row[2], row[3], row[4], row[5], row[6], row[7], causes))
     return found
 
 
@@ -123,20 +123,17 @@ def _plan(batch: _Batch, standing: _Standing) -> None:
     cause = (takeback.cause.value, takeback.cause_id)
     if cause in standing.causes:
         return
-    if takeback.lines is None:
-        step = _Step(standing, 0, standing.amount - standing.reversed)
-    else:
-        mine = [line for line in takeback.lines if line.line_id == standing.line_id]
-        if not mine:
-            return
-        decided = reverse_line(
-            standing.amount,
-            of_minor=mine[0].of_minor,
-            returned_before_minor=min(standing.returned, mine[0].of_minor),
-            reversed_before_minor=standing.reversed,
-            refund_minor=sum(line.refund_minor for line in mine),
-        )
-        step = _Step(standing, decided.returned_minor, decided.amount_minor)
+    mine = [line for line in takeback.lines if line.line_id == standing.line_id]
+    if not mine:
+        return
+    decided = reverse_line(
+        standing.amount,
+        of_minor=mine[0].of_minor,
+        returned_before_minor=min(standing.returned, mine[0].of_minor),
+        reversed_before_minor=standing.reversed,
+        refund_minor=sum(line.refund_minor for line in mine),
+    )
+    step = _Step(standing, decided.returned_minor, decided.amount_minor)
     if step.amount == 0 and step.returned == 0:
         return
     standing.causes.add(cause)

@@ -11,13 +11,14 @@ from banyan.earnings.commission.types import LegalCeiling, Member, PaidLine, Pai
 from banyan.rules.compliance import queries as compliance
 from banyan.trade.attribution import queries as attribution
 from banyan.trade.orders import queries as orders
+from banyan.trade.orders.types import OrderId
 
 
 def read_paid_orders(order_ids: Sequence[int]) -> list[tuple[PaidOrder, str]]:
     """(order with its frozen upline, currency) of those ids that are paid and frozen, in the order of the ids."""
     frozen = attribution.frozen(order_ids)
     found = {}
-    for order in orders.commissionable(order_ids):
+    for order in orders.commissionable([OrderId(order_id) for order_id in order_ids]):
         path = frozen.get(order.order_id)
         if path is None:
             continue

@@ -121,7 +121,7 @@ def _cap(cut: CapCut, commission: Commission) -> str:
 def _afterwards(commission: Commission, reversals: Sequence[Reversal]) -> Iterator[str]:
     for each in reversals:
         if each.amount_minor:
-            yield _("%(amount)s went back on %(day)s because goods were returned or the order was cancelled.") % {
+            yield _("%(amount)s went back on %(day)s because goods were returned.") % {
                 "amount": format_minor(each.amount_minor, commission.currency),
                 "day": f"{each.occurred_at:%Y-%m-%d}",
             }

@@ -4,27 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from banyan.earnings.commission import commands
+from banyan.earnings.commission.tests.shopfront import T0, Sales
 from banyan.earnings.commission.types import Cause, ReturnedLine, Takeback
 from banyan.kernel import clock
 
-from .conftest import T0, Sales
 
-
-def as_owner(statement: str, *params: Any) -> None:
-    """Damage as only the owner of the tables can do it: triggers off, rules off."""
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SET session_replication_role = replica")
-        try:
-            cursor.execute(statement, params)
-            assert cursor.rowcount == 1
-        finally:
-            cursor.execute("SET session_replication_role = DEFAULT")
+def as_owner(damage: str, order_id: int) -> None:
+    """Damage as only the owner of the tables can do it, with the triggers that guard facts switched off."""
+    table = next(word for word in damage.split() if word.startswith("commission_"))
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(damage, (order_id,))
+        assert cursor.rowcount == 1
+        cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
 SELLER_ROW = "commission_commissions SET {} WHERE order_id = %s AND rule_key = 'seller'"
@@ -39,8 +36,8 @@ DAMAGE = [
     ("commission.pending", "UPDATE commission_accruals SET released_at = NULL, due_at = release_after WHERE id = %s"),
     ("commission.holds", "UPDATE commission_accruals SET release_after = release_after - interval '1 day' WHERE id = %s"),
     ("commission.holds", "UPDATE commission_accruals SET released_at = NULL WHERE id = %s"),
-    ("commission.reversals", "UPDATE commission_reversals SET amount_minor = 9999, from_available_minor = 9999, from_pending_minor = 0,"
-                             " from_debt_minor = 0 WHERE order_id = %s AND payee_id = 1"),
+    ("commission.reversals", "UPDATE commission_reversals SET amount_minor = 9999, from_available_minor = 9999,"
+                             " from_pending_minor = 0, from_debt_minor = 0 WHERE order_id = %s AND payee_id = 1"),
     ("commission.entries", "UPDATE commission_reversals SET from_available_minor = from_available_minor - 1,"
                            " amount_minor = amount_minor - 1 WHERE order_id = %s AND payee_id = 1"),
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from banyan.earnings.commission.engine import compile_plan, paid_range, parse_plan, reverse_line, write_plan
 from banyan.earnings.commission.engine.amounts import climb_e4
+from banyan.earnings.commission.tests.strategies import NOON, bands, ceilings, orders, plans
 from banyan.earnings.commission.types import (
     FULL_BP,
     Band,
@@ -27,8 +28,6 @@ from banyan.earnings.commission.types import (
     Rule,
     Unqualified,
 )
-
-from .strategies import NOON, bands, ceilings, orders, plans
 
 many = settings(max_examples=250, deadline=None)
 

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, IntegrityError
+from django.db import DatabaseError, IntegrityError, connections
 
 from banyan.earnings.commission import commands, queries
 from banyan.earnings.commission.models import PlanVersionRow
+from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0, Sales, seller_only
 from banyan.earnings.commission.types import DraftPlan, VersionStatus
 from banyan.kernel import clock, sql
-
-from .conftest import DOCUMENT, T0, Sales, seller_only
 
 
 def draft(document: dict[str, Any], **how: Any) -> int:
@@ -137,6 +136,8 @@ def test_two_publications_at_once_leave_one_in_force(sales: Sales) -> None:
                 commands.publish_plan(version)
         except commands.VersionDates as error:
             refused.append(error)
+        finally:
+            connections.close_all()
 
     threads = [threading.Thread(target=publish, args=(version,)) for version in drafts]
     for each in threads:

@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from banyan.earnings.commission import commands
+from banyan.earnings.commission.tests.shopfront import T0, Sales
 from banyan.earnings.commission.types import Cause, ReturnedLine, Takeback
 from banyan.kernel import clock, sql
 from banyan.treasury.ledger.types import AccountKind
-
-from .conftest import T0, Sales
 
 AVAILABLE, PENDING = AccountKind.DISTRIBUTOR_AVAILABLE, AccountKind.DISTRIBUTOR_PENDING
 
@@ -31,6 +31,8 @@ def at_once(shop: Any, *acts: Callable[[], object]) -> None:
                 act()
         except Exception as error:
             errors.append(error)
+        finally:
+            connections.close_all()
 
     threads = [threading.Thread(target=run, args=(act,)) for act in acts]
     for each in threads:

@@ -27,7 +27,6 @@ class Cause(StrEnum):
     """What takes commission back."""
 
     RETURN = "return"
-    CANCELLATION = "cancellation"
 
 
 class Hold(StrEnum):
@@ -107,7 +106,7 @@ class ReturnedLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Takeback:
-    """Something that takes commission back from one order. `lines` None: all of the order (it was cancelled).
+    """Something that takes commission back from one order.
 
     (`cause`, `cause_id`) counts once: the same return taken back again changes nothing.
     """
@@ -115,7 +114,7 @@ class Takeback:
     cause: Cause
     cause_id: int
     order_id: int
-    lines: tuple[ReturnedLine, ...] | None
+    lines: tuple[ReturnedLine, ...]
     occurred_at: datetime
 
 
