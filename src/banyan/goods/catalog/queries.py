@@ -11,10 +11,13 @@ from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import NotFound
 
+# OFFSET 0 keeps the look-ups by primary key whatever the statistics say: a shop just imported has none yet.
 _FACTS = """
 SELECT s.id, s.product_id, c.path, s.tags, s.supplier_id, s.price_minor, s.cost_minor, s.currency, s.listed_at, s.on_sale,
        p.commissionable, s.tax_bp, s.weight_grams
-FROM catalog_skus s JOIN catalog_products p ON p.id = s.product_id JOIN catalog_categories c ON c.id = p.category_id
+FROM catalog_skus s
+CROSS JOIN LATERAL (SELECT commissionable, category_id FROM catalog_products WHERE id = s.product_id OFFSET 0) p
+CROSS JOIN LATERAL (SELECT path FROM catalog_categories WHERE id = p.category_id OFFSET 0) c
 WHERE s.tenant_id = %s AND s.id = ANY(%s::bigint[])
 """
 
