@@ -52,8 +52,6 @@ def _secret(name: str) -> bytes:
 def _database(url: str) -> dict[str, Any]:
     parts: dict[str, Any] = conninfo_to_dict(url) if url else {}
     options: dict[str, Any] = {k: v for k, v in parts.items() if k not in ("host", "port", "user", "password", "dbname")}
-    # Server-side plans are kept after the fifth use; 0 in the environment turns them off for poolers that cannot keep them.
-    options["prepare_threshold"] = int(os.environ.get("BANYAN_PREPARE_THRESHOLD", "5")) or None
     if os.environ.get("BANYAN_DATABASE_POOL", "1") == "1":
         options["pool"] = {"min_size": 1, "max_size": int(os.environ.get("BANYAN_DATABASE_POOL_SIZE", "16")), "timeout": 10}
     return {
@@ -69,6 +67,8 @@ _owner_url = os.environ.get("BANYAN_DATABASE_OWNER_URL") or os.environ.get("DATA
 DATABASES = {"default": _database(_app_url), "owner": _database(_owner_url)}
 DATABASES["owner"]["OPTIONS"].pop("pool", None)
 DATABASE_ROUTERS = ["banyan.kernel.tenancy.routing.CellRouter"]
+BANYAN_PREPARED_PLANS = os.environ.get("BANYAN_PREPARED_PLANS", "1") == "1"
+"""Whether set-based SQL keeps its plans on the connection; off behind a pooler that hands connections around per transaction."""
 BANYAN_APP_ROLE = os.environ.get("BANYAN_APP_ROLE") or DATABASES["default"]["USER"] or "banyan_app"
 REDIS_URL = os.environ.get("REDIS_URL", "")
 

@@ -16,6 +16,7 @@ import psycopg
 from django.db import connections, models
 from psycopg.types.json import JsonbBinaryLoader, JsonbLoader
 
+from banyan.kernel import statements
 from banyan.kernel.tenancy import context
 
 
@@ -29,8 +30,25 @@ def _cursor() -> tuple[Any, psycopg.Cursor[Any]]:
     return connection, cursor
 
 
+def _run(query: str, params: Sequence[Any]) -> tuple[list[tuple[Any, ...]] | None, int] | None:
+    """Rows and count by the short way through libpq; None when the statement needs psycopg's cursor."""
+    connection = connections[context.alias()]
+    connection.ensure_connection()
+    session = statements.session_of(connection.connection)
+    if session is None:
+        return None
+    with connection.wrap_database_errors:
+        result = session.run(query, params)
+        if result is None:
+            return None
+        return session.rows(result), result.command_tuples or 0
+
+
 def fetch(query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     """Run one statement and return all of its rows."""
+    done = _run(query, params)
+    if done is not None:
+        return done[0] or []
     connection, cursor = _cursor()
     with connection.wrap_database_errors, cursor:
         cursor.execute(query, params)
@@ -39,6 +57,9 @@ def fetch(query: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
 
 def execute(query: str, params: Sequence[Any] = ()) -> int:
     """Run one statement and return how many rows it touched."""
+    done = _run(query, params)
+    if done is not None:
+        return done[1]
     connection, cursor = _cursor()
     with connection.wrap_database_errors, cursor:
         cursor.execute(query, params)

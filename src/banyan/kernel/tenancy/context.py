@@ -58,12 +58,14 @@ def alias() -> str:
 
 
 def _tell_database(using: str, tenant: str, actor: str, reason: str, origin: str) -> None:
-    with connections[using].cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('banyan.tenant', %s, true), set_config('banyan.actor', %s, true),"
-            " set_config('banyan.reason', %s, true), set_config('banyan.origin', %s, true)",
-            (tenant, actor, reason, origin),
-        )
+    """Open the transaction and set its facts in one round trip."""
+    from banyan.kernel import statements
+
+    connection = connections[using]
+    connection.ensure_connection()
+    with connection.wrap_database_errors:
+        settings = {"banyan.tenant": tenant, "banyan.actor": actor, "banyan.reason": reason, "banyan.origin": origin}
+        statements.begin_with(connection.connection, settings)
 
 
 @contextmanager
