@@ -71,6 +71,8 @@ BANYAN_PREPARED_PLANS = os.environ.get("BANYAN_PREPARED_PLANS", "1") == "1"
 """Whether set-based SQL keeps its plans on the connection; off behind a pooler that hands connections around per transaction."""
 BANYAN_APP_ROLE = os.environ.get("BANYAN_APP_ROLE") or DATABASES["default"]["USER"] or "banyan_app"
 REDIS_URL = os.environ.get("REDIS_URL", "")
+BANYAN_PUBLIC_URL = os.environ.get("BANYAN_PUBLIC_URL", "http://127.0.0.1:8000")
+"""Where payment channels reach this installation: the beginning of the addresses they send their notices to."""
 
 SECRET_KEY = _secret("django_key").hex()
 BANYAN_PUBLIC_ID_KEY = _secret("public_id_key")

@@ -66,6 +66,35 @@ class RefundResult(StrEnum):
         return self not in (RefundResult.COMPLETED, RefundResult.FAILED, RefundResult.REPEATED)
 
 
+class IncidentKind(StrEnum):
+    """Why something a channel said was not booked, or must be looked at by a person."""
+
+    UNKNOWN_NUMBER = "unknown_number"
+    WRONG_AMOUNT = "wrong_amount"
+    WRONG_CURRENCY = "wrong_currency"
+    WRONG_CHANNEL = "wrong_channel"
+    CONTRADICTION = "contradiction"
+    PAID_TWICE = "paid_twice"
+    REFUND_FAILED = "refund_failed"
+    BAD_SIGNATURE = "bad_signature"
+    STALE_TIMESTAMP = "stale_timestamp"
+    WRONG_APP = "wrong_app"
+    WRONG_MERCHANT = "wrong_merchant"
+    MALFORMED = "malformed"
+    ADAPTER_DEFECT = "adapter_defect"
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One incident as it is written: `details` are sorted pairs of plain words, nothing personal."""
+
+    kind: IncidentKind
+    channel: str
+    number: str = ""
+    payment_id: int = 0
+    details: tuple[tuple[str, str | int], ...] = ()
+
+
 # ── what other houses ask for ────────────────────────────────────────────────────────────────────────
 
 
@@ -158,9 +187,11 @@ class Payment:
 
     payment_id: PaymentId
     order_id: int
+    buyer_id: int
     channel: str
     out_trade_no: str
     transaction_id: str
+    description: str
     state: PaymentState
     amount_minor: int
     currency: str

@@ -1,0 +1,1 @@
+"""Pure decisions: what a notice means for what we know."""
