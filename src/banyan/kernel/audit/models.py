@@ -46,9 +46,11 @@ class AuditEntry(models.Model):
         return f"{self.operation} {self.table_name} {self.row_id}"
 
 
+# Nested loops are off because plpgsql keeps the plan of the first call: what is cheapest for one changed row would compare
+# every old row with every new one when thousands change at once.
 AUDIT_FUNCTION = """
 CREATE OR REPLACE FUNCTION banyan_audit() RETURNS trigger LANGUAGE plpgsql
-SECURITY DEFINER SET search_path = public, pg_temp AS $$
+SECURITY DEFINER SET search_path = public, pg_temp SET enable_nestloop = off SET jit = off AS $$
 DECLARE
   who text := coalesce(nullif(current_setting('banyan.actor', true), ''), 'database:' || session_user);
   why text := coalesce(current_setting('banyan.reason', true), '');
@@ -59,14 +61,14 @@ BEGIN
   IF TG_OP = 'UPDATE' THEN
     INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation,
                                before, after, transaction_id)
-    SELECT coalesce((n.row ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME,
-           (n.row ->> 'id')::bigint, 'update',
-           (SELECT jsonb_object_agg(c.key, c.value) FROM jsonb_each(o.row) c WHERE n.row -> c.key IS DISTINCT FROM c.value),
-           (SELECT jsonb_object_agg(c.key, c.value) FROM jsonb_each(n.row) c WHERE o.row -> c.key IS DISTINCT FROM c.value),
+    SELECT coalesce((c.after ->> scope)::bigint, 0), clock_timestamp(), who, why, origin, TG_TABLE_NAME,
+           (c.after ->> 'id')::bigint, 'update',
+           (SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(c.before) e WHERE c.after -> e.key IS DISTINCT FROM e.value),
+           (SELECT jsonb_object_agg(e.key, e.value) FROM jsonb_each(c.after) e WHERE c.before -> e.key IS DISTINCT FROM e.value),
            pg_current_xact_id()::text::bigint
-    FROM (SELECT to_jsonb(t) - hidden AS row FROM new_rows t) n
-    JOIN (SELECT to_jsonb(t) - hidden AS row FROM old_rows t) o ON o.row -> 'id' = n.row -> 'id'
-    WHERE o.row IS DISTINCT FROM n.row;
+    FROM (SELECT to_jsonb(a) - hidden AS after, to_jsonb(b) - hidden AS before
+          FROM new_rows a JOIN old_rows b ON b.id = a.id OFFSET 0) c
+    WHERE c.before IS DISTINCT FROM c.after;
   ELSIF TG_OP = 'INSERT' THEN
     INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation,
                                before, after, transaction_id)

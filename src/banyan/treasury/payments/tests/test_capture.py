@@ -216,12 +216,8 @@ def test_bad_wishes_are_refused(tenant: Any, opened: Callable[..., Payment], bad
 
 # ── the decision itself ──────────────────────────────────────────────────────────────────────────────
 
-KNOWN = {
-    str(n): KnownPayment(
-        PaymentId(n), n // 2, "c", PaymentState.CLOSED if n % 2 else PaymentState.PENDING, "", 10 * n, "CNY", False
-    )
-    for n in range(1, 6)
-}
+STATES = (PaymentState.PENDING, PaymentState.CLOSED)
+KNOWN = {str(n): KnownPayment(PaymentId(n), n // 2, "c", STATES[n % 2], "", 10 * n, "CNY", False) for n in range(1, 6)}
 NOTICES = st.lists(
     st.builds(
         CaptureNotice,
