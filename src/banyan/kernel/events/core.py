@@ -35,13 +35,15 @@ _kinds: dict[str, type[Event]] = {}
 
 
 def _plain(value: Any) -> Any:
+    """What JSON has no form for; called by the encoder for such values only."""
     if isinstance(value, datetime | date):
         return value.isoformat()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [_plain(part) for part in value]
-    return value
+        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    raise TypeError(f"an event cannot hold a {type(value).__name__}")
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
 def _typed(kind: Any, value: Any) -> Any:
@@ -75,7 +77,7 @@ def _hints(kind: type) -> dict[str, Any]:
 
 def to_json(event: Event) -> str:
     """The payload as JSON text."""
-    return json.dumps({f.name: _plain(getattr(event, f.name)) for f in dataclasses.fields(event)}, ensure_ascii=False)
+    return _encode(_plain(event))
 
 
 def from_json(kind: str, payload: dict[str, Any]) -> Event:
