@@ -13,6 +13,8 @@ from banyan.trade.attribution import queries as attribution
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId
 
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
 
 def read_paid_orders(order_ids: Sequence[int]) -> list[tuple[PaidOrder, str]]:
     """(order with its frozen upline, currency) of those ids that are paid and frozen, in the order of the ids."""
@@ -38,7 +40,7 @@ def read_paid_orders(order_ids: Sequence[int]) -> list[tuple[PaidOrder, str]]:
 
 def freeze_inputs(order: PaidOrder) -> str:
     """The order's lines and upline as compact JSON text, exactly what the engine was given."""
-    return json.dumps(
+    return _encode(
         {
             "lines": [
                 (
@@ -53,9 +55,7 @@ def freeze_inputs(order: PaidOrder) -> str:
                 for line in order.lines
             ],
             "upline": [(each.distributor_id, each.depth, each.tier, each.status, each.figures) for each in order.upline],
-        },
-        separators=(",", ":"),
-        ensure_ascii=False,
+        }
     )
 
 
