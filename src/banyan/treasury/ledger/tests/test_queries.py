@@ -13,7 +13,17 @@ from banyan.kernel import sql
 from banyan.kernel.values.errors import NotFound
 from banyan.treasury.ledger import commands, queries
 from banyan.treasury.ledger.models import CheckpointRow
-from banyan.treasury.ledger.tests.test_post import AT, CLEARING, EXPENSE, RECEIVABLE, accrued, available, pending, released
+from banyan.treasury.ledger.tests.test_post import (
+    AT,
+    CLEARING,
+    EXPENSE,
+    RECEIVABLE,
+    accrued,
+    available,
+    findings,
+    pending,
+    released,
+)
 from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryKind, NewEntry
 
 
@@ -78,7 +88,7 @@ def test_checkpoints_change_no_balance_and_are_verified(tenant: Any) -> None:
     with tenant.enter():
         commands.post([captured("later", 7)])
         assert queries.balances([CLEARING, RECEIVABLE]) == {CLEARING: 310, RECEIVABLE: 310}
-    assert tenant.verify() == []
+    assert findings(tenant) == []
 
 
 def test_a_transaction_that_commits_after_the_checkpoint_is_not_lost(tenant: Any) -> None:
@@ -119,7 +129,7 @@ def test_a_transaction_that_commits_after_the_checkpoint_is_not_lost(tenant: Any
             (tenant.id, naive),
         )[0][0]
         assert missed == 2
-    assert tenant.verify() == []
+    assert findings(tenant) == []
 
 
 @pytest.mark.parametrize(
@@ -140,7 +150,7 @@ def test_planted_damage_is_found(tenant: Any, damage: str, check: str) -> None:
     with tenant.enter():
         commands.checkpoint(minimum=1)
         assert CheckpointRow.objects.exists()
-    assert tenant.verify() == []
+    assert findings(tenant) == []
     tables = ("ledger_postings", "ledger_entries", "ledger_balances", "ledger_checkpoints")
     with connections["owner"].cursor() as cursor:
         for table in tables:
@@ -150,7 +160,7 @@ def test_planted_damage_is_found(tenant: Any, damage: str, check: str) -> None:
         finally:
             for table in tables:
                 cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-    assert check in {finding.check for finding in tenant.verify()}
+    assert check in {finding.check for finding in findings(tenant)}
 
 
 def test_expense_is_what_everybody_got(tenant: Any) -> None:
