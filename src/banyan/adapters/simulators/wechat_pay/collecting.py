@@ -102,6 +102,23 @@ def pay(world: World, number: str, total: int | None = None) -> None:
     world.notify(paid["notify_url"], "TRANSACTION.SUCCESS", "transaction", number, transaction_view(world, paid))
 
 
+def import_paid(world: World, number: str, transaction_id: str, total: int, paid_ms: int) -> None:
+    """A payment of the past, as the platform would have kept it."""
+    inserted = world.store.run(
+        "INSERT OR IGNORE INTO orders (out_trade_no, digest, trade_type, description, openid, attach, total, currency,"
+        " notify_url, prepay_id, transaction_id, state, created_ms, expires_ms, paid_ms)"
+        " VALUES (?, '', 'NATIVE', 'imported', '', '', ?, 'CNY', '', '', ?, 'SUCCESS', ?, ?, ?)",
+        number,
+        total,
+        transaction_id,
+        paid_ms,
+        paid_ms,
+        paid_ms,
+    )
+    if inserted:
+        world.move(total, "交易", transaction_id, number)
+
+
 def transaction_view(world: World, order: Row) -> dict[str, Any]:
     """The order as queries and callbacks show it."""
     keys = world.platform.keys

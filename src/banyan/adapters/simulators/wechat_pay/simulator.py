@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -125,6 +125,13 @@ class WeChatPaySimulator:
     def register_name(self, openid: str, real_name: str) -> None:
         """Who stands behind an openid; a transfer to another name fails with NAME_NOT_CORRECT."""
         self.world.real_names[openid] = real_name
+
+    def import_paid(self, paid: Sequence[tuple[str, str, int, datetime]]) -> None:
+        """Let the platform know payments that were made before it was started: (out_trade_no, transaction_id, fen, paid_at).
+        They can be queried and refunded like any other; no callback is sent for them. A known number is left as it is."""
+        with self.world.store.transaction():
+            for number, transaction_id, total, at in paid:
+                collecting.import_paid(self.world, number, transaction_id, total, int(at.timestamp() * 1000))
 
     # ── misbehavior ──────────────────────────────────────────────────────────────────────────────────────────
     def break_next(self, operation: str, effect: Effect | str, times: int = 1, **more: Any) -> None:
