@@ -27,6 +27,8 @@ def build() -> typer.Typer:
         """Banyan (榕): a distribution mall whose every cent can be explained."""
 
     for module in sorted(iter_modules(tools.__path__), key=lambda found: found.name):
+        if module.name.startswith("bench_"):
+            continue  # a part of `banyan bench`, which imports it when Django is ready
         registered = import_module(f"{tools.__name__}.{module.name}")
         if hasattr(registered, "register"):
             registered.register(app)
