@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import uuid
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -96,7 +95,7 @@ def schema(database: None) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def shops(database: None, schema: dict[str, Any]) -> Iterator[tuple[Shop, Shop]]:
+def shops(database: None, schema: dict[str, Any]) -> tuple[Shop, Shop]:
     """Ours and theirs."""
     made = []
     for name in ("ours", "theirs"):
@@ -111,7 +110,7 @@ def shops(database: None, schema: dict[str, Any]) -> Iterator[tuple[Shop, Shop]]
         shop.tokens = {role: _newcomer(shop, (role,)) for role in Role}
         shop.ids = _read_everything(_newcomer(shop, tuple(Role)), schema)
         made.append(shop)
-    yield made[0], made[1]
+    return made[0], made[1]
 
 
 def _snapshot(shop: Shop) -> dict[str, dict[int, str]]:
@@ -119,7 +118,8 @@ def _snapshot(shop: Shop) -> dict[str, dict[int, str]]:
     taken: dict[str, dict[int, str]] = {}
     with connections["owner"].cursor() as cursor:
         cursor.execute(
-            "SELECT c.table_name FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)"
+            "SELECT c.table_name FROM information_schema.columns c"
+            " JOIN information_schema.tables t USING (table_schema, table_name)"
             " WHERE c.column_name = 'tenant_id' AND c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"
         )
         for (table,) in cursor.fetchall():

@@ -6,4 +6,13 @@ from banyan.kernel.idempotency.models import IdempotencyRecord
 from banyan.kernel.jobs.models import JobRun
 from banyan.kernel.tenancy.models import TenantRow
 
-__all__ = ["AuditEntry", "AuditSeal", "IdempotencyRecord", "JobRun", "OutboxEvent", "ReactionCursor", "SetAsideEvent", "TenantRow"]
+__all__ = [
+    "AuditEntry",
+    "AuditSeal",
+    "IdempotencyRecord",
+    "JobRun",
+    "OutboxEvent",
+    "ReactionCursor",
+    "SetAsideEvent",
+    "TenantRow",
+]

@@ -31,7 +31,8 @@ def seal_audit() -> int:
     tenant_id = tenancy.current_tenant_id()
     sql.fetch("SELECT pg_advisory_xact_lock(hashtext('banyan.audit'), %s)", (tenant_id % 2**31,))
     latest = sql.fetch(
-        "SELECT number, until_transaction_id, until_entry_id, digest FROM audit_seals WHERE tenant_id = %s ORDER BY number DESC LIMIT 1",
+        "SELECT number, until_transaction_id, until_entry_id, digest FROM audit_seals"
+        " WHERE tenant_id = %s ORDER BY number DESC LIMIT 1",
         (tenant_id,),
     )
     number, transaction_id, entry_id, previous = latest[0] if latest else (0, 0, 0, b"")

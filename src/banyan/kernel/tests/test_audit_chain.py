@@ -65,7 +65,8 @@ def test_a_removed_entry_is_named(sealed: Any) -> None:
 def test_swapped_entries_are_both_named(sealed: Any) -> None:
     first, second = _entry_ids(sealed)[1:3]
     _as_owner(
-        "UPDATE audit_entries a SET after = b.after, before = b.before FROM audit_entries b WHERE (a.id, b.id) IN ((%s, %s), (%s, %s))",
+        "UPDATE audit_entries a SET after = b.after, before = b.before FROM audit_entries b"
+        " WHERE (a.id, b.id) IN ((%s, %s), (%s, %s))",
         first, second, second, first,
     )  # fmt: skip
     assert _findings(sealed) == [(f"audit entry {first}", "altered"), (f"audit entry {second}", "altered")]

@@ -14,7 +14,7 @@ from banyan.kernel import sql, statements
 
 
 class Word(StrEnum):
-    ONE = "it's {a} \\ \"b\""
+    ONE = 'it\'s {a} \\ "b"'
 
 
 class Number(IntEnum):
