@@ -197,3 +197,18 @@ def test_root_in_a_folder_nobody_may_enter(make_installation: Callable[..., Inst
     assert folder.stat().st_uid == pwd.getpwnam("nobody").pw_uid
     assert installation.stop() == 0
     shutil.rmtree(folder.parent)
+
+
+def test_asked_to_stop_while_starting_it_stops(make_installation: Callable[..., Installation]) -> None:
+    installation = make_installation()
+    with open(installation.output, "w") as output:
+        installation.process = subprocess.Popen(
+            [sys.executable, "-m", "banyan.config.cli", "up", "--port", "18080"], env=installation.environment,
+            stdout=output, stderr=subprocess.STDOUT, cwd="/",
+        )  # fmt: skip
+    wait_for(lambda: "database" in installation.said())
+    assert installation.stop() == 0
+    assert "Stopped." in installation.said()
+    assert "Banyan is up" not in installation.said()
+    assert "Traceback" not in installation.said()
+    assert installation.run("status").returncode == 3

@@ -30,7 +30,8 @@ def up(
     supervisor = Supervisor(places.default_home(), host=host, port=port, say=lambda line: print(line, flush=True))
     supervisor.stop_on_signals()
     supervisor.start()
-    print(f"\nBanyan is up: {supervisor.web.url if supervisor.web else ''}   (Ctrl-C stops it)", flush=True)
+    if not supervisor.stopping:
+        print(f"\nBanyan is up: {supervisor.web.url if supervisor.web else ''}   (Ctrl-C stops it)", flush=True)
     supervisor.run()
     print("\nStopping …", flush=True)
     supervisor.stop()

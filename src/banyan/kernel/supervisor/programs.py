@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from banyan.kernel.supervisor.children import log_tail, start_child, stop_child
@@ -97,11 +97,11 @@ class Web(Program):
         ]  # fmt: skip
         super().start()
 
-    def wait_until_it_answers(self) -> None:
-        """Return once the health page is served. Raises StartFailed with the end of the log."""
+    def wait_until_it_answers(self, cancelled: Callable[[], bool] = lambda: False) -> None:
+        """Return once the health page is served (or the wait was cancelled). Raises StartFailed with the end of the log."""
         deadline = time.monotonic() + _WEB_SECONDS
         while time.monotonic() < deadline and self.poll() is None:
-            if self.answers():
+            if self.answers() or cancelled():
                 return
             time.sleep(0.1)
         raise StartFailed(f"The web server did not start. The end of {self.log}:\n{log_tail(self.log)}")

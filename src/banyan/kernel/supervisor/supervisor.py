@@ -70,17 +70,24 @@ class Supervisor:
     # ── life ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def start(self) -> None:
-        """Start everything in order. On failure what was started is stopped again and the error raised."""
+        """Start everything in order. On failure what was started is stopped again and the error raised.
+
+        When asked to stop meanwhile it returns early; `run` then ends at once.
+        """
+        places.remove_services(self.home)
         try:
-            places.remove_services(self.home)
-            self._start_database()
-            self._start_valkey()
-            self.migrate()
-            self._start_web_and_worker()
-            self._publish()
+            for step in (self._start_database, self._start_valkey, self.migrate, self._start_web_and_worker, self._publish):
+                if self.stopping:
+                    return
+                step()
         except BaseException:
             self.stop()
             raise
+
+    @property
+    def stopping(self) -> bool:
+        """Whether somebody asked to stop."""
+        return self._stopping.is_set()
 
     def run(self) -> None:
         """Watch the children until asked to stop."""
@@ -137,6 +144,7 @@ class Supervisor:
         answer = subprocess.run(
             [sys.executable, "-m", "banyan.config.cli", "migrate", "--quiet"],
             env=self.environment(owner=True), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False,
+            start_new_session=True,  # Ctrl-C is for us; a migration is not torn apart
         )  # fmt: skip
         if answer.returncode != 0:
             tail = "\n".join((answer.stdout + answer.stderr).strip().splitlines()[-15:])
@@ -175,7 +183,9 @@ class Supervisor:
         for name, program in (("worker", jobs), ("web", self.web)):
             program.start()
             self._watched.append(_Watch(name, program))
-        self.web.wait_until_it_answers()
+        self.web.wait_until_it_answers(cancelled=self._stopping.is_set)
+        if self.stopping:
+            return
         if self.web.port != self.web.wanted_port:
             self._say(f"web       port {self.web.wanted_port} is taken, using {self.web.port}")
         self._say(f"web       {self.web.url}")
