@@ -1,0 +1,1 @@
+"""What `banyan bench` measures: one module for each bench, with `run(...)`."""

@@ -1,0 +1,34 @@
+"""`banyan bench …`: speed, with every answer checked."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group; each bench is a command of it."""
+    group = typer.Typer(help="Measure speed on this machine; every answer is checked.", no_args_is_help=True)
+    group.command()(tree)
+    app.add_typer(group, name="bench")
+
+
+def tree(
+    members: Annotated[int, typer.Option(help="Members of the network, at least 12,000.")] = 1_000_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One flat object and nothing else.")] = False,
+) -> None:
+    """The network: upline of 1,000 buyers, one leaf bound, a team of 10,000 moved."""
+    from banyan.config import runtime
+
+    with runtime.database_ready():
+        from banyan.config.bench import tree as bench
+
+        result = bench.run(members, say=lambda text: print(text, file=sys.stderr, flush=True))
+    if as_json:
+        print(json.dumps(result))
+    else:
+        for name, value in result.items():
+            print(f"{name:<16} {value:,}")
