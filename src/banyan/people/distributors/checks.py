@@ -41,7 +41,8 @@ def _compare(tally: Tally, column: str, table: str) -> Iterator[Finding]:
     rows = sql.fetch(
         f"""
         SELECT h.id, h.before_to, h.valid_from FROM (
-          SELECT id, valid_from, lag(coalesce(valid_to, 'infinity')) OVER (PARTITION BY distributor_id ORDER BY valid_from, id) AS before_to
+          SELECT id, valid_from,
+                 lag(coalesce(valid_to, 'infinity')) OVER (PARTITION BY distributor_id ORDER BY valid_from, id) AS before_to
           FROM {table} WHERE tenant_id = %s) h
         WHERE h.before_to IS NOT NULL AND h.before_to <> h.valid_from ORDER BY h.id LIMIT %s
         """,

@@ -16,8 +16,8 @@ BATCH = 5000
 def check_token_scopes(tally: Tally) -> Iterator[Finding]:
     """A working token's scopes are among those of its user's present roles (users are narrowed when roles are taken)."""
     rows = sql.fetch(
-        "SELECT t.id, t.scopes, u.roles FROM identity_tokens t JOIN identity_users u ON u.tenant_id = t.tenant_id AND u.id = t.user_id"
-        " WHERE t.tenant_id = %s AND t.revoked_at IS NULL",
+        "SELECT t.id, t.scopes, u.roles FROM identity_tokens t"
+        " JOIN identity_users u ON u.tenant_id = t.tenant_id AND u.id = t.user_id WHERE t.tenant_id = %s AND t.revoked_at IS NULL",
         (tenancy.current_tenant_id(),),
     )
     for token, scopes, roles in rows:
@@ -33,7 +33,8 @@ def check_phone_index(tally: Tally) -> Iterator[Finding]:
     tenant_id, after = tenancy.current_tenant_id(), 0
     while True:
         rows = sql.fetch(
-            "SELECT id, phone, phone_index FROM identity_users WHERE tenant_id = %s AND phone IS NOT NULL AND id > %s ORDER BY id LIMIT %s",
+            "SELECT id, phone, phone_index FROM identity_users WHERE tenant_id = %s AND phone IS NOT NULL AND id > %s"
+            " ORDER BY id LIMIT %s",
             (tenant_id, after, BATCH),
         )
         if not rows:

@@ -32,7 +32,7 @@ $$
 """A platform user works in a merchant's tenant, where row-level security hides the own row; this finds that one row."""
 
 
-class User(TenantModel, AbstractBaseUser):  # type: ignore[misc]
+class User(TenantModel, AbstractBaseUser):
     """A person of one tenant. The same person in two shops is two users."""
 
     audit: ClassVar[Audit] = Audit.ALL

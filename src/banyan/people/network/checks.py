@@ -52,7 +52,8 @@ def check_sponsorships(tally: Tally) -> Iterator[Finding]:
         """
         SELECT m.id, m.parent_id, s.sponsor_id, m.sponsored_since, s.valid_from FROM network_members m
         LEFT JOIN network_sponsorships s ON s.tenant_id = m.tenant_id AND s.distributor_id = m.id AND s.valid_to IS NULL
-        WHERE m.tenant_id = %s AND (s.id IS NULL OR s.sponsor_id IS DISTINCT FROM m.parent_id OR s.valid_from <> m.sponsored_since)
+        WHERE m.tenant_id = %s
+              AND (s.id IS NULL OR s.sponsor_id IS DISTINCT FROM m.parent_id OR s.valid_from <> m.sponsored_since)
         ORDER BY m.id LIMIT %s
         """,
         (tenant_id, SHOWN),
@@ -101,7 +102,8 @@ def check_bindings(tally: Tally) -> Iterator[Finding]:
     rows = sql.fetch(
         """
         SELECT b.id, b.before_to, b.valid_from FROM (
-          SELECT id, valid_from, lag(coalesce(valid_to, 'infinity')) OVER (PARTITION BY consumer_id ORDER BY valid_from, id) AS before_to
+          SELECT id, valid_from,
+                 lag(coalesce(valid_to, 'infinity')) OVER (PARTITION BY consumer_id ORDER BY valid_from, id) AS before_to
           FROM network_bindings WHERE tenant_id = %s) b WHERE b.before_to > b.valid_from ORDER BY b.id LIMIT %s
         """,
         (tenant_id, SHOWN),

@@ -25,8 +25,10 @@ AUDIT_PARENT_FUNCTION = """
 CREATE OR REPLACE FUNCTION network_audit_parent() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 BEGIN
-  INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation, before, after, transaction_id)
-  VALUES (OLD.tenant_id, clock_timestamp(), coalesce(nullif(current_setting('banyan.actor', true), ''), 'database:' || session_user),
+  INSERT INTO audit_entries (tenant_id, occurred_at, actor, reason, origin, table_name, row_id, operation, before, after,
+                             transaction_id)
+  VALUES (OLD.tenant_id, clock_timestamp(),
+          coalesce(nullif(current_setting('banyan.actor', true), ''), 'database:' || session_user),
           coalesce(current_setting('banyan.reason', true), ''), coalesce(current_setting('banyan.origin', true), ''),
           TG_TABLE_NAME, OLD.id, lower(TG_OP), jsonb_build_object('parent_id', OLD.parent_id),
           CASE WHEN TG_OP = 'UPDATE' THEN jsonb_build_object('parent_id', NEW.parent_id) END, pg_current_xact_id()::text::bigint);
@@ -39,7 +41,8 @@ END $$
 class Member(TenantModel):
     """A distributor's place; the row's id is the distributor's. ``parent`` is the truth, all else is derived and checked.
 
-    ``path`` holds all ancestors from the root down to the own id, so an upline is one array of one row. ``path_since`` tells since when this very path holds: for moments after it no history is needed.
+    ``path`` holds all ancestors from the root down to the own id, so an upline is one array of one row.
+    ``path_since`` tells since when this very path holds: for moments after it no history is needed.
     """
 
     # Most of the row is a cache that the checks derive again; the truth in it, the parent, has an audit trigger of its own.

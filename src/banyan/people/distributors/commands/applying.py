@@ -69,8 +69,8 @@ def apply(applications: Sequence[Application]) -> list[Applied | Refusal]:
         if refusal is None:
             seen.add(application.user_id)
             (again if application.user_id in existing else fresh).append((position, application, sponsor_id))
-    for position, answer in [*_insert(tenant_id, fresh), *_reopen(tenant_id, again, existing)]:
-        answers[position] = answer
+    for position, written in [*_insert(tenant_id, fresh), *_reopen(tenant_id, again, existing)]:
+        answers[position] = written
     facts = []
     for position, application, sponsor_id in [*fresh, *again]:
         answer = answers[position]

@@ -112,7 +112,7 @@ def _lock(ids: Collection[DistributorId]) -> dict[DistributorId, Row]:
         " WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
         (tenancy.current_tenant_id(), list(ids)),
     )
-    return {DistributorId(row[0]): row for row in rows}  # type: ignore[misc]
+    return {DistributorId(row[0]): row for row in rows}
 
 
 def _change(

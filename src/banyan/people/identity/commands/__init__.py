@@ -8,7 +8,14 @@ from banyan.people.identity.commands.signing_in import (
     lift_lock,
     sign_in,
 )
-from banyan.people.identity.commands.tokens import ScopeNotHeld, TokenNotFound, issue_token, revoke_token, revoke_tokens_of
+from banyan.people.identity.commands.tokens import (
+    ScopeNotHeld,
+    TokenNotFound,
+    issue_token,
+    revoke_presented,
+    revoke_token,
+    revoke_tokens_of,
+)
 from banyan.people.identity.commands.users import (
     LoginTaken,
     grant_role,
@@ -18,7 +25,7 @@ from banyan.people.identity.commands.users import (
     update_profile,
     withdraw_role,
 )
-from banyan.people.identity.commands.visits import begin_visit, end_visit, issue_visit_token
+from banyan.people.identity.commands.visits import VISIT_TOKEN_LIFE, begin_visit, end_visit, issue_visit_token
 
 __all__ = [
     "LoginTaken",
@@ -26,6 +33,7 @@ __all__ = [
     "SignInRefused",
     "TokenNotFound",
     "TooManyAttempts",
+    "VISIT_TOKEN_LIFE",
     "begin_visit",
     "change_password",
     "end_visit",
@@ -35,6 +43,7 @@ __all__ = [
     "issue_visit_token",
     "lift_lock",
     "register_users",
+    "revoke_presented",
     "revoke_token",
     "revoke_tokens_of",
     "set_active",

@@ -61,7 +61,7 @@ def register_users(people: Sequence[NewUser]) -> list[UserId]:
         _row(tenant_id, identity, position, person)
         for position, (identity, person) in enumerate(zip(identities, people, strict=True))
     ]
-    logins = [row[1] for row in rows]
+    logins = [str(row[1]) for row in rows]
     _refuse_taken(tenant_id, logins)
     try:
         with transaction.atomic(using=tenancy.entered().alias):  # type: ignore[union-attr]

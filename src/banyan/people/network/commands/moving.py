@@ -64,7 +64,7 @@ def _member(distributor_id: int) -> tuple[list[int], Any, datetime, datetime]:
     )
     if not rows:
         raise MemberNotFound("This distributor has no place in the network.")
-    return rows[0]  # type: ignore[return-value]
+    return rows[0]
 
 
 def _check_target(distributor_id: int, above: list[int], above_since: datetime, moment: datetime) -> None:
@@ -85,7 +85,8 @@ def _rewrite_paths(path: list[int], above: list[int], new_sponsor_id: int | None
     return sql.execute(
         f"{TEAM} UPDATE network_members m SET path = %s::bigint[] || m.path[%s::integer:], depth = m.depth + %s,"
         " path_since = greatest(m.path_since, %s), parent_id = CASE WHEN m.id = %s THEN %s ELSE m.parent_id END,"
-        " sponsored_since = CASE WHEN m.id = %s THEN %s ELSE m.sponsored_since END FROM team WHERE m.tenant_id = %s AND m.id = team.id",
+        " sponsored_since = CASE WHEN m.id = %s THEN %s ELSE m.sponsored_since END"
+        " FROM team WHERE m.tenant_id = %s AND m.id = team.id",
         (*team, above, place, len(above) - (place - 1), moment, member, new_sponsor_id, member, moment, tenant_id),
     )
 

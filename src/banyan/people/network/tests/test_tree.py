@@ -30,7 +30,8 @@ def test_a_batch_joins_in_any_order(tenant: Any, make_distributors: Any) -> None
         assert queries.uplines(ids)[ids[5]] == tuple(reversed(ids[:5]))
         assert queries.uplines(ids)[ids[0]] == ()
         assert queries.get_member(ids[2]).frontline_count == 1
-        assert sql.fetch("SELECT ancestor, descendant, depth FROM network_closure WHERE descendant = %s ORDER BY depth", (ids[2],)) == [
+        rows = sql.fetch("SELECT ancestor, descendant, depth FROM network_closure WHERE descendant = %s ORDER BY depth", (ids[2],))
+        assert rows == [
             (ids[2], ids[2], 0), (ids[1], ids[2], 1), (ids[0], ids[2], 2),
         ]  # fmt: skip
     assert tenant.verify() == []
@@ -56,8 +57,8 @@ def test_bad_joinings_are_refused_one_by_one_and_the_others_join(tenant: Any, ma
         )
         codes = [outcome.refusal.code if outcome.refusal else None for outcome in outcomes]
         assert codes == [
-            OwnSponsor.code, SponsorNotInNetwork.code, SponsorNotInNetwork.code, SponsorNotInNetwork.code, "distributor_not_found",
-            None, SponsorJoinedLater.code, PlaceTaken.code, None,
+            OwnSponsor.code, SponsorNotInNetwork.code, SponsorNotInNetwork.code, SponsorNotInNetwork.code,
+            "distributor_not_found", None, SponsorJoinedLater.code, PlaceTaken.code, None,
         ]  # fmt: skip
         assert [outcome.joined for outcome in outcomes] == [False] * 5 + [True] + [False] * 3
         assert queries.count_team(root) == 2

@@ -1,0 +1,344 @@
+"""Signing in, the own account, tokens, and the administration of users."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Field, Query, Router, Schema
+
+from banyan.kernel import clock, tenancy
+from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of, public_endpoint
+from banyan.kernel.values.errors import Forbidden
+from banyan.people.identity import commands, queries
+from banyan.people.identity.types import NewUser, Role, Scope, Token, TokenId, User, UserId, scopes_of
+
+router = Router(tags=["identity"])
+ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody, 429: ErrorBody}
+SESSION_LIFE = timedelta(hours=12)
+STAFF_MAY_GRANT = frozenset(Role) - {Role.PLATFORM}
+
+UserIdOut = Annotated[int, PublicId("usr")]
+TokenIdOut = Annotated[int, PublicId("tok")]
+Login = Annotated[str, Field(min_length=1, max_length=120)]
+Password = Annotated[str, Field(min_length=1, max_length=200)]
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+Phone = Annotated[str, Field(max_length=30)]
+Scopes = Annotated[list[Scope], Field(min_length=1, max_length=60)]
+
+
+class NotAllowed(Forbidden):
+    """Nobody raises himself, and nobody makes platform users from inside a shop."""
+
+    code = "not_allowed"
+    advice = "Ask another person with users:write; platform users are made in the platform's own tenant."
+
+
+class SignInIn(Schema):
+    """``login@shop``, or a login with the shop apart."""
+
+    login: Login
+    password: Password
+    shop: Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9-]*$")] | None = None
+
+
+class TokenOut(Schema):
+    """A fresh token. The secret is shown this once."""
+
+    token: str
+    expires_at: datetime | None
+
+
+class TokenRowOut(Schema):
+    """A token without its secret."""
+
+    id: TokenIdOut
+    name: str
+    scopes: list[str]
+    issued_at: datetime
+    expires_at: datetime | None
+
+
+class UserOut(Schema):
+    """A person with name and phone: personal, do not pass on."""
+
+    id: UserIdOut
+    login: str
+    display_name: str
+    phone: str | None
+    roles: list[Role]
+    active: bool
+    joined_at: datetime
+
+
+class MeOut(UserOut):
+    """The caller, with the rights of this token."""
+
+    scopes: list[str]
+    distributor_id: Annotated[int, PublicId("dst")] | None
+
+
+class NewUserIn(Schema):
+    """A person to register."""
+
+    login: Login
+    display_name: Name
+    password: Password | None = None
+    phone: Phone | None = None
+    roles: Annotated[list[Role], Field(max_length=8)] = [Role.CONSUMER]
+
+
+class ProfileIn(Schema):
+    """What to change; absent stays, an empty phone is removed."""
+
+    display_name: Name | None = None
+    phone: Phone | None = None
+
+
+class PasswordIn(Schema):
+    """The present and the new password."""
+
+    present: Password
+    new: Password
+
+
+class NewPasswordIn(Schema):
+    """A password set by an operator."""
+
+    new: Password
+
+
+class RolesIn(Schema):
+    """All roles that the user shall have."""
+
+    roles: Annotated[list[Role], Field(max_length=8)]
+
+
+class TokenIn(Schema):
+    """A token to issue: a name, what it may do, and how long (days; null: until revoked)."""
+
+    name: Name
+    scopes: Scopes
+    days: Annotated[int, Field(ge=1, le=3650)] | None = None
+
+
+class VisitIn(Schema):
+    """The shop to enter and why; the shop's auditors read it."""
+
+    shop: Annotated[str, Field(max_length=40)]
+    reason: Annotated[str, Field(min_length=3, max_length=200)]
+
+
+def user_out(user: User) -> dict[str, Any]:
+    """A user as the API shows him."""
+    return {
+        "id": user.id, "login": user.login, "display_name": user.display_name, "phone": user.phone,
+        "roles": list(user.roles), "active": user.active, "joined_at": user.joined_at,
+    }  # fmt: skip
+
+
+def _token_out(token: Token) -> dict[str, Any]:
+    return {
+        "id": token.id, "name": token.name, "scopes": list(token.scopes), "issued_at": token.issued_at, "expires_at": token.expires_at,
+    }  # fmt: skip
+
+
+def _secret(response: HttpResponse) -> None:
+    """The answer holds a secret: nobody between us and the caller keeps it, nor do we (see the kernel's idempotency)."""
+    response["Cache-Control"] = "no-store"
+
+
+@router.post("/auth/sign-in", auth=None, response={200: TokenOut, **ERRORS}, summary="Sign in with a password")
+@public_endpoint
+def sign_in(request: HttpRequest, response: HttpResponse, body: SignInIn) -> dict[str, Any]:
+    """A token of 12 hours with every scope of the person's roles. Five failures lock the login for 15 minutes."""
+    account = f"{body.login}@{body.shop}" if body.shop else body.login
+    tenant_id, user_id = commands.sign_in(account, body.password, request.META.get("REMOTE_ADDR", ""))
+    expires_at = clock.now() + SESSION_LIFE
+    with tenancy.enter(tenant_id, actor="sign-in", reason="sign-in"):
+        user = queries.get_user(UserId(user_id))
+        token = commands.issue_token(user.id, scopes_of(user.roles), "sign-in", expires_at)
+    _secret(response)
+    return {"token": token, "expires_at": expires_at}
+
+
+@router.post("/auth/sign-out", response={204: None, **ERRORS}, summary="Revoke the token of this request")
+@endpoint(scope=Scope.ME_WRITE, write=True)
+def sign_out(request: HttpRequest) -> tuple[int, None]:
+    """The token of this request answers 401 from now on."""
+    commands.revoke_presented(request.headers["Authorization"].partition(" ")[2].strip())
+    return 204, None
+
+
+@router.get("/me", response={200: MeOut, **ERRORS}, summary="Who am I")
+@endpoint(scope=Scope.ME_READ)
+def me(request: HttpRequest) -> dict[str, Any]:
+    """The caller's account and the rights of this token."""
+    principal = principal_of(request)
+    user = queries.get_user(UserId(principal.user_id))
+    return {**user_out(user), "scopes": sorted(principal.scopes), "distributor_id": principal.distributor_id}
+
+
+@router.patch("/me", response={200: UserOut, **ERRORS}, summary="Change my name or phone")
+@endpoint(scope=Scope.ME_WRITE, write=True)
+def change_me(request: HttpRequest, body: ProfileIn) -> dict[str, Any]:
+    """Absent fields stay as they are."""
+    user_id = UserId(principal_of(request).user_id)
+    commands.update_profile(user_id, display_name=body.display_name, phone=body.phone)
+    return user_out(queries.get_user(user_id))
+
+
+@router.put("/me/password", response={204: None, **ERRORS}, summary="Change my password")
+@endpoint(scope=Scope.ME_WRITE, write=True)
+def change_my_password(request: HttpRequest, body: PasswordIn) -> tuple[int, None]:
+    """Browser sessions elsewhere end; tokens stay until revoked."""
+    commands.change_password(UserId(principal_of(request).user_id), body.present, body.new)
+    return 204, None
+
+
+@router.get("/me/tokens", response={200: list[TokenRowOut], **ERRORS}, summary="My working tokens")
+@endpoint(scope=Scope.ME_READ)
+def my_tokens(request: HttpRequest) -> list[dict[str, Any]]:
+    """At most 200, newest first."""
+    return [_token_out(token) for token in queries.list_tokens(UserId(principal_of(request).user_id), clock.now())]
+
+
+@router.post("/me/tokens", response={201: TokenOut, **ERRORS}, summary="Issue a token for myself")
+@endpoint(scope=Scope.ME_WRITE, write=True)
+def issue_my_token(request: HttpRequest, response: HttpResponse, body: TokenIn) -> tuple[int, dict[str, Any]]:
+    """A token never carries more than the token that asks for it."""
+    principal = principal_of(request)
+    wider = sorted(set(body.scopes) - principal.scopes)
+    if wider:
+        raise commands.ScopeNotHeld("This token does not have all of these scopes.", missing=wider)
+    expires_at = clock.now() + timedelta(days=body.days) if body.days else None
+    token = commands.issue_token(UserId(principal.user_id), body.scopes, body.name, expires_at)
+    _secret(response)
+    return 201, {"token": token, "expires_at": expires_at}
+
+
+@router.delete("/me/tokens/{token_id}", response={204: None, **ERRORS}, summary="Revoke one of my tokens")
+@endpoint(scope=Scope.ME_WRITE, write=True)
+def revoke_my_token(request: HttpRequest, token_id: TokenIdOut) -> tuple[int, None]:
+    """Works at once. Revoking again changes nothing."""
+    commands.revoke_token(UserId(principal_of(request).user_id), TokenId(token_id))
+    return 204, None
+
+
+@router.get("/users", response={200: Page[UserOut], **ERRORS}, summary="Users")
+@endpoint(scope=Scope.USERS_READ)
+def list_users(
+    request: HttpRequest,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    role: Role | None = None,
+) -> dict[str, Any]:
+    """Newest first; one role if asked."""
+    page = page_of(lambda before, count: queries.list_users(before, count, role), cursor, limit, lambda user: user.id)
+    return {**page, "items": [user_out(user) for user in page["items"]]}
+
+
+@router.get("/users/search", response={200: list[UserOut], **ERRORS}, summary="Users by login or phone, exactly")
+@endpoint(scope=Scope.USERS_READ)
+def search_users(
+    request: HttpRequest,
+    login: Annotated[str, Query(max_length=120)] | None = None,
+    phone: Annotated[str, Query(max_length=30)] | None = None,
+) -> list[dict[str, Any]]:
+    """Phones are stored sealed, so only a whole number finds somebody."""
+    found = queries.list_users_by_phone(phone) if phone else []
+    by_login = queries.find_user_by_login(login) if login else None
+    return [user_out(user) for user in [*found, *([by_login] if by_login else [])]]
+
+
+@router.post("/users", response={201: UserOut, **ERRORS}, summary="Register a user")
+@endpoint(scope=Scope.USERS_WRITE, write=True)
+def register_user(request: HttpRequest, body: NewUserIn) -> tuple[int, dict[str, Any]]:
+    """Without a password the user can only be given tokens."""
+    _may_grant(request, body.roles)
+    person = NewUser(body.login, body.password, body.display_name, body.phone, tuple(body.roles))
+    (user_id,) = commands.register_users([person])
+    return 201, user_out(queries.get_user(user_id))
+
+
+@router.get("/users/{user_id}", response={200: UserOut, **ERRORS}, summary="One user")
+@endpoint(scope=Scope.USERS_READ)
+def get_user(request: HttpRequest, user_id: UserIdOut) -> dict[str, Any]:
+    """404 for everybody of other tenants."""
+    return user_out(_own_tenants_user(user_id))
+
+
+@router.put("/users/{user_id}/roles", response={200: UserOut, **ERRORS}, summary="Set a user's roles")
+@endpoint(scope=Scope.USERS_WRITE, write=True)
+def set_roles(request: HttpRequest, user_id: UserIdOut, body: RolesIn) -> dict[str, Any]:
+    """The user's tokens lose at once what the new roles do not have."""
+    user = _somebody_else(request, user_id)
+    _may_grant(request, [*body.roles, *user.roles])
+    commands.set_roles(user.id, body.roles)
+    return user_out(queries.get_user(user.id))
+
+
+@router.post("/users/{user_id}/{change}", response={200: UserOut, **ERRORS}, summary="Switch a user off or on")
+@endpoint(scope=Scope.USERS_WRITE, write=True)
+def set_active(request: HttpRequest, user_id: UserIdOut, change: Literal["deactivate", "activate"]) -> dict[str, Any]:
+    """A deactivated user's tokens and sessions stop with the next request."""
+    user = _somebody_else(request, user_id)
+    _may_grant(request, user.roles)
+    commands.set_active(user.id, change == "activate")
+    return user_out(queries.get_user(user.id))
+
+
+@router.put("/users/{user_id}/password", response={204: None, **ERRORS}, summary="Set a user's password")
+@endpoint(scope=Scope.USERS_WRITE, write=True)
+def set_password(request: HttpRequest, user_id: UserIdOut, body: NewPasswordIn) -> tuple[int, None]:
+    """For people who lost theirs; the own one is changed under /me."""
+    user = _somebody_else(request, user_id)
+    _may_grant(request, user.roles)
+    commands.set_password(user.id, body.new)
+    commands.lift_lock(user.login)
+    return 204, None
+
+
+@router.get("/users/{user_id}/tokens", response={200: list[TokenRowOut], **ERRORS}, summary="A user's working tokens")
+@endpoint(scope=Scope.USERS_READ)
+def user_tokens(request: HttpRequest, user_id: UserIdOut) -> list[dict[str, Any]]:
+    """At most 200, newest first."""
+    return [_token_out(token) for token in queries.list_tokens(_own_tenants_user(user_id).id, clock.now())]
+
+
+@router.delete("/users/{user_id}/tokens", response={204: None, **ERRORS}, summary="Revoke all of a user's tokens")
+@endpoint(scope=Scope.USERS_WRITE, write=True)
+def revoke_user_tokens(request: HttpRequest, user_id: UserIdOut) -> tuple[int, None]:
+    """Works at once."""
+    commands.revoke_tokens_of(_own_tenants_user(user_id).id)
+    return 204, None
+
+
+@router.post("/platform/visits", response={201: TokenOut, **ERRORS}, summary="Enter a shop as the platform")
+@endpoint(scope=Scope.TENANTS_READ, write=True)
+def visit(request: HttpRequest, response: HttpResponse, body: VisitIn) -> tuple[int, dict[str, Any]]:
+    """A token of one hour that works in that shop. The visit and its reason stand in the shop's own audit log."""
+    token = commands.issue_visit_token(UserId(principal_of(request).user_id), body.shop, body.reason)
+    _secret(response)
+    return 201, {"token": token, "expires_at": clock.now() + commands.VISIT_TOKEN_LIFE}
+
+
+def _own_tenants_user(user_id: int) -> User:
+    """A user of the entered tenant; a visiting platform user is not administered here."""
+    found = queries.list_users_by_ids([UserId(user_id)]).get(UserId(user_id))
+    if found is None:
+        raise queries.UserNotFound("No such user.")
+    return found
+
+
+def _somebody_else(request: HttpRequest, user_id: int) -> User:
+    user = _own_tenants_user(user_id)
+    if user.id == principal_of(request).user_id:
+        raise NotAllowed("Nobody changes the own roles or account here.")
+    return user
+
+
+def _may_grant(request: HttpRequest, roles: list[Role] | tuple[Role, ...]) -> None:
+    if not principal_of(request).is_any(Role.PLATFORM) and not STAFF_MAY_GRANT.issuperset(roles):
+        raise NotAllowed("Platform users are not made or changed from inside a shop.")
