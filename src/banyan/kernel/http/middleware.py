@@ -18,6 +18,8 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase]
 API_PREFIX = "/api/"
 SESSION_TENANT = "banyan_tenant_id"
 REPLAYED = "Idempotent-Replayed"
+NOT_TO_BE_KEPT = "no-store"
+"""Cache-Control of an answer that holds a secret: a repeated request is told so instead of getting the secret from a table."""
 
 _PROBLEMS = {
     "expired": "The token has expired.",
@@ -120,7 +122,11 @@ def _answer(request: HttpRequest, principal: Principal, get_response: GetRespons
         return replay
     response = get_response(request)
     if response.status_code < 400 and isinstance(response, HttpResponse):
-        answer = idempotency.Answer(response.status_code, response.content.decode())
+        if response.headers.get("Cache-Control") == NOT_TO_BE_KEPT:
+            shown = error_response(idempotency.ShownOnce())
+            answer = idempotency.Answer(shown.status_code, shown.content.decode())
+        else:
+            answer = idempotency.Answer(response.status_code, response.content.decode())
         idempotency.keep_answer(principal.user_id, key, digest, answer)
     return response
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
 
+from django.conf import settings
+
 from banyan.kernel import clock, ids, jobs, sql, tenancy
 from banyan.kernel.values.errors import Refusal
 
@@ -37,6 +39,14 @@ class KeyMissing(Refusal):
     advice = "Send an Idempotency-Key header (1 to 200 printable characters, for example a UUID) with every write."
 
 
+class ShownOnce(Refusal):
+    """The first answer held a secret, which is not kept."""
+
+    code = "shown_once"
+    status = 409
+    advice = "The request took effect and its secret was shown then. If it was lost, revoke it and ask for a new one with a new key."
+
+
 @dataclass(frozen=True)
 class Answer:
     """A stored HTTP answer."""
@@ -46,8 +56,11 @@ class Answer:
 
 
 def digest_of(*parts: bytes) -> bytes:
-    """A digest of the request: method, path, body. Equal requests have equal digests."""
-    hasher = blake2b(digest_size=32)
+    """A digest of the request: method, path, body. Equal requests have equal digests.
+
+    Keyed, because bodies may hold passwords: the stored digest must not be a way to guess them.
+    """
+    hasher = blake2b(digest_size=32, key=settings.SECRET_KEY.encode()[:64])
     for part in parts:
         hasher.update(len(part).to_bytes(8, "big"))
         hasher.update(part)
