@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from banyan.kernel import clock, tenancy
 from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of, public_endpoint
@@ -15,7 +15,15 @@ from banyan.people.identity import commands, queries
 from banyan.people.identity.types import NewUser, Role, Scope, Token, TokenId, User, UserId, scopes_of
 
 router = Router(tags=["identity"])
-ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody, 429: ErrorBody}
+ERRORS: dict[int, Any] = {
+    400: ErrorBody,
+    401: ErrorBody,
+    403: ErrorBody,
+    404: ErrorBody,
+    409: ErrorBody,
+    422: ErrorBody,
+    429: ErrorBody,
+}
 SESSION_LIFE = timedelta(hours=12)
 STAFF_MAY_GRANT = frozenset(Role) - {Role.PLATFORM}
 
@@ -165,10 +173,10 @@ def sign_in(request: HttpRequest, response: HttpResponse, body: SignInIn) -> dic
 
 @router.post("/auth/sign-out", response={204: None, **ERRORS}, summary="Revoke the token of this request")
 @endpoint(scope=Scope.ME_WRITE, write=True)
-def sign_out(request: HttpRequest) -> tuple[int, None]:
+def sign_out(request: HttpRequest) -> Status[None]:
     """The token of this request answers 401 from now on."""
     commands.revoke_presented(request.headers["Authorization"].partition(" ")[2].strip())
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/me", response={200: MeOut, **ERRORS}, summary="Who am I")
@@ -191,10 +199,10 @@ def change_me(request: HttpRequest, body: ProfileIn) -> dict[str, Any]:
 
 @router.put("/me/password", response={204: None, **ERRORS}, summary="Change my password")
 @endpoint(scope=Scope.ME_WRITE, write=True)
-def change_my_password(request: HttpRequest, body: PasswordIn) -> tuple[int, None]:
+def change_my_password(request: HttpRequest, body: PasswordIn) -> Status[None]:
     """Browser sessions elsewhere end; tokens stay until revoked."""
     commands.change_password(UserId(principal_of(request).user_id), body.present, body.new)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/me/tokens", response={200: list[TokenRowOut], **ERRORS}, summary="My working tokens")
@@ -206,7 +214,7 @@ def my_tokens(request: HttpRequest) -> list[dict[str, Any]]:
 
 @router.post("/me/tokens", response={201: TokenOut, **ERRORS}, summary="Issue a token for myself")
 @endpoint(scope=Scope.ME_WRITE, write=True)
-def issue_my_token(request: HttpRequest, response: HttpResponse, body: TokenIn) -> tuple[int, dict[str, Any]]:
+def issue_my_token(request: HttpRequest, response: HttpResponse, body: TokenIn) -> Status[dict[str, Any]]:
     """A token never carries more than the token that asks for it."""
     principal = principal_of(request)
     wider = sorted(set(body.scopes) - principal.scopes)
@@ -215,15 +223,15 @@ def issue_my_token(request: HttpRequest, response: HttpResponse, body: TokenIn) 
     expires_at = clock.now() + timedelta(days=body.days) if body.days else None
     token = commands.issue_token(UserId(principal.user_id), body.scopes, body.name, expires_at)
     _secret(response)
-    return 201, {"token": token, "expires_at": expires_at}
+    return Status(201, {"token": token, "expires_at": expires_at})
 
 
 @router.delete("/me/tokens/{token_id}", response={204: None, **ERRORS}, summary="Revoke one of my tokens")
 @endpoint(scope=Scope.ME_WRITE, write=True)
-def revoke_my_token(request: HttpRequest, token_id: TokenIdOut) -> tuple[int, None]:
+def revoke_my_token(request: HttpRequest, token_id: TokenIdOut) -> Status[None]:
     """Works at once. Revoking again changes nothing."""
     commands.revoke_token(UserId(principal_of(request).user_id), TokenId(token_id))
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/users", response={200: Page[UserOut], **ERRORS}, summary="Users")
@@ -254,12 +262,12 @@ def search_users(
 
 @router.post("/users", response={201: UserOut, **ERRORS}, summary="Register a user")
 @endpoint(scope=Scope.USERS_WRITE, write=True)
-def register_user(request: HttpRequest, body: NewUserIn) -> tuple[int, dict[str, Any]]:
+def register_user(request: HttpRequest, body: NewUserIn) -> Status[dict[str, Any]]:
     """Without a password the user can only be given tokens."""
     _may_grant(request, body.roles)
     person = NewUser(body.login, body.password, body.display_name, body.phone, tuple(body.roles))
     (user_id,) = commands.register_users([person])
-    return 201, user_out(queries.get_user(user_id))
+    return Status(201, user_out(queries.get_user(user_id)))
 
 
 @router.get("/users/{user_id}", response={200: UserOut, **ERRORS}, summary="One user")
@@ -279,25 +287,29 @@ def set_roles(request: HttpRequest, user_id: UserIdOut, body: RolesIn) -> dict[s
     return user_out(queries.get_user(user.id))
 
 
-@router.post("/users/{user_id}/{change}", response={200: UserOut, **ERRORS}, summary="Switch a user off or on")
+@router.post("/users/{user_id}/deactivate", response={200: UserOut, **ERRORS}, summary="Switch a user off")
 @endpoint(scope=Scope.USERS_WRITE, write=True)
-def set_active(request: HttpRequest, user_id: UserIdOut, change: Literal["deactivate", "activate"]) -> dict[str, Any]:
-    """A deactivated user's tokens and sessions stop with the next request."""
-    user = _somebody_else(request, user_id)
-    _may_grant(request, user.roles)
-    commands.set_active(user.id, change == "activate")
-    return user_out(queries.get_user(user.id))
+def deactivate(request: HttpRequest, user_id: UserIdOut) -> dict[str, Any]:
+    """The user's tokens and sessions stop with the next request."""
+    return _switch(request, user_id, False)
+
+
+@router.post("/users/{user_id}/activate", response={200: UserOut, **ERRORS}, summary="Switch a user on again")
+@endpoint(scope=Scope.USERS_WRITE, write=True)
+def activate(request: HttpRequest, user_id: UserIdOut) -> dict[str, Any]:
+    """Tokens that were not revoked work again."""
+    return _switch(request, user_id, True)
 
 
 @router.put("/users/{user_id}/password", response={204: None, **ERRORS}, summary="Set a user's password")
 @endpoint(scope=Scope.USERS_WRITE, write=True)
-def set_password(request: HttpRequest, user_id: UserIdOut, body: NewPasswordIn) -> tuple[int, None]:
+def set_password(request: HttpRequest, user_id: UserIdOut, body: NewPasswordIn) -> Status[None]:
     """For people who lost theirs; the own one is changed under /me."""
     user = _somebody_else(request, user_id)
     _may_grant(request, user.roles)
     commands.set_password(user.id, body.new)
     commands.lift_lock(user.login)
-    return 204, None
+    return Status(204, None)
 
 
 @router.get("/users/{user_id}/tokens", response={200: list[TokenRowOut], **ERRORS}, summary="A user's working tokens")
@@ -309,19 +321,19 @@ def user_tokens(request: HttpRequest, user_id: UserIdOut) -> list[dict[str, Any]
 
 @router.delete("/users/{user_id}/tokens", response={204: None, **ERRORS}, summary="Revoke all of a user's tokens")
 @endpoint(scope=Scope.USERS_WRITE, write=True)
-def revoke_user_tokens(request: HttpRequest, user_id: UserIdOut) -> tuple[int, None]:
+def revoke_user_tokens(request: HttpRequest, user_id: UserIdOut) -> Status[None]:
     """Works at once."""
     commands.revoke_tokens_of(_own_tenants_user(user_id).id)
-    return 204, None
+    return Status(204, None)
 
 
 @router.post("/platform/visits", response={201: TokenOut, **ERRORS}, summary="Enter a shop as the platform")
 @endpoint(scope=Scope.TENANTS_READ, write=True)
-def visit(request: HttpRequest, response: HttpResponse, body: VisitIn) -> tuple[int, dict[str, Any]]:
+def visit(request: HttpRequest, response: HttpResponse, body: VisitIn) -> Status[dict[str, Any]]:
     """A token of one hour that works in that shop. The visit and its reason stand in the shop's own audit log."""
     token = commands.issue_visit_token(UserId(principal_of(request).user_id), body.shop, body.reason)
     _secret(response)
-    return 201, {"token": token, "expires_at": clock.now() + commands.VISIT_TOKEN_LIFE}
+    return Status(201, {"token": token, "expires_at": clock.now() + commands.VISIT_TOKEN_LIFE})
 
 
 def _own_tenants_user(user_id: int) -> User:
@@ -337,6 +349,13 @@ def _somebody_else(request: HttpRequest, user_id: int) -> User:
     if user.id == principal_of(request).user_id:
         raise NotAllowed("Nobody changes the own roles or account here.")
     return user
+
+
+def _switch(request: HttpRequest, user_id: int, active: bool) -> dict[str, Any]:
+    user = _somebody_else(request, user_id)
+    _may_grant(request, user.roles)
+    commands.set_active(user.id, active)
+    return user_out(queries.get_user(user.id))
 
 
 def _may_grant(request: HttpRequest, roles: list[Role] | tuple[Role, ...]) -> None:

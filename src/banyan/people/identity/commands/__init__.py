@@ -28,12 +28,12 @@ from banyan.people.identity.commands.users import (
 from banyan.people.identity.commands.visits import VISIT_TOKEN_LIFE, begin_visit, end_visit, issue_visit_token
 
 __all__ = [
+    "VISIT_TOKEN_LIFE",
     "LoginTaken",
     "ScopeNotHeld",
     "SignInRefused",
     "TokenNotFound",
     "TooManyAttempts",
-    "VISIT_TOKEN_LIFE",
     "begin_visit",
     "change_password",
     "end_visit",

@@ -30,7 +30,9 @@ def test_a_batch_joins_in_any_order(tenant: Any, make_distributors: Any) -> None
         assert queries.uplines(ids)[ids[5]] == tuple(reversed(ids[:5]))
         assert queries.uplines(ids)[ids[0]] == ()
         assert queries.get_member(ids[2]).frontline_count == 1
-        rows = sql.fetch("SELECT ancestor, descendant, depth FROM network_closure WHERE descendant = %s ORDER BY depth", (ids[2],))
+        rows = sql.fetch(
+            "SELECT ancestor, descendant, depth FROM network_closure WHERE descendant = %s ORDER BY depth", (ids[2],)
+        )
         assert rows == [
             (ids[2], ids[2], 0), (ids[1], ids[2], 1), (ids[0], ids[2], 2),
         ]  # fmt: skip
