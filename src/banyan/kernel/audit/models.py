@@ -51,6 +51,7 @@ class AuditEntry(models.Model):
 AUDIT_FUNCTION = """
 CREATE OR REPLACE FUNCTION banyan_audit() RETURNS trigger LANGUAGE plpgsql
 SECURITY DEFINER SET search_path = public, pg_temp SET enable_nestloop = off SET jit = off AS $$
+#variable_conflict use_variable
 DECLARE
   who text := coalesce(nullif(current_setting('banyan.actor', true), ''), 'database:' || session_user);
   why text := coalesce(current_setting('banyan.reason', true), '');
