@@ -130,7 +130,7 @@ def _snapshot(shop: Shop) -> dict[str, dict[int, str]]:
 
 def test_the_shops_have_lived(shops: tuple[Shop, Shop]) -> None:
     ours, theirs = shops
-    assert {"ord", "com", "usr", "sku"} <= set(ours.ids)
+    assert {"ord", "cms", "usr", "sku"} <= set(ours.ids)
     assert all(ours.ids[prefix].isdisjoint(theirs.ids[prefix]) for prefix in ours.ids.keys() & theirs.ids.keys())
 
 

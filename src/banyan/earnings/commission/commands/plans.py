@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from banyan.earnings.commission.engine import PlanDocumentError, parse_plan, write_plan
+from banyan.earnings.commission.engine import PlanDocumentError, is_storable, parse_plan, write_plan
 from banyan.earnings.commission.models import VERSION_UNJUDGED, PlanRow, PlanVersionRow
 from banyan.earnings.commission.queries.plans import PlanVersionNotFound, broken_clauses, plan_facts
 from banyan.earnings.commission.types import DraftPlan, Plan, PlanId, PlanVersionId, VersionStatus
@@ -15,6 +15,8 @@ from banyan.kernel import clock, sql
 from banyan.kernel.tenancy import context, current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid, NotFound, Refusal
 from banyan.rules.compliance import queries as compliance
+
+FURTHEST = timedelta(days=3660)
 
 
 class InvalidPlan(Invalid):
@@ -99,9 +101,7 @@ def publish_plan(version_id: PlanVersionId | int, *, published_by: str = "", eff
     NotADraft, VersionDates, PlanVersionNotFound. The database refuses any other way into force.
     """
     now = clock.now()
-    start_at = effective_from or now
-    if start_at < now:
-        raise VersionDates("A plan cannot take effect in the past.", field="effective_from")
+    start_at = _moment(effective_from, now, "effective_from")
     row, digest = _locked_draft(version_id)
     plan = _parsed(row.document)
     facts = plan_facts(plan)
@@ -144,25 +144,36 @@ def retire_plan(version_id: PlanVersionId | int, *, reason: str, at: datetime | 
 
     Orders paid before keep it. Raises VersionDates, NotADraft (a draft is not in force), Invalid without a reason.
     """
-    now = clock.now()
-    if not reason.strip():
+    if not reason.strip() or not is_storable(reason):
         raise Invalid("Retiring a plan needs a reason.", field="reason")
+    end_at = _moment(at, clock.now(), "at")
     _lock_plans()
     row = PlanVersionRow.objects.select_for_update().filter(pk=version_id).first()
     if row is None:
         raise PlanVersionNotFound("No such plan version.")
     if row.status == VersionStatus.DRAFT or row.effective_from is None:
         raise NotADraft("A draft is not in force; revise it or leave it.")
-    end_at = max(at or now, row.effective_from)
-    if end_at < now or (row.effective_to is not None and row.effective_to <= end_at):
-        raise VersionDates("The version is over by then, or the moment is past.", field="at")
+    end_at = max(end_at, row.effective_from)
+    if row.effective_to is not None and row.effective_to <= end_at:
+        raise VersionDates("The version is over by then.", field="at")
     row.effective_to, row.status, row.ended_reason = end_at, VersionStatus.RETIRED, reason.strip()[:200]
     row.save(update_fields=["effective_to", "status", "ended_reason"])
 
 
+def _moment(wanted: datetime | None, now: datetime, field: str) -> datetime:
+    """The moment asked for, or now; refused when it has no offset, is past or further away than anybody plans."""
+    if wanted is None:
+        return now
+    if wanted.tzinfo is None:
+        raise Invalid("The moment needs its offset from UTC.", field=field)
+    if not now <= wanted <= now + FURTHEST:
+        raise VersionDates("The moment is past, or more than ten years away.", field=field)
+    return wanted
+
+
 def _new_plan(name: str, created_by: str) -> PlanId:
-    if len(name) > 120:
-        raise Invalid("A plan's name has at most 120 characters.", field="name")
+    if len(name) > 120 or not is_storable(name):
+        raise Invalid("A plan's name has at most 120 characters, and none that cannot be kept.", field="name")
     try:
         with transaction.atomic(using=context.alias()):
             return PlanId(PlanRow.objects.create(name=name, created_at=clock.now(), created_by=created_by[:40]).pk)

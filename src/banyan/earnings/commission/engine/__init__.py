@@ -5,6 +5,7 @@ from .compiled import CompiledPlan, compile_plan
 from .document import Fault, PlanDocumentError, parse_plan, write_plan
 from .facts import PaidRange, paid_range
 from .log import empty_trace
+from .reader import is_storable
 
 __all__ = [
     "CompiledPlan",
@@ -14,6 +15,7 @@ __all__ = [
     "PlanDocumentError",
     "compile_plan",
     "empty_trace",
+    "is_storable",
     "paid_range",
     "parse_plan",
     "reverse_line",

@@ -25,6 +25,15 @@ class PlanDocumentError(ValueError):
 MAX_MINOR = 10**15
 
 
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL can keep the text: no NUL, no half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\x00" not in text
+
+
 @dataclass(slots=True)
 class Reader:
     """One JSON object under `path`. Every key must be read; `close` reports those nobody asked for."""
@@ -46,7 +55,8 @@ class Reader:
         return f"{self.path}.{key}" if self.path and key else self.path or key
 
     def fault(self, key: str, message: str) -> None:
-        self.faults.append(Fault(self.at(key), message))
+        # A path repeats the caller's own keys; what cannot be encoded must not come back in an answer.
+        self.faults.append(Fault(self.at(key).encode("utf-8", "replace").decode()[:300], message))
 
     def has(self, key: str) -> bool:
         return self.members.get(key) is not None
@@ -99,9 +109,9 @@ class Reader:
             return ""
         if len(value) > longest:
             self.fault(key, f"must have at most {longest} characters")
-        if "\x00" in value:
-            self.fault(key, "must not contain a NUL character")
-            return value.replace("\x00", "")
+        if not is_storable(value):
+            self.fault(key, "must not contain NUL or half characters")
+            return ""
         return value
 
     def choice(self, key: str, choices: tuple[str, ...], default: str | None = None) -> str:
@@ -121,7 +131,7 @@ class Reader:
             at = datetime.fromisoformat(value) if isinstance(value, str) else None
         except ValueError:
             at = None
-        if at is None or at.tzinfo is None:
+        if at is None or at.tzinfo is None or not 1970 <= at.year <= 2200:
             self.fault(key, "must be an instant with its offset, like 2026-03-01T00:00:00+08:00")
             return None
         return at
@@ -129,7 +139,7 @@ class Reader:
     def texts(self, key: str, choices: tuple[str, ...] | None = None) -> tuple[str, ...]:
         values = self.array(key)
         for index, value in enumerate(values):
-            if not isinstance(value, str) or not value or len(value) > 200 or "\x00" in value:
+            if not isinstance(value, str) or not value or len(value) > 200 or not is_storable(value):
                 self.fault(f"{key}[{index}]", "must be a text of 1 to 200 characters")
             elif choices is not None and value not in choices:
                 self.fault(f"{key}[{index}]", "must be one of " + ", ".join(choices))

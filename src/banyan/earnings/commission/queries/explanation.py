@@ -50,6 +50,7 @@ def explain(commission_id: CommissionId | int, *, payee_id: int | None = None) -
     postings = _postings(commission)
     reversals = tuple(list_reversals([commission.commission_id]))
     skipped = tuple(each for each in decision.trace.skipped if each.rule_key == commission.rule_key)
+    words = tuple(say(commission, version, decision.trace, skipped, reversals))
     rule = next(each for each in version.document["rules"] if each["key"] == commission.rule_key)
     if payee_id is not None:
         decision = _own_part(decision, payee_id)
@@ -67,7 +68,7 @@ def explain(commission_id: CommissionId | int, *, payee_id: int | None = None) -
         reversals=reversals,
         postings=postings,
         siblings=tuple(siblings),
-        words=tuple(say(commission, version, decision.trace, skipped, reversals)),
+        words=words,
     )
 
 
@@ -131,7 +132,7 @@ def _own_part(decision: OrderDecision, payee_id: int) -> OrderDecision:
         "skipped": tuple(each for each in trace.skipped if each.payee_id == payee_id),
         "evaluations": tuple(each for each in trace.evaluations if each.payee_id == payee_id),
         "stackings": tuple(each for each in trace.stackings if each.payee_id == payee_id),
-        "cuts": tuple(each for each in trace.cuts if each.subject in ("order", str(payee_id)) or each.cap == "rule_order"),
+        "cuts": tuple(each for each in trace.cuts if each.subject == str(payee_id)),
         "shares": tuple(each for each in trace.shares if each.payee_id == payee_id),
     }
     members = tuple(each for each in decision.upline if each.distributor_id == payee_id)
