@@ -1,0 +1,220 @@
+"""The load of the fault tests: a process of its own that buys, pays and checks while its surroundings are being killed.
+
+Reads one JSON request per line, answers with one JSON line. It behaves as a careful client does: whatever is not
+acknowledged is asked for again under the same key, and every payment notice is delivered twice.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from banyan.config import runtime
+from banyan.kernel.supervisor import places
+
+T = TypeVar("T")
+CHANNEL = "wechat_pay"
+PATIENCE_SECONDS = 120.0
+
+
+class Shop:
+    """A founded shop with a seller, the seller's sponsor and buyers bound to the seller."""
+
+    def __init__(self) -> None:
+        from banyan.config.demo import founding
+        from banyan.kernel import clock, tenancy
+        from banyan.people.distributors import commands as distributors
+        from banyan.people.distributors.types import Application
+        from banyan.people.identity import commands as identity
+        from banyan.people.identity.types import NewUser, Role
+        from banyan.people.network import commands as network
+        from banyan.people.network.types import BindRequest, BindSource
+
+        opened_at = clock.now() - timedelta(hours=1)
+        shop = founding.found(opened_at, 1_000_000, lambda text: None, slug="faults")
+        self.tenant_id, self.sku_ids = shop.tenant_id, shop.sku_ids
+        with tenancy.enter(self.tenant_id, actor="load"):
+            people = identity.register_users(
+                [NewUser(f"person-{number}", None, f"Person {number}", None, (Role.CONSUMER,)) for number in range(12)]
+            )
+            code = None
+            for user in people[:2]:
+                applied = distributors.apply([Application(user, code, opened_at)])[0]
+                code = applied.code
+                distributors.approve([applied.distributor_id], opened_at)
+                seller = applied.distributor_id
+            self.buyers = people[2:]
+            network.bind([BindRequest(user, seller, BindSource.SIGN_UP, opened_at) for user in self.buyers])
+            self.token = identity.issue_token(shop.staff["operator"], ("orders:write", "orders:read"), "load")
+
+
+def insist(work: Callable[[], T]) -> tuple[T, int]:
+    """Do the work until it is acknowledged; returns the answer and how often it had to be asked for again."""
+    from django.db import DatabaseError, InterfaceError, connection
+    from psycopg_pool import PoolTimeout
+
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    again = 0
+    while True:
+        try:
+            return work(), again
+        except (DatabaseError, InterfaceError, PoolTimeout, OSError) as error:
+            if time.monotonic() > deadline:
+                raise
+            connection.close()
+            again += 1
+            time.sleep(0.05 if isinstance(error, DatabaseError) else 0.2)
+
+
+def web_answers(home: Any) -> bool:
+    """One request to the web process, as a client makes it."""
+    services = places.read_services(home)
+    if services is None:
+        raise ConnectionError("no services are published")
+    with urllib.request.urlopen(f"{services.web_url}/api/v1/openapi.json", timeout=10) as answer:
+        return answer.status == 200
+
+
+def buy(shop: Shop, key: str, chance: random.Random) -> dict[str, Any]:
+    """Place one order and deliver its payment notice twice."""
+    from banyan.kernel import clock, tenancy
+    from banyan.trade.orders import commands as orders
+    from banyan.trade.orders.types import Placed, PlaceOrder
+    from banyan.treasury.payments import commands as payments
+    from banyan.treasury.payments import queries as collected
+    from banyan.treasury.payments.types import CaptureNotice
+
+    wish = PlaceOrder(
+        buyer_id=chance.choice(shop.buyers),
+        lines=[(sku, chance.randint(1, 3)) for sku in chance.sample(shop.sku_ids, chance.randint(1, 3))],
+        client_key=key,
+    )
+
+    def place() -> Placed:
+        with tenancy.enter(shop.tenant_id, actor="load"):
+            outcome = orders.place_orders([wish])[0]
+        if not isinstance(outcome, Placed):
+            raise outcome
+        return outcome
+
+    def pay() -> None:
+        with tenancy.enter(shop.tenant_id, actor="load"):
+            orders.open_payments([placed.order_id], CHANNEL)
+            payment = collected.list_payments_of([placed.order_id])[placed.order_id][-1]
+            number = payment.out_trade_no
+            payments.capture(
+                [CaptureNotice(CHANNEL, number, f"tx-{number}", payment.amount_minor, payment.currency, clock.now())]
+            )
+
+    placed, again = insist(place)
+    for _ in range(2):
+        again += insist(pay)[1]
+    return {"order_id": int(placed.order_id), "total_minor": placed.total_minor, "again": again}
+
+
+def load(shop: Shop, home: Any, prefix: str, count: int, threads: int) -> dict[str, Any]:
+    """`count` orders from several threads at once; returns what was acknowledged."""
+    bought: dict[str, dict[str, Any]] = {}
+    failures: list[str] = []
+
+    def run(part: range) -> None:
+        from django.db import connection
+
+        try:
+            for number in part:
+                key = f"{prefix}-{number}"
+                bought[key] = buy(shop, key, random.Random(key))
+                insist(lambda: web_answers(home))
+        except Exception as error:  # told to the test, which fails
+            failures.append(f"{type(error).__name__}: {error}")
+        finally:
+            connection.close()
+
+    workers = [threading.Thread(target=run, args=(range(start, count, threads),)) for start in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return {"bought": len(bought), "again": sum(one["again"] for one in bought.values()), "failures": failures}
+
+
+def settle(shop: Shop, prefix: str, count: int) -> dict[str, Any]:
+    """Wait until the worker delivered everything, then count what there is and run every check."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        state = insist(lambda: _state(shop, prefix))[0]
+        complete = state["paid"] == state["rewarded"] == count
+        if complete or time.monotonic() > deadline:
+            break
+        time.sleep(0.1)
+    return state | insist(lambda: _proof(shop))[0]
+
+
+def _state(shop: Shop, prefix: str) -> dict[str, Any]:
+    from banyan.kernel import sql, tenancy
+
+    mine = (
+        "WITH mine AS (SELECT o.* FROM orders_client_keys k JOIN orders_orders o ON o.id = k.id"
+        " WHERE k.tenant_id = %s AND k.client_key LIKE %s) "
+    )
+    given = (shop.tenant_id, f"{prefix}-%")
+    with tenancy.enter(shop.tenant_id, actor="load"):
+        count, paid, total_minor = sql.fetch(
+            mine + "SELECT count(*), count(*) FILTER (WHERE state = 'paid'), coalesce(sum(total_minor), 0)::bigint FROM mine",
+            given,
+        )[0]
+        captured, captured_minor = sql.fetch(
+            mine + "SELECT count(*), coalesce(sum(p.amount_minor), 0)::bigint FROM payments_payments p"
+            " JOIN mine ON mine.id = p.order_id WHERE p.state = 'captured'",
+            given,
+        )[0]
+        rewarded = sql.fetch(
+            mine + "SELECT count(*) FROM (SELECT c.order_id FROM commission_commissions c JOIN mine ON mine.id = c.order_id"
+            " GROUP BY c.order_id HAVING count(DISTINCT c.payee_id) = 2) both_paid",
+            given,
+        )[0][0]
+        everything = sql.fetch("SELECT count(*) FROM orders_orders WHERE tenant_id = %s", (shop.tenant_id,))[0][0]
+    return {
+        "orders": count, "paid": paid, "total_minor": total_minor, "captured": captured, "captured_minor": captured_minor,
+        "rewarded": rewarded, "all_orders": everything,
+    }  # fmt: skip
+
+
+def _proof(shop: Shop) -> dict[str, Any]:
+    from banyan.kernel import sql, tenancy, verification
+
+    with tenancy.enter(shop.tenant_id, actor="load"):
+        findings, compared = verification.run_checks()
+        aside = sql.fetch("SELECT reaction, error FROM set_aside_events WHERE tenant_id = %s", (shop.tenant_id,))
+    return {
+        "findings": [f"{f.check} {f.subject}: expected {f.expected}, found {f.actual}" for f in findings],
+        "compared": compared,
+        "set_aside": [list(row) for row in aside],
+    }
+
+
+def main() -> None:
+    """Answer requests until the input ends."""
+    home = places.default_home()
+    with runtime.database_ready():
+        shop = Shop()
+        print(json.dumps({"ready": shop.tenant_id}), flush=True)
+        for line in sys.stdin:
+            request = json.loads(line)
+            if request["do"] == "load":
+                answer = load(shop, home, request["prefix"], request["count"], request["threads"])
+            else:
+                answer = settle(shop, request["prefix"], request["count"])
+            print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    main()

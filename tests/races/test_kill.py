@@ -1,0 +1,158 @@
+"""kill -9 of worker, web and database at random points under load: nothing is lost, nothing is doubled, verify is clean.
+
+FAULT_SEEDS says how many seeds (default 20, so that CI stays short; `make faults` runs 50).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.operation.conftest import Installation, wait_for
+
+pytestmark = pytest.mark.slow
+
+SEEDS = int(os.environ.get("FAULT_SEEDS", "20"))
+ORDERS = 24
+THREADS = 3
+VICTIMS = ("worker", "web", "postgres", "web child", "database backend")
+
+
+class Client:
+    """The load process."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.log = open(installation.home.parent / "load.log", "w")  # noqa: SIM115 open as long as the process
+        self.process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).with_name("load.py"))], env=installation.environment, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd="/",
+        )  # fmt: skip
+        assert "ready" in self._answer()
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        return self._answer()
+
+    def _answer(self) -> dict[str, Any]:
+        line = self.process.stdout.readline()
+        assert line, Path(self.log.name).read_text()[-3000:]
+        return json.loads(line)
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.log.close()
+
+
+@pytest.fixture(scope="module")
+def installation() -> Iterator[Installation]:
+    with tempfile.TemporaryDirectory(prefix="banyan-faults-") as folder:
+        Path(folder).chmod(0o755)
+        made = Installation(Path(folder) / "home", Path(folder) / "up.out")
+        made.up("--port", "18180")
+        yield made
+        if made.process is not None:
+            made.stop()
+
+
+@pytest.fixture(scope="module")
+def client(installation: Installation) -> Iterator[Client]:
+    made = Client(installation)
+    yield made
+    made.close()
+
+
+def _children_of(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def _is_backend(pid: int) -> bool:
+    try:
+        return b"banyan_app" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
+def _victim(installation: Installation, name: str, chance: random.Random) -> int:
+    """The process to kill, 0 when there is none at this moment (it was just killed)."""
+    if name == "web child":
+        found = _children_of(installation.child("web"))
+    elif name == "database backend":
+        found = [pid for pid in _children_of(installation.child("postgres")) if _is_backend(pid)]
+    else:
+        found = [installation.child(name)]
+    found = [pid for pid in found if pid > 1]
+    return chance.choice(found) if found else 0
+
+
+def _kill_at_random(installation: Installation, chance: random.Random, done: threading.Event, killed: list[str]) -> None:
+    for _ in range(chance.randint(1, 3)):
+        if done.wait(chance.uniform(0.02, 0.9)):
+            return
+        name = chance.choice(VICTIMS)
+        pid = _victim(installation, name, chance)
+        if pid:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+            killed.append(name)
+
+
+_kills: list[str] = []
+_orders: list[int] = []
+_asked_again: list[int] = []
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_nothing_is_lost_or_doubled(installation: Installation, client: Client, seed: int) -> None:
+    chance = random.Random(seed)
+    wait_for(installation.healthy, 60)
+    prefix = f"seed{seed}"
+    done = threading.Event()
+    killed: list[str] = []
+    killer = threading.Thread(target=_kill_at_random, args=(installation, chance, done, killed))
+    killer.start()
+    answer = client.ask(do="load", prefix=prefix, count=ORDERS, threads=THREADS)
+    done.set()
+    killer.join()
+    assert answer["failures"] == []
+    assert answer["bought"] == ORDERS
+
+    state = client.ask(do="settle", prefix=prefix, count=ORDERS)
+    assert state["findings"] == []
+    assert state["set_aside"] == []
+    assert state["orders"] == state["paid"] == state["captured"] == state["rewarded"] == ORDERS, state
+    assert state["captured_minor"] == state["total_minor"]
+    _orders.append(ORDERS)
+    assert state["all_orders"] == sum(_orders), "an order that nobody asked for"
+    assert installation.process.poll() is None
+    _kills.extend(killed)
+    _asked_again.append(answer["again"])
+
+
+def test_the_killing_was_real(installation: Installation) -> None:
+    """Every kind of process died at some time, and clients had to ask again; otherwise the seeds prove nothing."""
+    if SEEDS < 10:
+        pytest.skip("too few seeds to have met every victim")
+    assert set(_kills) == set(VICTIMS), _kills
+    assert sum(_asked_again) > 0
+    assert wait_for(installation.healthy, 60)
+    began = time.monotonic()
+    assert installation.stop() == 0
+    assert time.monotonic() - began < 60
