@@ -26,7 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["BANYAN_HOME"] = str(_home)
     _home.chmod(0o755)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "banyan.config.settings")
-    if config.option.collectonly or config.option.help:
+    if config.option.help:
+        return
+    if config.option.collectonly:
+        import django
+
+        django.setup()
         return
     if not os.environ.get("BANYAN_TEST_DATABASE_APP_URL"):
         from banyan.kernel.supervisor.postgres import start_postgres

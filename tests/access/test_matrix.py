@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.test import Client
-from openapi_requests import operations, requests_for
 
 from banyan.config.demo import building, world
 from banyan.people.identity import commands as identity
 from banyan.people.identity.types import NewUser, Role, scopes_of
+from tests.access.openapi_requests import operations, requests_for
 
 PUBLIC_ID = re.compile(r"\b[a-z]{2,5}_[0-9a-hjkmnp-tv-z]{13}\b")
 PUBLIC_GOODS = {"cat", "prd", "sku"}

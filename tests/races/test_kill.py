@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.operation.conftest import Installation, wait_for
 
 pytestmark = pytest.mark.slow
