@@ -63,12 +63,12 @@ class StockPromised(Conflict):
 
 # Locking and reading in one order, so that orders (A, B) and (B, A) queue instead of deadlocking.
 LOCK_LEVELS = """
-SELECT s.sku_id, s.warehouse_id, s.on_hand - s.reserved - s.allocated
+SELECT s.sku_id, s.warehouse_id, s.on_hand - s.reserved - s.allocated, w.priority
 FROM inventory_stock_levels s
+CROSS JOIN LATERAL (SELECT priority FROM inventory_warehouses WHERE id = s.warehouse_id AND is_active OFFSET 0) w
 WHERE s.tenant_id = %s AND s.sku_id = ANY(%s::bigint[])
-ORDER BY s.sku_id, s.warehouse_id FOR UPDATE
+ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s
 """
-ACTIVE_WAREHOUSES = "SELECT id FROM inventory_warehouses WHERE tenant_id = %s AND is_active ORDER BY priority, id"
 # The guard. The levels are locked already; the condition makes the statement safe even without the lock.
 GUARD = "AND s.on_hand - s.reserved - s.allocated >= w.quantity"
 RESERVE = """
@@ -122,11 +122,13 @@ def reserve(lines: Sequence[ReserveLine]) -> dict[int, tuple[Shortage, ...]]:
             raise Invalid("A quantity must lie within 1 and 1,000,000,000.", field="quantity")
         wishes.setdefault(line.order_id, []).append((line.line_id, line.sku_id, line.quantity))
     tenant_id = current_tenant_id()
-    priority = [row[0] for row in sql.fetch(ACTIVE_WAREHOUSES, (tenant_id,))]
     levels: choosing.Available = {}
-    for sku_id, warehouse_id, free in sql.fetch(LOCK_LEVELS, (tenant_id, sorted({line.sku_id for line in lines}))):
+    warehouses: set[tuple[int, int]] = set()
+    for sku_id, warehouse_id, free, priority in sql.fetch(LOCK_LEVELS, (tenant_id, list({line.sku_id for line in lines}))):
         levels.setdefault(sku_id, {})[warehouse_id] = free
-    choice = choosing.choose([choosing.Wish(order_id, tuple(wish)) for order_id, wish in wishes.items()], levels, priority)
+        warehouses.add((priority, warehouse_id))
+    by_priority = [warehouse_id for _, warehouse_id in sorted(warehouses)]
+    choice = choosing.choose([choosing.Wish(order_id, tuple(wish)) for order_id, wish in wishes.items()], levels, by_priority)
     _hold(choice.holds, {line.order_id: line.expires_at for line in lines})
     return {
         order_id: tuple(Shortage(order_id, sku_id, wanted, have) for sku_id, wanted, have in shortages)  # type: ignore[arg-type]

@@ -55,7 +55,8 @@ def record(referrals: Sequence[OrderReferral]) -> dict[int, Attributed]:
 
 def _candidates(referrals: Sequence[OrderReferral]) -> tuple[list[Candidates], bool]:
     """Everything known about each order, in a handful of queries for the batch."""
-    own = distributors.find_by_users(list({referral.buyer_id for referral in referrals}))
+    unsure = {referral.buyer_id for referral in referrals if not referral.buyer_is_consumer}
+    own = distributors.find_by_users(list(unsure)) if unsure else {}
     links = _link_holders(referrals)
     codes = _code_holders(referrals)
     active = _active([*own.values(), *links.values(), *codes.values()], max(referral.at for referral in referrals))

@@ -35,6 +35,8 @@ class OrderReferral:
     code: str | None
     link: str | None
     at: datetime
+    buyer_is_consumer: bool = False
+    """True when the caller knows that the buyer is no distributor; spares the look-up."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ class PlaceOrder:
     link: str | None = None
     client_key: str | None = None
     recipient: Recipient | None = None
+    buyer_is_consumer: bool = False
+    """True when the caller knows that the buyer is no distributor (a token says so); spares the look-up."""
 
 
 @dataclass(frozen=True, slots=True)

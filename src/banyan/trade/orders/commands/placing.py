@@ -25,7 +25,7 @@ from banyan.trade.attribution.types import OrderReferral
 from banyan.trade.orders.commands.errors import BadOrder, ClientKeyReused, NotOnSale, OutOfStock, UnknownSku
 from banyan.trade.orders.engine.numbers import number_of
 from banyan.trade.orders.events import OrderPlaced
-from banyan.trade.orders.models import ClientKey, Order, OrderLine, Recipient
+from banyan.trade.orders.models import ClientKey, Recipient
 from banyan.trade.orders.queries import get_policy
 from banyan.trade.orders.types import OrderId, OrderLineId, Placed, PlaceOrder, Refused
 from banyan.trade.pricing.engine.lines import price_order
@@ -218,35 +218,47 @@ def _refuse_short(
     return [draft for draft in drafts if draft.order_id not in short]
 
 
-ORDER_COLUMNS = (
-    "id", "number", "buyer_id", "state", "currency", "gross_minor", "discount_minor", "shipping_minor", "tax_minor", "total_minor",
-    "channel", "placed_at", "expires_at",
-)  # fmt: skip
-LINE_COLUMNS = (
-    "id", "order_id", "position", "sku_id", "product_id", "quantity", "unit_price_minor", "unit_cost_minor", "gross_minor",
-    "discount_minor", "payable_minor", "tax_minor", "commissionable_minor", "is_commissionable", "tax_bp", "category_path", "tags",
-    "supplier_id", "listed_at",
-)  # fmt: skip
+# Orders and their lines in one statement: one round trip, and never one without the other.
+INSERT_ORDERS = """
+WITH placed AS (
+  INSERT INTO orders_orders (tenant_id, id, number, buyer_id, state, currency, gross_minor, discount_minor, shipping_minor, tax_minor,
+                             total_minor, channel, placed_at, expires_at)
+  SELECT %s::bigint, u.id, u.number, u.buyer_id, 'placed', %s, u.gross, u.discount, u.shipping, u.tax, u.total, u.channel, u.placed_at,
+         u.expires_at
+  FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+              %s::timestamptz[], %s::timestamptz[])
+    AS u(id, number, buyer_id, gross, discount, shipping, tax, total, channel, placed_at, expires_at)
+)
+INSERT INTO orders_lines (tenant_id, id, order_id, position, sku_id, product_id, quantity, unit_price_minor, unit_cost_minor, gross_minor,
+                          discount_minor, payable_minor, tax_minor, commissionable_minor, is_commissionable, tax_bp, category_path, tags,
+                          supplier_id, listed_at)
+SELECT %s::bigint, l.id, l.order_id, l.position, l.sku_id, f.product_id, l.quantity, l.price, f.cost, l.quantity * l.price, l.discount,
+       l.quantity * l.price - l.discount, l.tax,
+       CASE WHEN f.commissionable THEN l.quantity * l.price - l.discount - l.tax ELSE 0 END, f.commissionable, f.tax_bp,
+       f.category_path::bigint[], f.tags::text[], f.supplier_id, f.listed_at
+FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+  AS l(id, order_id, position, sku_id, quantity, price, discount, tax)
+JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[])
+  AS f(sku_id, product_id, cost, commissionable, tax_bp, category_path, tags, supplier_id, listed_at) ON f.sku_id = l.sku_id
+"""
 
 
 def _write(drafts: Sequence[_Draft], facts: Mapping[SkuId, SkuFacts]) -> None:
-    """Orders, lines, recipients, referrals and events: one statement each."""
+    """Orders with lines, recipients, referrals and events: one statement each."""
+    if not drafts:
+        return
     currency = tenancy.get_tenant(current_tenant_id()).currency
-    sql.insert(
-        Order,
-        ORDER_COLUMNS,
-        [
-            (
-                d.order_id, d.number, d.request.buyer_id, "placed", currency, d.priced.gross_minor, d.priced.discount_minor,
-                d.priced.shipping_minor, d.priced.tax_minor, d.priced.total_minor, d.request.channel, d.placed_at, d.expires_at,
-            )
-            for d in drafts
-        ],
-    )  # fmt: skip
-    sql.insert(OrderLine, LINE_COLUMNS, _line_rows(drafts, facts))
+    written = sql.execute(INSERT_ORDERS, (*_order_columns(drafts, currency), *_line_columns(drafts), *_fact_columns(drafts, facts)))
+    if written != sum(len(d.line_ids) for d in drafts):
+        raise RuntimeError("some order lines were not written")
     _write_recipients(drafts)
     attribution.record(
-        [OrderReferral(d.order_id, d.request.buyer_id, d.request.code, d.request.link, d.placed_at) for d in drafts]
+        [
+            OrderReferral(
+                d.order_id, d.request.buyer_id, d.request.code, d.request.link, d.placed_at, d.request.buyer_is_consumer
+            )
+            for d in drafts
+        ]
     )
     events.record(
         [
@@ -259,21 +271,38 @@ def _write(drafts: Sequence[_Draft], facts: Mapping[SkuId, SkuFacts]) -> None:
     )  # fmt: skip
 
 
-def _line_rows(drafts: Sequence[_Draft], facts: Mapping[SkuId, SkuFacts]) -> list[tuple[Any, ...]]:
-    rows = []
-    for d in drafts:
-        order_id = d.order_id
-        for position, (line_id, line) in enumerate(zip(d.line_ids, d.priced.lines, strict=True), 1):
-            sku = facts[line.sku_id]  # type: ignore[index]
-            rows.append(
-                (
-                    line_id, order_id, position, line.sku_id, sku.product_id, line.quantity, line.unit_price_minor, sku.cost_minor,
-                    line.gross_minor, line.discount_minor, line.payable_minor, line.tax_minor,
-                    line.payable_minor - line.tax_minor if sku.commissionable else 0, sku.commissionable, sku.tax_bp,
-                    sku.category_path, sku.tags, sku.supplier_id, sku.listed_at,
-                )
-            )  # fmt: skip
-    return rows
+def _order_columns(drafts: Sequence[_Draft], currency: str) -> list[Any]:
+    priced = [d.priced for d in drafts]
+    return [
+        current_tenant_id(), currency,
+        [d.order_id for d in drafts], [d.number for d in drafts], [d.request.buyer_id for d in drafts],
+        [p.gross_minor for p in priced], [p.discount_minor for p in priced], [p.shipping_minor for p in priced],
+        [p.tax_minor for p in priced], [p.total_minor for p in priced], [d.request.channel for d in drafts],
+        [d.placed_at for d in drafts], [d.expires_at for d in drafts],
+    ]  # fmt: skip
+
+
+def _line_columns(drafts: Sequence[_Draft]) -> list[Any]:
+    lines = [line for d in drafts for line in d.priced.lines]
+    return [
+        current_tenant_id(),
+        [line_id for d in drafts for line_id in d.line_ids],
+        [d.order_id for d in drafts for _ in d.line_ids],
+        [position for d in drafts for position in range(1, len(d.line_ids) + 1)],
+        [line.sku_id for line in lines], [line.quantity for line in lines], [line.unit_price_minor for line in lines],
+        [line.discount_minor for line in lines], [line.tax_minor for line in lines],
+    ]  # fmt: skip
+
+
+def _fact_columns(drafts: Sequence[_Draft], facts: Mapping[SkuId, SkuFacts]) -> list[Any]:
+    """What was true of each SKU at placement, once per SKU: the statement joins it to the lines."""
+    skus = [facts[sku_id] for sku_id in {line.sku_id for d in drafts for line in d.priced.lines}]  # type: ignore[index]
+    return [
+        [sku.sku_id for sku in skus], [sku.product_id for sku in skus], [sku.cost_minor for sku in skus],
+        [sku.commissionable for sku in skus], [sku.tax_bp for sku in skus],
+        [sql.array_literal(sku.category_path) for sku in skus], [sql.array_literal(sku.tags) for sku in skus],
+        [sku.supplier_id for sku in skus], [sku.listed_at for sku in skus],
+    ]  # fmt: skip
 
 
 def _write_recipients(drafts: Sequence[_Draft]) -> None:
