@@ -44,7 +44,7 @@ class ShownOnce(Refusal):
 
     code = "shown_once"
     status = 409
-    advice = "The request took effect and its secret was shown then. If it was lost, revoke it and ask for a new one with a new key."
+    advice = "The request took effect and its secret was shown then. If that was lost, revoke it and ask anew with a new key."
 
 
 @dataclass(frozen=True)

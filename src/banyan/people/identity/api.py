@@ -148,7 +148,8 @@ def user_out(user: User) -> dict[str, Any]:
 
 def _token_out(token: Token) -> dict[str, Any]:
     return {
-        "id": token.id, "name": token.name, "scopes": list(token.scopes), "issued_at": token.issued_at, "expires_at": token.expires_at,
+        "id": token.id, "name": token.name, "scopes": list(token.scopes),
+        "issued_at": token.issued_at, "expires_at": token.expires_at,
     }  # fmt: skip
 
 

@@ -17,7 +17,8 @@ def check_token_scopes(tally: Tally) -> Iterator[Finding]:
     """A working token's scopes are among those of its user's present roles (users are narrowed when roles are taken)."""
     rows = sql.fetch(
         "SELECT t.id, t.scopes, u.roles FROM identity_tokens t"
-        " JOIN identity_users u ON u.tenant_id = t.tenant_id AND u.id = t.user_id WHERE t.tenant_id = %s AND t.revoked_at IS NULL",
+        " JOIN identity_users u ON u.tenant_id = t.tenant_id AND u.id = t.user_id"
+        " WHERE t.tenant_id = %s AND t.revoked_at IS NULL",
         (tenancy.current_tenant_id(),),
     )
     for token, scopes, roles in rows:

@@ -155,6 +155,7 @@ class LoginAttempt(TenantModel):
         FAILED = "failed", _("failed")
         SUCCEEDED = "succeeded", _("succeeded")
         LIFTED = "lifted", _("lifted by an operator")
+        SIGNED_UP = "signed_up", _("signed up")
 
     login_index = models.BinaryField(max_length=16, editable=False)
     address = models.CharField(_("address"), max_length=45)

@@ -6,6 +6,7 @@ from banyan.people.identity.commands.signing_in import (
     TooManyAttempts,
     forget_old_attempts,
     lift_lock,
+    note_sign_up,
     sign_in,
 )
 from banyan.people.identity.commands.tokens import (
@@ -42,6 +43,7 @@ __all__ = [
     "issue_token",
     "issue_visit_token",
     "lift_lock",
+    "note_sign_up",
     "register_users",
     "revoke_presented",
     "revoke_token",

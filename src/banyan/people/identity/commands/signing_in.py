@@ -18,6 +18,8 @@ from banyan.people.identity.models import User as UserRow
 WINDOW = timedelta(minutes=15)
 FAILURES_PER_LOGIN = 5
 FAILURES_PER_ADDRESS = 50
+SIGN_UPS_PER_ADDRESS = 20
+SIGN_UP_WINDOW = timedelta(hours=1)
 ATTEMPTS_KEPT = timedelta(days=90)
 NOBODY = 0
 """The tenant of tries against shops that do not exist."""
@@ -43,7 +45,7 @@ class TooManyAttempts(Refusal):
     def __init__(self, retry_at: datetime, now: datetime) -> None:
         seconds = max(1, math.ceil((retry_at - now).total_seconds()))
         super().__init__(
-            f"Too many failed attempts. Try again in {math.ceil(seconds / 60)} minutes.",
+            f"Too many attempts. Try again in {math.ceil(seconds / 60)} minutes.",
             retry_at=retry_at.isoformat(),
             retry_after_seconds=seconds,
         )
@@ -112,6 +114,22 @@ def _begin_attempt(tenant_id: int, login: str, address: str) -> int:
         [(attempt_id, index, address, now, LoginAttempt.Outcome.FAILED.value)],
     )
     return attempt_id
+
+
+def note_sign_up(address: str) -> None:
+    """Count a sign-up from this address in the entered tenant. Raises TooManyAttempts at the 21st within an hour."""
+    tenant_id, now = tenancy.current_tenant_id(), clock.now()
+    sql.fetch("SELECT pg_advisory_xact_lock(%s)", (_lock_key(tenant_id, address.encode()),))
+    rows = sql.fetch(
+        "SELECT attempted_at FROM identity_login_attempts WHERE tenant_id = %s AND address = %s AND attempted_at > %s"
+        " AND outcome = 'signed_up' ORDER BY attempted_at DESC OFFSET %s LIMIT 1",
+        (tenant_id, address, now - SIGN_UP_WINDOW, SIGN_UPS_PER_ADDRESS - 1),
+    )
+    if rows:
+        raise TooManyAttempts(rows[0][0] + SIGN_UP_WINDOW, now)
+    columns = ("id", "login_index", "address", "attempted_at", "outcome")
+    index = secrets.blind_index(tenant_id, LOGIN, "")
+    sql.insert(LoginAttempt, columns, [(ids.next_id(), index, address, now, LoginAttempt.Outcome.SIGNED_UP.value)])
 
 
 def _lock_key(tenant_id: int, part: bytes) -> int:
