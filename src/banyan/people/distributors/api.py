@@ -159,21 +159,6 @@ def list_distributors(
     return {**page, "items": [distributor_out(row) for row in page["items"]]}
 
 
-@router.get("/distributors/{distributor_id}", response={200: DistributorOut, **ERRORS}, summary="One distributor")
-@endpoint(scope=Scope.DISTRIBUTORS_READ)
-def get_distributor(request: HttpRequest, distributor_id: DistributorIdOut) -> dict[str, Any]:
-    """404 for other people's rows."""
-    return distributor_out(visible(principal_of(request), distributor_id))
-
-
-@router.get("/distributors/{distributor_id}/history", response={200: HistoryOut, **ERRORS}, summary="Status and tier history")
-@endpoint(scope=Scope.DISTRIBUTORS_READ)
-def get_history(request: HttpRequest, distributor_id: DistributorIdOut) -> dict[str, Any]:
-    """Every dated fact, with its reason."""
-    row = visible(principal_of(request), distributor_id)
-    return {"statuses": queries.list_status_history(row.id), "tiers": queries.list_tier_history(row.id)}
-
-
 @router.post("/distributors/approve", response={200: list[OutcomeOut], **ERRORS}, summary="Approve applications")
 @endpoint(scope=Scope.DISTRIBUTORS_WRITE, write=True)
 def approve(request: HttpRequest, body: IdsIn) -> list[dict[str, Any]]:
@@ -215,3 +200,19 @@ def set_tier(request: HttpRequest, body: TierIn) -> list[dict[str, Any]]:
     """From now on; what was earned before keeps the tier of its time."""
     tiers = {DistributorId(key): body.tier for key in body.ids}
     return _outcomes(commands.set_tiers(tiers, clock.now(), body.reason))
+
+
+# After the fixed paths, which the id would swallow.
+@router.get("/distributors/{distributor_id}", response={200: DistributorOut, **ERRORS}, summary="One distributor")
+@endpoint(scope=Scope.DISTRIBUTORS_READ)
+def get_distributor(request: HttpRequest, distributor_id: DistributorIdOut) -> dict[str, Any]:
+    """404 for other people's rows."""
+    return distributor_out(visible(principal_of(request), distributor_id))
+
+
+@router.get("/distributors/{distributor_id}/history", response={200: HistoryOut, **ERRORS}, summary="Status and tier history")
+@endpoint(scope=Scope.DISTRIBUTORS_READ)
+def get_history(request: HttpRequest, distributor_id: DistributorIdOut) -> dict[str, Any]:
+    """Every dated fact, with its reason."""
+    row = visible(principal_of(request), distributor_id)
+    return {"statuses": queries.list_status_history(row.id), "tiers": queries.list_tier_history(row.id)}

@@ -347,16 +347,6 @@ def bind(request: HttpRequest, body: TouchIn) -> dict[str, Any]:
     return {"result": outcome.result, "consumer_id": consumer_id, "distributor_id": distributor_id}
 
 
-@router.get("/network/bindings/{consumer_id}", response={200: list[BindingOut], **ERRORS}, summary="A consumer's bindings")
-@endpoint(scope=Scope.NETWORK_READ)
-def get_bindings(request: HttpRequest, consumer_id: UserIdOut) -> list[dict[str, Any]]:
-    """Oldest first. Staff sees everybody's, others only their own."""
-    principal = principal_of(request)
-    if principal.roles <= OWN_ROWS_ROLES and consumer_id != principal.user_id:
-        raise NotFound("No such consumer.")
-    return [binding_out(binding) for binding in queries.list_bindings(UserId(consumer_id))]
-
-
 @router.post("/network/bindings/release", response={204: None, **ERRORS}, summary="Release a consumer")
 @endpoint(scope=Scope.NETWORK_WRITE, write=True)
 def unbind(request: HttpRequest, body: UnbindIn) -> Status[None]:
@@ -365,6 +355,16 @@ def unbind(request: HttpRequest, body: UnbindIn) -> Status[None]:
     if outcome.refusal is not None:
         raise outcome.refusal
     return Status(204, None)
+
+
+@router.get("/network/bindings/{consumer_id}", response={200: list[BindingOut], **ERRORS}, summary="A consumer's bindings")
+@endpoint(scope=Scope.NETWORK_READ)
+def get_bindings(request: HttpRequest, consumer_id: UserIdOut) -> list[dict[str, Any]]:
+    """Oldest first. Staff sees everybody's, others only their own."""
+    principal = principal_of(request)
+    if principal.roles <= OWN_ROWS_ROLES and consumer_id != principal.user_id:
+        raise NotFound("No such consumer.")
+    return [binding_out(binding) for binding in queries.list_bindings(UserId(consumer_id))]
 
 
 @router.get("/network/binding-rules", response={200: SettingsBody, **ERRORS}, summary="The shop's rules of binding")
