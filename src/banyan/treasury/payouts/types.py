@@ -84,6 +84,7 @@ class Payout:
     attempt_count: int
     failure_code: str
     failure: str
+    held_reason: str
     requested_at: datetime
     submitted_at: datetime | None
     confirm_by: datetime | None

@@ -118,14 +118,24 @@ def _call(channel: PaymentChannel, claim: _Claim) -> _Answer:
             known = channel.query_refund(claim.order.out_refund_no)
             if known.state is not ChannelRefundState.NOT_FOUND:
                 return _Answer(claim, known)
-        return _Answer(claim, channel.refund(claim.order))
-    except ChannelUnknown:
+        return _refund(channel, claim)
+    except (ChannelUnknown, ChannelError):  # a question that was refused says nothing about the refund
         return _Answer(claim)
-    except ChannelError as error:
-        failure = f"{error.code} {error.message}".strip()
-        return _Answer(claim, state=RefundState.REQUESTED, failure=failure, is_permanent=error.permanent)
     except Exception as error:  # an adapter's defect is as unclear as a time-out; the others of the batch must be recorded
         return _Answer(claim, failure=type(error).__name__)
+
+
+def _refund(channel: PaymentChannel, claim: _Claim) -> _Answer:
+    """A refusal is believed on the first try; later ones may refuse because an earlier, lost one succeeded, so we ask."""
+    try:
+        return _Answer(claim, channel.refund(claim.order))
+    except ChannelError as error:
+        if error.permanent and not claim.is_first:
+            known = channel.query_refund(claim.order.out_refund_no)
+            if known.state is not ChannelRefundState.NOT_FOUND:
+                return _Answer(claim, known)
+        failure = f"{error.code} {error.message}".strip()
+        return _Answer(claim, state=RefundState.REQUESTED, failure=failure, is_permanent=error.permanent)
 
 
 def _record(answers: Sequence[_Answer]) -> None:

@@ -1,0 +1,1 @@
+"""Pure decisions: what the word of a channel changes."""
