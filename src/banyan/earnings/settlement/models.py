@@ -254,3 +254,13 @@ class PayeeRow(TenantModel):
 
     def __str__(self) -> str:
         return self.channel
+
+
+class ReviewQueueEntry(StatementRow):
+    """The statements that wait for a reviewer, as a screen of their own."""
+
+    class Meta:
+        app_label = "settlement"
+        proxy = True
+        verbose_name = _("statement to review")
+        verbose_name_plural = _("review queue")

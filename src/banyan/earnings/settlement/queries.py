@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 
 from django.db.models import Q
 
-from banyan.earnings.settlement.models import DecisionRow, LineRow, PolicyRow, StatementRow
+from banyan.earnings.commission import queries as commissions
+from banyan.earnings.settlement.models import DecisionRow, LineRow, PayeeRow, PolicyRow, StatementRow
 from banyan.earnings.settlement.types import (
     Cycle,
     Decided,
@@ -23,10 +25,13 @@ from banyan.earnings.settlement.types import (
     StatementId,
     StatementLine,
     StatementStatus,
+    Waiting,
+    WaitReason,
 )
-from banyan.kernel import tenancy
+from banyan.kernel import sql, tenancy
 from banyan.kernel.values.errors import NotFound
 
+PENDING_SHOWN = 500
 IN_QUEUE = (StatementStatus.UNDER_REVIEW, StatementStatus.AWAITING_SECOND)
 
 
@@ -79,14 +84,23 @@ def get_statement(statement_id: int, distributor_id: int | None = None) -> State
     return _statement(row, list_lines(statement_id))
 
 
-def list_lines(statement_id: int, *, after_id: int = 0, count: int | None = None) -> tuple[StatementLine, ...]:
-    """The lines of a statement in the order of their entry; also those of a rejected one."""
-    rows = LineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), statement_id=statement_id, pk__gt=after_id).order_by(
-        "pk"
-    )
-    return tuple(
-        StatementLine(SourceKind(row.source_kind), row.source_id, row.cause_id, row.amount_minor, row.occurred_at, row.stands)
-        for row in (rows if count is None else rows[:count])
+def list_lines(statement_id: int) -> tuple[StatementLine, ...]:
+    """All lines of a statement, oldest first; also those of a rejected one."""
+    rows = LineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), statement_id=statement_id)
+    return tuple(_line(row) for row in rows.order_by("pk"))
+
+
+def list_lines_before(statement_id: int, before_id: int | None, count: int) -> list[StatementLine]:
+    """At most `count` lines of a statement in descending line id order, with an id below `before_id`."""
+    rows = LineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), statement_id=statement_id)
+    if before_id is not None:
+        rows = rows.filter(pk__lt=before_id)
+    return [_line(row) for row in rows.order_by("-pk")[:count]]
+
+
+def _line(row: LineRow) -> StatementLine:
+    return StatementLine(
+        row.pk, SourceKind(row.source_kind), row.source_id, row.cause_id, row.amount_minor, row.occurred_at, row.stands
     )
 
 
@@ -117,7 +131,7 @@ def list_statements(
     return [_statement(row) for row in StatementRow.objects.filter(wanted).order_by("-pk")[:count]]
 
 
-def list_review_queue(count: int = 50, *, after: tuple[int, str, int] | None = None) -> list[Statement]:
+def list_review_queue(count: int = 50, *, after: tuple[int, datetime, int] | None = None) -> list[Statement]:
     """What waits for a reviewer, higher tiers first, then the oldest. `after`: (tier rank, opened_at, id) of the latest seen."""
     rows = StatementRow.objects.filter(tenant_id=tenancy.current_tenant_id(), status__in=[status.value for status in IN_QUEUE])
     if after is not None:
@@ -162,3 +176,74 @@ def _statement(row: StatementRow, lines: tuple[StatementLine, ...] = ()) -> Stat
         attempt=row.attempt,
         lines=lines,
     )
+
+
+def has_payee_account(distributor_id: int, channel: str) -> bool:
+    """Whether there is somewhere to pay this distributor on the channel."""
+    return PayeeRow.objects.filter(
+        tenant_id=tenancy.current_tenant_id(), distributor_id=distributor_id, channel=channel
+    ).exists()
+
+
+def why_not_yet(distributor_id: int) -> list[Waiting]:
+    """Every amount that this distributor is still to receive, with the reason and, where it is known, the date.
+
+    Pending commission by the day its hold ends; released commission waiting for its period; what was carried; statements
+    that wait for a person, for an account, for the channel.
+    """
+    return [*_pending(distributor_id), *_open(distributor_id), *_stated(distributor_id)]
+
+
+def _pending(distributor_id: int) -> list[Waiting]:
+    """The latest commissions one by one; older pending ones, if there are that many, as one sum."""
+    total_minor = sum(one.pending_minor for one in commissions.totals([distributor_id]))
+    by_end: dict[datetime | None, int] = {}
+    for one in commissions.list_commissions(payee_id=distributor_id, limit=PENDING_SHOWN):
+        if one.released_at is None and one.net_minor:
+            by_end[one.release_after] = by_end.get(one.release_after, 0) + one.net_minor
+    older_minor = total_minor - sum(by_end.values())
+    dated = sorted((end, amount) for end, amount in by_end.items() if end is not None)
+    waiting = [Waiting(WaitReason.HOLDING_PERIOD, amount, end) for end, amount in dated]
+    if None in by_end:
+        waiting.append(Waiting(WaitReason.AWAITING_RECEIPT, by_end[None]))
+    return [*waiting, Waiting(WaitReason.HOLDING_PERIOD, older_minor)] if older_minor > 0 else waiting
+
+
+def _open(distributor_id: int) -> list[Waiting]:
+    tenant_id = tenancy.current_tenant_id()
+    rows = sql.fetch(
+        "SELECT c.due_at, sum(i.amount_minor)::bigint, bool_and(i.source_kind = 'carried') FROM settlement_items i"
+        " JOIN settlement_calendars c ON c.tenant_id = i.tenant_id AND c.distributor_id = i.distributor_id AND c.currency = i.currency"
+        " WHERE i.tenant_id = %s AND i.distributor_id = %s AND i.statement_id IS NULL GROUP BY c.id",
+        (tenant_id, distributor_id),
+    )
+    waiting = []
+    for due_at, amount_minor, only_carried in rows:
+        if amount_minor < 0:
+            waiting.append(Waiting(WaitReason.DEBT, amount_minor, due_at))
+        elif only_carried:
+            waiting.append(Waiting(WaitReason.BELOW_MINIMUM, amount_minor))
+        elif due_at is None:
+            waiting.append(Waiting(WaitReason.NO_POLICY, amount_minor))
+        else:
+            waiting.append(Waiting(WaitReason.PERIOD_RUNNING, amount_minor, due_at))
+    return waiting
+
+
+_WAITS = {
+    StatementStatus.UNDER_REVIEW: WaitReason.UNDER_REVIEW,
+    StatementStatus.AWAITING_SECOND: WaitReason.UNDER_REVIEW,
+    StatementStatus.HELD: WaitReason.HELD,
+    StatementStatus.APPROVED: WaitReason.BEING_PAID,
+    StatementStatus.PAYING: WaitReason.BEING_PAID,
+    StatementStatus.PAYOUT_FAILED: WaitReason.PAYOUT_FAILED,
+}
+
+
+def _stated(distributor_id: int) -> list[Waiting]:
+    waiting = []
+    for one in list_statements(distributor_id=distributor_id, statuses=list(_WAITS), count=200):
+        told = {reason.value: reason for reason in (WaitReason.FROZEN, WaitReason.NO_ACCOUNT)}
+        reason = told.get(one.reason, _WAITS[one.status])
+        waiting.append(Waiting(reason, one.amount_minor, None, one.statement_id))
+    return waiting

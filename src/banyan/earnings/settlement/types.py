@@ -87,6 +87,7 @@ class WaitReason(StrEnum):
     """Why a distributor has not received money yet."""
 
     HOLDING_PERIOD = "holding_period"  # commission is pending until its release date
+    AWAITING_RECEIPT = "awaiting_receipt"  # the buyer has not received the goods, so the holding period has not begun
     PERIOD_RUNNING = "period_running"  # released, the settlement period has not ended
     BELOW_MINIMUM = "below_minimum"
     DEBT = "debt"  # reversals exceed what was earned since
@@ -198,6 +199,7 @@ class Draft:
 class StatementLine:
     """One line of a statement, as it is read."""
 
+    line_id: int
     source_kind: SourceKind
     source_id: int
     cause_id: int

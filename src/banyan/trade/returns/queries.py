@@ -8,11 +8,13 @@ from django.db.models import Q
 
 from banyan.kernel import sql, tenancy
 from banyan.kernel.values.errors import NotFound
+from banyan.trade.orders.types import Order
 from banyan.trade.returns.models import ReturnableLineRow, ReturnLineRow, ReturnPolicyRow, ReturnRow
 from banyan.trade.returns.types import (
     OPEN_STATUSES,
     Fault,
     FreightRule,
+    LineClaim,
     LineState,
     Mode,
     Return,
@@ -87,6 +89,20 @@ def list_returned(order_ids: Iterable[int]) -> dict[int, tuple[LineState, ...]]:
         state = LineState(row.line_id, row.of_quantity, row.of_minor, row.returned_quantity, row.refunded_minor)
         found.setdefault(row.order_id, []).append(state)
     return {order_id: tuple(lines) for order_id, lines in found.items()}
+
+
+def list_left(order: Order) -> list[LineClaim]:
+    """What may still be asked back of each line: units that no return claims, and the amount not refunded yet."""
+    kept = {
+        row.line_id: row
+        for row in ReturnableLineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), order_id=order.order_id)
+    }
+    left = []
+    for line in order.lines:
+        row = kept.get(line.line_id)
+        claimed, refunded = (row.claimed_quantity, row.refunded_minor) if row else (0, 0)
+        left.append(LineClaim(line.line_id, line.quantity - claimed, line.payable_minor - refunded))
+    return left
 
 
 def _with_lines(rows: Sequence[ReturnRow]) -> list[Return]:

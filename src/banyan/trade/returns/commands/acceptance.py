@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 from banyan.goods.catalog.types import SkuId
@@ -10,8 +10,9 @@ from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import ReturnedGoods, WarehouseId
 from banyan.kernel import clock, events, sql, tenancy
 from banyan.kernel.values.errors import Conflict, Refusal
+from banyan.trade.orders import commands as orders_commands
 from banyan.trade.orders import queries as orders
-from banyan.trade.orders.types import OrderId, OrderState
+from banyan.trade.orders.types import OrderId, OrderState, Refused
 from banyan.trade.returns import queries
 from banyan.trade.returns.commands.decisions import REFUND_KEY, Found, expect, find_locked, judge_each
 from banyan.trade.returns.commands.standing import ExceedsPaid, Standing, book_refunds
@@ -140,20 +141,28 @@ def _write(accepted: Sequence[Found], decisions: Mapping[ReturnId, RefundDecisio
 
 
 def _move_stock(accepted: Sequence[Found], standings: Mapping[int, Standing]) -> None:
-    """Sound goods go back on the shelf; goods that never left are no longer held for the order."""
-    back: list[ReturnedGoods] = []
-    kept: list[ReturnedGoods] = []
-    for one in accepted:
-        lines = standings[one.order_id].lines
-        for claim in one.lines:
-            sku_id = SkuId(lines[claim.line_id].sku_id)
-            key = f"{REFUND_KEY}{one.return_id}/{claim.line_id}"
-            if one.mode is Mode.UNSHIPPED:
-                kept.append(ReturnedGoods(one.order_id, claim.line_id, sku_id, claim.quantity, key))
-            elif one.restocked[claim.line_id]:
-                warehouse_id = WarehouseId(one.warehouse_id) if one.warehouse_id is not None else None
-                back.append(ReturnedGoods(one.order_id, claim.line_id, sku_id, one.restocked[claim.line_id], key, warehouse_id))
+    """Sound goods go back on the shelf; goods that never left are no longer held for the order.
+
+    A paid order of which everything is given back ends here; if it is shipped at this very moment, nothing is done at all.
+    """
+    unshipped = [one for one in accepted if one.mode is Mode.UNSHIPPED]
+    whole = {one.order_id for one in unshipped if standings[one.order_id].is_returned_whole()}
+    for outcome in orders_commands.cancel_refunded(sorted(OrderId(order_id) for order_id in whole)) if whole else []:
+        if isinstance(outcome, Refused):
+            raise ShippedMeanwhile("The order was shipped at this moment.")
+    back = [goods for one in accepted for goods in _goods(one, standings[one.order_id]) if one.mode is Mode.GOODS_BACK]
+    kept = [goods for one in unshipped if one.order_id not in whole for goods in _goods(one, standings[one.order_id])]
     if back:
         inventory.restock_returns(back)
     if kept:
         inventory.release_lines(kept)
+
+
+def _goods(one: Found, standing: Standing) -> Iterator[ReturnedGoods]:
+    """The sound pieces of a return, line by line."""
+    warehouse_id = WarehouseId(one.warehouse_id) if one.warehouse_id is not None else None
+    for claim in one.lines:
+        quantity = claim.quantity if one.mode is Mode.UNSHIPPED else one.restocked[claim.line_id]
+        if quantity:
+            sku_id, key = SkuId(standing.lines[claim.line_id].sku_id), f"{REFUND_KEY}{one.return_id}/{claim.line_id}"
+            yield ReturnedGoods(one.order_id, claim.line_id, sku_id, quantity, key, warehouse_id)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from banyan.goods.inventory import commands as inventory_commands
+from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock, events, sql, tenancy
 from banyan.kernel.values.errors import Conflict, NotFound, Refusal
 from banyan.trade.returns.commands.standing import Standing, change_claims, lock_orders
@@ -161,12 +163,17 @@ def receive(receipts: Sequence[GoodsReceipt]) -> list[ReturnOutcome]:
     """approved → received: the goods are here and inspected; stock changes when the return is accepted."""
     by_id = {receipt.return_id: receipt for receipt in receipts}
     in_status = expect(ReturnStatus.APPROVED)
+    named = any(receipt.warehouse_id is not None for receipt in receipts)
+    warehouses = {warehouse.warehouse_id for warehouse in inventory.list_warehouses()} if named else set()
 
     def judge(one: Found) -> Refusal | None:
         if one.mode is not Mode.GOODS_BACK:
             return WrongStatus(
                 f"No goods are expected for a return as {one.mode.value}; accept it directly.", mode=one.mode.value
             )
+        warehouse_id = by_id[one.return_id].warehouse_id
+        if warehouse_id is not None and warehouse_id not in warehouses:
+            return inventory_commands.UnknownWarehouse("No such warehouse.")
         claimed = {claim.line_id: claim.quantity for claim in one.lines}
         return in_status(one) or judge_inspection(claimed, by_id[one.return_id].inspections)
 

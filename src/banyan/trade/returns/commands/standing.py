@@ -61,6 +61,10 @@ class Standing:
         """The order as the refund engine sees it."""
         return OrderState(tuple(line.state for line in self.lines.values()), self.freight_minor, self.freight_refunded_minor)
 
+    def is_returned_whole(self) -> bool:
+        """Whether every unit of every line went back."""
+        return all(line.state.returned_quantity == line.state.of_quantity for line in self.lines.values())
+
     def apply(self, changed: OrderState) -> None:
         """Take over the engine's result, so that the next return of the batch sees it."""
         self.freight_refunded_minor = changed.freight_refunded_minor

@@ -1,0 +1,458 @@
+"""Settlement over HTTP: policies, statements, the review queue. A distributor sees own statements and nothing else."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Field, Query, Router, Schema
+
+from banyan.earnings.settlement import commands, queries
+from banyan.earnings.settlement.types import (
+    Cycle,
+    Decision,
+    Lane,
+    NewPolicy,
+    PayeeAccount,
+    Policy,
+    PolicyTerms,
+    ReviewOutcome,
+    ReviewRequest,
+    Rhythm,
+    Scope,
+    SourceKind,
+    Statement,
+    StatementId,
+    StatementLine,
+    StatementStatus,
+    Waiting,
+    WaitReason,
+)
+from banyan.kernel import ids
+from banyan.kernel.http import ErrorBody, Page, Principal, PublicId, endpoint, page_of, principal_of
+from banyan.kernel.values.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from banyan.people.distributors import queries as distributors
+from banyan.people.distributors.types import DistributorId
+from banyan.people.identity.types import CONSOLE_ROLES
+
+router = Router(tags=["settlement"])
+ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
+BATCH_MAX = 5000
+
+Text = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
+Amount = Annotated[int, Field(ge=0, le=10**15)]
+StatementRef = Annotated[int, PublicId("stm")]
+DistributorRef = Annotated[int, PublicId("dst")]
+PolicyRef = Annotated[int, PublicId("spo")]
+UserRef = Annotated[int, PublicId("usr")]
+
+
+class PolicyIn(Schema):
+    """A policy to open. `subject`: a distributor id, a tier's name, or empty for the shop. Amounts in minor units."""
+
+    scope: Scope
+    subject: Annotated[str, Field(max_length=40, pattern=r"^[^\x00]*$")] = ""
+    cycle: Cycle
+    weekday: Annotated[int, Field(ge=0, le=6)] = 0
+    month_day: Annotated[int, Field(ge=1, le=31)] = 1
+    lane: Lane
+    minimum_minor: Annotated[int, Field(ge=1, le=10**15)] = 1
+    review_minor: Amount | None = None
+    four_eyes_minor: Amount | None = None
+    channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$")] = "wechat_pay"
+    attempt_count: Annotated[int, Field(ge=1, le=20)] = 3
+
+
+class PolicyOut(Schema):
+    """A policy; retired ones stay readable."""
+
+    policy_id: PolicyRef
+    scope: Scope
+    subject: str
+    cycle: Cycle
+    weekday: int
+    month_day: int
+    lane: Lane
+    minimum_minor: int
+    review_minor: int | None
+    four_eyes_minor: int | None
+    channel: str
+    attempt_count: int
+    opened_by: UserRef
+    opened_at: datetime
+    retired_at: datetime | None
+
+
+class StatementOut(Schema):
+    """A statement. Period half-open in UTC, amount in minor units; `reason` says why it is carried, held or unpaid."""
+
+    statement_id: StatementRef
+    distributor_id: DistributorRef
+    policy_id: PolicyRef
+    period_from: datetime
+    period_to: datetime
+    currency: str
+    amount_minor: int
+    line_count: int
+    status: StatementStatus
+    reason: str
+    tier: str
+    opened_at: datetime
+    approved_at: datetime | None
+    paid_at: datetime | None
+    payout_id: Annotated[int, PublicId("pyo")] | None
+    attempt: int
+
+
+class LineOut(Schema):
+    """One line. `source` is the commission, reversal or earlier statement it stands for, `cause` what that belongs to."""
+
+    line_id: Annotated[int, PublicId("stl")]
+    source_kind: SourceKind
+    source: str
+    cause: str | None
+    amount_minor: int
+    occurred_at: datetime
+    stands: bool
+
+
+class ReviewIn(Schema):
+    """A decision. `expected_minor` refuses when the amount is no longer what you saw."""
+
+    decision: Decision
+    reason: Text = ""
+    expected_minor: Annotated[int, Field(ge=-(10**15), le=10**15)] | None = None
+
+
+class NamedReviewIn(ReviewIn):
+    """A decision about one statement of a batch."""
+
+    statement_id: StatementRef
+
+
+class BatchIn(Schema):
+    """Decisions about up to 5,000 statements."""
+
+    reviews: Annotated[list[NamedReviewIn], Field(min_length=1, max_length=BATCH_MAX)]
+
+
+class OutcomeOut(Schema):
+    """What became of one decision: the new status, or the code of the refusal."""
+
+    statement_id: StatementRef
+    status: StatementStatus | None
+    refused: str
+    message: str
+
+
+class BatchOut(Schema):
+    """One outcome per decision, in order."""
+
+    outcomes: list[OutcomeOut]
+
+
+class ReasonIn(Schema):
+    """Why."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
+
+
+class AccountIn(Schema):
+    """Where to be paid: the channel's own id of the person. It is stored sealed and never shown again."""
+
+    channel: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,29}$")] = "wechat_pay"
+    account: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-~]+$")]
+    account_name: Annotated[str, Field(max_length=80, pattern=r"^[^\x00]*$")] = ""
+
+
+class AccountOut(Schema):
+    """That an account is known for a channel."""
+
+    channel: str
+    known: bool
+
+
+class WaitingOut(Schema):
+    """An amount not received yet, why, and until when where that is known."""
+
+    reason: WaitReason
+    amount_minor: int
+    until: datetime | None
+    statement_id: StatementRef | None
+
+
+class WaitingList(Schema):
+    """All answers to "why not yet"."""
+
+    items: list[WaitingOut]
+
+
+class Filters(Schema):
+    """Which statements to list."""
+
+    status: StatementStatus | None = None
+    distributor_id: DistributorRef | None = None
+    cursor: Annotated[str, Field(max_length=500)] | None = None
+    limit: int = 50
+
+
+class Paging(Schema):
+    """Where to go on."""
+
+    cursor: Annotated[str, Field(max_length=500)] | None = None
+    limit: int = 50
+
+
+def _own_only(principal: Principal) -> int | None:
+    """The distributor whose rows alone are shown; None for staff. Somebody who is neither sees nothing (0)."""
+    return None if principal.is_any(*CONSOLE_ROLES) else principal.distributor_id or 0
+
+
+def _staff(principal: Principal) -> None:
+    if not principal.is_any(*CONSOLE_ROLES):
+        raise Forbidden("Only the shop's staff may see this.")
+
+
+def _policy(one: Policy) -> dict[str, Any]:
+    terms = one.terms
+    return {
+        "policy_id": one.policy_id,
+        "scope": one.scope,
+        "subject": ids.public("dst", int(one.subject)) if one.scope is Scope.DISTRIBUTOR else one.subject,
+        "cycle": terms.rhythm.cycle,
+        "weekday": terms.rhythm.weekday,
+        "month_day": terms.rhythm.month_day,
+        "lane": terms.lane,
+        "minimum_minor": terms.minimum_minor,
+        "review_minor": terms.review_minor,
+        "four_eyes_minor": terms.four_eyes_minor,
+        "channel": terms.channel,
+        "attempt_count": terms.attempt_count,
+        "opened_by": one.opened_by,
+        "opened_at": one.opened_at,
+        "retired_at": one.retired_at,
+    }
+
+
+def _statement(one: Statement) -> dict[str, Any]:
+    return {
+        **{name: getattr(one, name) for name in StatementOut.model_fields if name not in ("period_from", "period_to")},
+        "period_from": one.period.start_at,
+        "period_to": one.period.end_at,
+    }
+
+
+_PREFIXES = {
+    SourceKind.COMMISSION_RELEASED: ("cms", None),
+    SourceKind.COMMISSION_REVERSED: ("crv", "cms"),
+    SourceKind.CARRIED: ("stm", "stm"),
+    SourceKind.RETURNED: ("stm", "stm"),
+}
+
+
+def source_names(kind: SourceKind, source_id: int, cause_id: int) -> tuple[str, str | None]:
+    """The public ids of what a line stands for and of what that belongs to."""
+    source, cause = _PREFIXES[kind]
+    return ids.public(source, source_id), ids.public(cause, cause_id) if cause and cause_id else None
+
+
+def _line(one: StatementLine) -> dict[str, Any]:
+    source, cause = source_names(one.source_kind, one.source_id, one.cause_id)
+    return {
+        "line_id": one.line_id,
+        "source_kind": one.source_kind,
+        "source": source,
+        "cause": cause,
+        "amount_minor": one.amount_minor,
+        "occurred_at": one.occurred_at,
+        "stands": one.stands,
+    }
+
+
+@router.get("/settlements/policies", response={200: list[PolicyOut], **ERRORS}, summary="List settlement policies")
+@endpoint(scope="settlements:read")
+def list_policies(request: HttpRequest, with_retired: bool = False) -> list[dict[str, Any]]:
+    """The open policies, newest first; with the retired ones if asked."""
+    _staff(principal_of(request))
+    return [_policy(one) for one in queries.list_policies(with_retired=with_retired)]
+
+
+@router.post("/settlements/policies", response={201: PolicyOut, **ERRORS}, summary="Open a settlement policy")
+@endpoint(scope="settlements:write", write=True)
+def open_policy(request: HttpRequest, body: PolicyIn) -> tuple[int, dict[str, Any]]:
+    """Open a policy; the one for the same subject is retired. Its opener cannot approve under it."""
+    principal = principal_of(request)
+    subject = body.subject
+    if body.scope is Scope.DISTRIBUTOR:
+        subject = str(ids.parse("dst", body.subject))
+        distributors.get_distributor(DistributorId(int(subject)))
+    terms = PolicyTerms(
+        rhythm=Rhythm(body.cycle, body.weekday, body.month_day),
+        lane=body.lane,
+        minimum_minor=body.minimum_minor,
+        review_minor=body.review_minor,
+        four_eyes_minor=body.four_eyes_minor,
+        channel=body.channel,
+        attempt_count=body.attempt_count,
+    )
+    policy_id = commands.open_policy(NewPolicy(body.scope, subject, terms, principal.user_id))
+    return 201, _policy(queries.get_policy(policy_id))
+
+
+@router.post("/settlements/policies/{policy_id}/retire", response={200: PolicyOut, **ERRORS}, summary="Retire a policy")
+@endpoint(scope="settlements:write", write=True)
+def retire_policy(request: HttpRequest, policy_id: PolicyRef) -> dict[str, Any]:
+    """Whom it was for falls under the next wider policy."""
+    commands.retire_policy(policy_id)
+    return _policy(queries.get_policy(policy_id))
+
+
+@router.get("/settlements/statements", response={200: Page[StatementOut], **ERRORS}, summary="List statements")
+@endpoint(scope="settlements:read")
+def list_statements(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+    """Statements, newest first; distributors see their own."""
+    own = _own_only(principal_of(request))
+    if own is not None and filters.distributor_id not in (None, own):
+        raise NotFound("No such distributor.")
+    chosen = own if own is not None else filters.distributor_id
+    page = page_of(
+        lambda before, count: queries.list_statements(
+            before_id=before, count=count, distributor_id=chosen, status=filters.status
+        ),
+        filters.cursor,
+        filters.limit,
+        lambda one: one.statement_id,
+    )
+    return {**page, "items": [_statement(one) for one in page["items"]]}
+
+
+@router.get("/settlements/review-queue", response={200: Page[StatementOut], **ERRORS}, summary="The review queue")
+@endpoint(scope="settlements:read")
+def review_queue(request: HttpRequest, limit: int = 50) -> dict[str, Any]:
+    """What waits for a reviewer: higher tiers first, then the oldest. Worked from the top, so it has one page."""
+    _staff(principal_of(request))
+    found = queries.list_review_queue(max(1, min(limit, 200)))
+    return {"items": [_statement(one) for one in found], "next_cursor": None}
+
+
+@router.get("/settlements/why-not-yet", response={200: WaitingList, **ERRORS}, summary="Why money has not arrived yet")
+@endpoint(scope="settlements:read")
+def why_not_yet(request: HttpRequest, distributor_id: DistributorRef | None = None) -> dict[str, Any]:
+    """Every amount a distributor is still to receive, with the reason and the date where it is known."""
+    own = _own_only(principal_of(request))
+    chosen = own if distributor_id is None else distributor_id
+    if chosen is None:
+        raise Invalid("Name the distributor.", field="distributor_id")
+    if own is not None and chosen != own:
+        raise NotFound("No such distributor.")
+    distributors.get_distributor(DistributorId(chosen))
+    return {"items": [_waiting(one) for one in queries.why_not_yet(chosen)]}
+
+
+def _waiting(one: Waiting) -> dict[str, Any]:
+    return {"reason": one.reason, "amount_minor": one.amount_minor, "until": one.until, "statement_id": one.reference_id}
+
+
+@router.post("/settlements/reviews", response={200: BatchOut, **ERRORS}, summary="Review many statements")
+@endpoint(scope="settlements:review", write=True)
+def review_many(request: HttpRequest, body: BatchIn) -> dict[str, Any]:
+    """Decide about up to 5,000 statements at once; good decisions are carried out even where others are refused."""
+    reviewer = principal_of(request).user_id
+    outcomes = commands.review(
+        [
+            ReviewRequest(StatementId(one.statement_id), one.decision, reviewer, one.reason, one.expected_minor)
+            for one in body.reviews
+        ]
+    )
+    return {"outcomes": outcomes}
+
+
+@router.get("/settlements/statements/{statement_id}", response={200: StatementOut, **ERRORS}, summary="Read a statement")
+@endpoint(scope="settlements:read")
+def get_statement(request: HttpRequest, statement_id: StatementRef) -> dict[str, Any]:
+    """One statement; other people's are not found."""
+    return _statement(_visible(request, statement_id))
+
+
+def _visible(request: HttpRequest, statement_id: int) -> Statement:
+    own = _own_only(principal_of(request))
+    found = queries.list_statements_by_ids([statement_id]).get(StatementId(statement_id))
+    if found is None or (own is not None and found.distributor_id != own):
+        raise NotFound("No such statement.")
+    return found
+
+
+@router.get("/settlements/statements/{statement_id}/lines", response={200: Page[LineOut], **ERRORS}, summary="Lines")
+@endpoint(scope="settlements:read")
+def list_lines(request: HttpRequest, statement_id: StatementRef, paging: Query[Paging]) -> dict[str, Any]:
+    """What a statement is made of, and why each line is there."""
+    _visible(request, statement_id)
+    page = page_of(
+        lambda before, count: queries.list_lines_before(statement_id, before, count),
+        paging.cursor,
+        paging.limit,
+        lambda one: one.line_id,
+    )
+    return {**page, "items": [_line(one) for one in page["items"]]}
+
+
+class _Refused(Refusal):
+    """A reviewer's decision that was declined."""
+
+    def __init__(self, outcome: ReviewOutcome) -> None:
+        super().__init__(outcome.message)
+        self.code = outcome.refused  # type: ignore[misc]
+        self.status = 422 if outcome.refused == "reason_missing" else 409  # type: ignore[misc]
+        self.advice = "Read the statement's present state and decide again."  # type: ignore[misc]
+
+
+@router.post("/settlements/statements/{statement_id}/review", response={200: StatementOut, **ERRORS}, summary="Review")
+@endpoint(scope="settlements:review", write=True)
+def review(request: HttpRequest, statement_id: StatementRef, body: ReviewIn) -> dict[str, Any]:
+    """Approve, hold, resume or reject one statement."""
+    _visible(request, statement_id)
+    reviewer = principal_of(request).user_id
+    asked = ReviewRequest(StatementId(statement_id), body.decision, reviewer, body.reason, body.expected_minor)
+    outcome = commands.review([asked])[0]
+    if outcome.status is None:
+        raise _Refused(outcome)
+    return _statement(_visible(request, statement_id))
+
+
+@router.post("/settlements/statements/{statement_id}/retry", response={200: StatementOut, **ERRORS}, summary="Retry payout")
+@endpoint(scope="settlements:review", write=True)
+def retry(request: HttpRequest, statement_id: StatementRef) -> dict[str, Any]:
+    """Let a failed payout be tried again, as a new payout."""
+    _visible(request, statement_id)
+    commands.retry_payout([statement_id])
+    return _statement(_visible(request, statement_id))
+
+
+@router.post("/settlements/statements/{statement_id}/return", response={200: StatementOut, **ERRORS}, summary="Give up payout")
+@endpoint(scope="settlements:review", write=True)
+def give_up(request: HttpRequest, statement_id: StatementRef, body: ReasonIn) -> dict[str, Any]:
+    """Let the amount of a failed payout go into the distributor's next statement."""
+    _visible(request, statement_id)
+    commands.return_to_next([statement_id], body.reason)
+    return _statement(_visible(request, statement_id))
+
+
+@router.put("/settlements/my-account", response={200: AccountOut, **ERRORS}, summary="Where I am paid")
+@endpoint(scope="me:write", write=True)
+def set_my_account(request: HttpRequest, body: AccountIn) -> dict[str, Any]:
+    """Set the own payee account on a channel."""
+    distributor_id = principal_of(request).distributor_id
+    if distributor_id is None:
+        raise Conflict("Only distributors are paid commission.")
+    commands.set_payee_accounts([PayeeAccount(distributor_id, body.channel, body.account, body.account_name)])
+    return {"channel": body.channel, "known": True}
+
+
+@router.put("/settlements/accounts/{distributor_id}", response={200: AccountOut, **ERRORS}, summary="Where somebody is paid")
+@endpoint(scope="settlements:write", write=True)
+def set_account(request: HttpRequest, distributor_id: DistributorRef, body: AccountIn) -> dict[str, Any]:
+    """Set a distributor's payee account on a channel, on their behalf."""
+    distributors.get_distributor(DistributorId(distributor_id))
+    commands.set_payee_accounts([PayeeAccount(distributor_id, body.channel, body.account, body.account_name)])
+    return {"channel": body.channel, "known": True}
