@@ -28,7 +28,7 @@ BATCH = 5000
 LINES_SHOWN = 200
 
 
-class ReasonForm(ActionForm):
+class ReasonForm(ActionForm):  # type: ignore[misc]
     """The action and the reason that hold and reject ask for."""
 
     reason = forms.CharField(
@@ -108,7 +108,18 @@ class DecisionInline(ReadOnly, TabularInline):  # type: ignore[misc]
 class StatementAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     """All statements."""
 
-    list_display = ("public_id", "payee", "tier", "period_from", "period_to", "amount", "line_count", "status", "reason", "opened_at")
+    list_display = (
+        "public_id",
+        "payee",
+        "tier",
+        "period_from",
+        "period_to",
+        "amount",
+        "line_count",
+        "status",
+        "reason",
+        "opened_at",
+    )
     list_filter = ("status", "tier", "currency")
     search_fields = ("=tier",)
     search_help_text = _("Statement, distributor or payout id (stm_…, dst_…, pyo_…)")
@@ -194,7 +205,7 @@ class StatementAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     @admin.action(description=_("Try the payout again"), permissions=["review"])
     def retry(self, request: HttpRequest, queryset: QuerySet[StatementRow]) -> None:
         """As a new payout."""
-        self._payout(request, queryset, lambda chosen: commands.retry_payout(chosen))
+        self._payout(request, queryset, commands.retry_payout)
 
     @admin.action(description=_("Give up the payout: into the next statement"), permissions=["review"])
     def give_up(self, request: HttpRequest, queryset: QuerySet[StatementRow]) -> None:
@@ -236,7 +247,7 @@ class ReviewQueueAdmin(StatementAdmin):
 
     ordering = ("tier_rank", "opened_at", "id")
     list_filter = ("status", "tier")
-    actions = ("approve", "hold", "reject")
+    actions: tuple[str, ...] = ("approve", "hold", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[StatementRow]:
         """Only what waits."""
@@ -248,7 +259,18 @@ class ReviewQueueAdmin(StatementAdmin):
 class PolicyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     """Policies, open and retired. They are opened over the API; here they are read and retired."""
 
-    list_display = ("scope", "subject", "cycle", "lane", "minimum", "review_from", "four_eyes_from", "channel", "opened_at", "retired_at")
+    list_display = (
+        "scope",
+        "subject",
+        "cycle",
+        "lane",
+        "minimum",
+        "review_from",
+        "four_eyes_from",
+        "channel",
+        "opened_at",
+        "retired_at",
+    )
     list_filter = ("scope", "cycle", "lane")
     ordering = ("-id",)
     list_per_page = 50

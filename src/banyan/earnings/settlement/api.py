@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from banyan.earnings.settlement import commands, queries
 from banyan.earnings.settlement.types import (
@@ -280,7 +280,7 @@ def list_policies(request: HttpRequest, with_retired: bool = False) -> list[dict
 
 @router.post("/settlements/policies", response={201: PolicyOut, **ERRORS}, summary="Open a settlement policy")
 @endpoint(scope="settlements:write", write=True)
-def open_policy(request: HttpRequest, body: PolicyIn) -> tuple[int, dict[str, Any]]:
+def open_policy(request: HttpRequest, body: PolicyIn) -> Status[dict[str, Any]]:
     """Open a policy; the one for the same subject is retired. Its opener cannot approve under it."""
     principal = principal_of(request)
     subject = body.subject
@@ -297,7 +297,7 @@ def open_policy(request: HttpRequest, body: PolicyIn) -> tuple[int, dict[str, An
         attempt_count=body.attempt_count,
     )
     policy_id = commands.open_policy(NewPolicy(body.scope, subject, terms, principal.user_id))
-    return 201, _policy(queries.get_policy(policy_id))
+    return Status(201, _policy(queries.get_policy(policy_id)))
 
 
 @router.post("/settlements/policies/{policy_id}/retire", response={200: PolicyOut, **ERRORS}, summary="Retire a policy")

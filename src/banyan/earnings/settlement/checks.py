@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from banyan.kernel import ids, sql
 from banyan.kernel.tenancy import current_tenant_id
@@ -15,14 +16,16 @@ from banyan.treasury.payouts.types import PayoutState
 PAGE = 1000
 
 _LINES = """
-SELECT s.id, s.amount_minor, s.line_count, coalesce(sum(l.amount_minor), 0)::bigint, count(l.id), count(l.id) FILTER (WHERE l.stands),
+SELECT s.id, s.amount_minor, s.line_count, coalesce(sum(l.amount_minor), 0)::bigint, count(l.id),
+count(l.id) FILTER (WHERE l.stands),
        s.status
 FROM settlement_statements s LEFT JOIN settlement_lines l ON l.tenant_id = s.tenant_id AND l.statement_id = s.id
 WHERE s.tenant_id = %(tenant)s GROUP BY s.id
 """
 
 _CLAIMS = """
-SELECT i.source_kind, i.source_id, i.statement_id, i.amount_minor, i.distributor_id, l.statement_id, l.amount_minor, s.distributor_id
+SELECT i.source_kind, i.source_id, i.statement_id, i.amount_minor, i.distributor_id, l.statement_id, l.amount_minor,
+s.distributor_id
 FROM (SELECT * FROM settlement_items WHERE tenant_id = %(tenant)s AND statement_id IS NOT NULL) i
 FULL JOIN (SELECT * FROM settlement_lines WHERE tenant_id = %(tenant)s AND stands) l
   ON l.source_kind = i.source_kind AND l.source_id = i.source_id
@@ -33,7 +36,8 @@ WHERE i.statement_id IS DISTINCT FROM l.statement_id OR i.amount_minor IS DISTIN
 
 _CARRIED = """
 SELECT s.id, s.status, s.amount_minor, i.amount_minor, i.source_kind
-FROM (SELECT * FROM settlement_statements WHERE tenant_id = %(tenant)s AND status IN ('carried', 'returned') AND amount_minor <> 0) s
+FROM (SELECT * FROM settlement_statements WHERE tenant_id = %(tenant)s AND status IN ('carried',
+'returned') AND amount_minor <> 0) s
 FULL JOIN (SELECT * FROM settlement_items WHERE tenant_id = %(tenant)s AND source_kind IN ('carried', 'returned')) i
   ON i.source_id = s.id AND i.source_kind = s.status
 WHERE s.amount_minor IS DISTINCT FROM i.amount_minor
@@ -107,7 +111,7 @@ def balances(tally: Tally) -> Iterator[Finding]:
                     yield Finding("settlement.balances", ids.public("dst", distributor_id), expected, actual)
 
 
-def _pages(condition: str) -> Iterator[list[tuple[int, ...]]]:
+def _pages(condition: str) -> Iterator[list[tuple[Any, ...]]]:
     """Statements that fulfil a condition, a page at a time: (id, amount, attempt, payout id, status)."""
     after = 0
     while True:
@@ -156,7 +160,7 @@ def paid(tally: Tally) -> Iterator[Finding]:
         for statement_id, amount, _, payout_id, status in rows:
             ours = found.get(statement_id, [])
             latest = [(paid_minor, state) for one, paid_minor, state in ours if one == payout_id]
-            wanted = _ENDINGS.get(str(status), _RUNNING)
+            wanted = _ENDINGS.get(status, _RUNNING)
             if status == "approved":  # between two attempts
                 wanted = _ENDINGS["payout_failed"]
             alive = [one for one, _, state in ours if state not in _ENDINGS["payout_failed"]]

@@ -180,9 +180,7 @@ def _statement(row: StatementRow, lines: tuple[StatementLine, ...] = ()) -> Stat
 
 def has_payee_account(distributor_id: int, channel: str) -> bool:
     """Whether there is somewhere to pay this distributor on the channel."""
-    return PayeeRow.objects.filter(
-        tenant_id=tenancy.current_tenant_id(), distributor_id=distributor_id, channel=channel
-    ).exists()
+    return PayeeRow.objects.filter(tenant_id=tenancy.current_tenant_id(), distributor_id=distributor_id, channel=channel).exists()
 
 
 def why_not_yet(distributor_id: int) -> list[Waiting]:
@@ -213,7 +211,8 @@ def _open(distributor_id: int) -> list[Waiting]:
     tenant_id = tenancy.current_tenant_id()
     rows = sql.fetch(
         "SELECT c.due_at, sum(i.amount_minor)::bigint, bool_and(i.source_kind = 'carried') FROM settlement_items i"
-        " JOIN settlement_calendars c ON c.tenant_id = i.tenant_id AND c.distributor_id = i.distributor_id AND c.currency = i.currency"
+        " JOIN settlement_calendars c ON c.tenant_id = i.tenant_id AND c.distributor_id = i.distributor_id AND"
+        " c.currency = i.currency"
         " WHERE i.tenant_id = %s AND i.distributor_id = %s AND i.statement_id IS NULL GROUP BY c.id",
         (tenant_id, distributor_id),
     )

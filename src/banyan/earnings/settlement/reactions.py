@@ -24,7 +24,9 @@ def take_in(happened: list[CommissionReleased | CommissionReversed]) -> None:
         elif event.after_release:
             for reversal_id, commission_id, payee_id, amount_minor in event.lines:
                 kind = SourceKind.COMMISSION_REVERSED
-                items.append(NewItem(payee_id, event.currency, kind, reversal_id, -amount_minor, event.occurred_at, commission_id))
+                items.append(
+                    NewItem(payee_id, event.currency, kind, reversal_id, -amount_minor, event.occurred_at, commission_id)
+                )
                 reversed_payees.add(payee_id)
     commands.take_in(items)
     if reversed_payees:

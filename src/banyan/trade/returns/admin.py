@@ -25,7 +25,7 @@ SCOPE = "returns:review"
 BATCH = 500
 
 
-class ReasonForm(ActionForm):
+class ReasonForm(ActionForm):  # type: ignore[misc]
     """The action and, for a rejection, its reason."""
 
     reason = forms.CharField(
@@ -89,7 +89,7 @@ class ReturnAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     show_full_result_count = False
     inlines = (ReturnLineInline,)
     action_form = ReasonForm
-    actions = ("approve", "reject", "accept")
+    actions = ("approve", "reject", "accept", "retry_refund")
     fields = (
         "public_id", "order", "buyer", "status", "mode", "fault", "goodwill", "reason", "decision_reason", "refund", "freight",
         "requested_at", "decided_at", "received_at", "accepted_at", "refunded_at",
@@ -155,6 +155,11 @@ class ReturnAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def accept(self, request: HttpRequest, queryset: QuerySet[ReturnRow]) -> None:
         """→ accepted: refund, restock, clawback."""
         self._tell(request, commands.accept(self._chosen(queryset)))
+
+    @admin.action(description=_("Ask for the refund again"), permissions=["review"])
+    def retry_refund(self, request: HttpRequest, queryset: QuerySet[ReturnRow]) -> None:
+        """refund_failed → accepted."""
+        self._tell(request, commands.retry_refunds(self._chosen(queryset)))
 
     def _chosen(self, queryset: QuerySet[ReturnRow]) -> list[ReturnId]:
         return [ReturnId(pk) for pk in queryset.order_by("pk").values_list("pk", flat=True)[:BATCH]]

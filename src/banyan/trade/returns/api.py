@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema
+from ninja import Field, Query, Router, Schema, Status
 
 from banyan.kernel import clock
 from banyan.kernel.http import ErrorBody, Page, Principal, PublicId, endpoint, page_of, principal_of
@@ -85,7 +85,7 @@ class ReceiptIn(Schema):
 class BatchIn(Schema):
     """One decision about many returns."""
 
-    action: Literal["approve", "reject", "accept"]
+    action: Literal["approve", "reject", "accept", "retry_refund"]
     return_ids: Annotated[list[ReturnRef], Field(min_length=1, max_length=500)]
     reason: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
 
@@ -208,7 +208,7 @@ def list_returns(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any
 
 @router.post("/returns", response={201: ReturnOut, **ERRORS}, summary="Ask for a return")
 @endpoint(scope="returns:write", write=True)
-def request_return(request: HttpRequest, body: RequestIn) -> tuple[int, Return]:
+def request_return(request: HttpRequest, body: RequestIn) -> Status[Return]:
     """Ask for a return of an own order; operators may ask for anybody's. Units are claimed at once."""
     principal = principal_of(request)
     own = _own_only(principal)
@@ -227,7 +227,7 @@ def request_return(request: HttpRequest, body: RequestIn) -> tuple[int, Return]:
         fault=body.fault,
         goodwill=body.goodwill,
     )
-    return 201, _one(commands.request_returns([wanted])[0])
+    return Status(201, _one(commands.request_returns([wanted])[0]))
 
 
 @router.post("/returns/batch", response={200: BatchOut, **ERRORS}, summary="Decide about many returns")
@@ -241,8 +241,10 @@ def decide_many(request: HttpRequest, body: BatchIn) -> dict[str, Any]:
         outcomes = commands.approve(chosen, principal.user_id)
     elif body.action == "reject":
         outcomes = commands.reject([Rejection(return_id, body.reason) for return_id in chosen], principal.user_id)
-    else:
+    elif body.action == "accept":
         outcomes = commands.accept(chosen)
+    else:
+        outcomes = commands.retry_refunds(chosen)
     return {
         "outcomes": [
             {

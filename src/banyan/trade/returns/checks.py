@@ -9,7 +9,7 @@ from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.verification import Finding, Tally, check
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId
-from banyan.trade.returns.commands.decisions import REFUND_KEY
+from banyan.trade.returns.commands.decisions import refund_key
 from banyan.treasury.payments import queries as payments
 
 PAGE = 2000
@@ -131,16 +131,17 @@ def refunds(tally: Tally) -> Iterator[Finding]:
     after = 0
     while True:
         rows = sql.fetch(
-            "SELECT id, refund_minor FROM returns WHERE tenant_id = %s AND id > %s AND refund_minor > 0 ORDER BY id LIMIT %s",
+            "SELECT id, refund_minor, refund_attempt FROM returns WHERE tenant_id = %s AND id > %s AND refund_minor >"
+            " 0 ORDER BY id LIMIT %s",
             (current_tenant_id(), after, PAGE),
         )
         if not rows:
             return
         after = rows[-1][0]
-        found = payments.list_refunds_by_keys([f"{REFUND_KEY}{row[0]}" for row in rows])
+        found = payments.find_refunds_by_keys([refund_key(row[0], row[2]) for row in rows])
         tally.compared += len(rows)
-        for return_id, refund_minor in rows:
-            refund = found.get(f"{REFUND_KEY}{return_id}")
+        for return_id, refund_minor, attempt in rows:
+            refund = found.get(refund_key(return_id, attempt))
             actual = refund.amount_minor if refund is not None else None
             if actual != refund_minor:
                 yield Finding("returns.refunds", ids.public("ret", return_id), refund_minor, actual)

@@ -109,7 +109,7 @@ class ReturnRow(TenantModel):
 
     order_id = models.BigIntegerField(_("order"))
     buyer_id = models.BigIntegerField(_("buyer"))
-    status = models.CharField(_("status"), max_length=12, choices=[(one.value, one.value) for one in ReturnStatus])
+    status = models.CharField(_("status"), max_length=13, choices=[(one.value, one.value) for one in ReturnStatus])
     mode = models.CharField(_("mode"), max_length=12, choices=[(one.value, one.value) for one in Mode])
     fault = models.CharField(_("fault"), max_length=10, choices=[(one.value, one.value) for one in Fault])
     goodwill = models.BooleanField(_("goodwill"), default=False)
@@ -118,6 +118,7 @@ class ReturnRow(TenantModel):
     currency = models.CharField(_("currency"), max_length=3)
     refund_minor = models.BigIntegerField(_("refund"), default=0)
     freight_minor = models.BigIntegerField(_("freight in the refund"), default=0)
+    refund_attempt = models.PositiveSmallIntegerField(_("refund attempt"), default=1)
     key = models.CharField(_("key"), max_length=120)
     digest = models.BinaryField(max_length=16)
     requested_by = models.BigIntegerField(_("requested by"))
@@ -142,7 +143,7 @@ class ReturnRow(TenantModel):
             ),
             models.CheckConstraint(
                 condition=Q(accepted_at__isnull=True, refund_minor=0)
-                | Q(status__in=("accepted", "refunded"), accepted_at__isnull=False),
+                | Q(status__in=("accepted", "refunded", "refund_failed"), accepted_at__isnull=False),
                 name="return_refund_is_accepted",
             ),
         ]

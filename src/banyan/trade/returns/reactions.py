@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from banyan.kernel import events
 from banyan.trade.returns import commands
-from banyan.treasury.payments.events import RefundCompleted
+from banyan.treasury.payments.events import RefundCompleted, RefundFailed
 
 
-@events.reaction("returns.record_refunds", on=(RefundCompleted,))
-def record_refunds(completed: list[RefundCompleted]) -> None:
-    """A completed refund that belongs to a return completes the return."""
-    commands.record_refunds((event.key, event.completed_at) for event in completed)
+@events.reaction("returns.record_refunds", on=(RefundCompleted, RefundFailed))
+def record_refunds(ended: list[RefundCompleted | RefundFailed]) -> None:
+    """A completed refund completes its return; a failed one shows in it and can be asked for again."""
+    for event in ended:  # in commit order: a failed refund may still arrive
+        done = isinstance(event, RefundCompleted)
+        commands.record_refunds(
+            [(event.key, event.completed_at if isinstance(event, RefundCompleted) else event.failed_at, done)]
+        )

@@ -40,13 +40,14 @@ class FreightRule(StrEnum):
 
 
 class ReturnStatus(StrEnum):
-    """requested → approved → received → accepted → refunded; or rejected, withdrawn."""
+    """requested → approved → received → accepted → refunded | refund_failed (→ accepted again); or rejected, withdrawn."""
 
     REQUESTED = "requested"
     APPROVED = "approved"
     RECEIVED = "received"
     ACCEPTED = "accepted"
     REFUNDED = "refunded"
+    REFUND_FAILED = "refund_failed"  # the channel would not give the money back; it can be asked for again
     REJECTED = "rejected"
     WITHDRAWN = "withdrawn"
 

@@ -9,7 +9,7 @@ from banyan.earnings.settlement.commands.claiming import Key, carry, find_open_i
 from banyan.earnings.settlement.commands.locking import Locked, lock_statements, schedule, write_statements
 from banyan.earnings.settlement.models import PayeeRow
 from banyan.earnings.settlement.queries import list_policies_by_ids
-from banyan.earnings.settlement.types import PayeeAccount, SourceKind, StatementStatus, WaitReason
+from banyan.earnings.settlement.types import PayeeAccount, PolicyId, SourceKind, StatementStatus, WaitReason
 from banyan.kernel import clock, sql, tenancy
 from banyan.kernel.values.errors import Conflict
 from banyan.people.distributors import queries as distributors
@@ -118,7 +118,7 @@ def pay_out(statements: Collection[Locked]) -> int:
     accounts = _find_accounts(waiting)
     ready: list[tuple[Locked, NewPayout]] = []
     for one in waiting:
-        account = accounts.get((one.distributor_id, channels[one.policy_id]))
+        account = accounts.get((one.distributor_id, channels[PolicyId(one.policy_id)]))
         standing = standings.get(DistributorId(one.distributor_id))
         if standing is None or standing.status is Status.FROZEN:
             one.reason, one.pay_at = WaitReason.FROZEN.value, now + LOOK_AGAIN
@@ -240,7 +240,7 @@ def record_payouts(completed: Sequence[tuple[int, datetime]], failed: Sequence[t
     for payout_id, failure, may_retry in failed:
         one = by_payout.get(payout_id)
         if one is not None and one.status in (StatementStatus.PAYING, StatementStatus.PAID):
-            again = may_retry and one.attempt < policies[one.policy_id].terms.attempt_count
+            again = may_retry and one.attempt < policies[PolicyId(one.policy_id)].terms.attempt_count
             one.status, one.reason, one.paid_at = StatementStatus.PAYOUT_FAILED, failure, None
             one.pay_at = clock.now() if again else None
             changed[one.statement_id] = one

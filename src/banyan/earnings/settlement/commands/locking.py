@@ -47,6 +47,9 @@ COLUMNS = (
     " approved_at, payout_id, attempt, pay_at, paid_at"
 )
 
+STATUS = 6
+"""Where the status stands among the columns."""
+
 
 def lock_statements(statement_ids: Iterable[int]) -> dict[int, Locked]:
     """Lock the calendars of these statements' distributors, then the statements, each lowest first."""
@@ -63,7 +66,9 @@ def lock_statements(statement_ids: Iterable[int]) -> dict[int, Locked]:
         f" {STATEMENT_LOCK}",
         (tenant_id, wanted),
     )
-    return {row[0]: Locked(*row[:6], StatementStatus(row[6]), *row[7:]) for row in rows}
+    return {
+        row[0]: Locked(*[StatementStatus(value) if place == STATUS else value for place, value in enumerate(row)]) for row in rows
+    }
 
 
 def write_statements(changed: Collection[Locked]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from banyan.earnings.settlement.commands.booking import book, pay_out
 from banyan.earnings.settlement.commands.claiming import Key, carry, claim, find_open_items, write_calendars
@@ -14,7 +15,7 @@ from banyan.earnings.settlement.engine.opening import Opening, plan_opening
 from banyan.earnings.settlement.engine.review import TIER_RANK
 from banyan.earnings.settlement.models import StatementRow
 from banyan.earnings.settlement.queries import list_policies
-from banyan.earnings.settlement.types import Lane, Policy, SourceKind, StatementStatus
+from banyan.earnings.settlement.types import Item, Lane, Policy, SourceKind, StatementStatus
 from banyan.kernel import clock, ids, sql, tenancy
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId, Status
@@ -71,7 +72,10 @@ def open_statements(at: datetime, limit: int = 500) -> int:
 def _write(opened: Sequence[tuple[Key, Policy, str, Opening]], now: datetime) -> None:
     if not opened:
         return
-    rows, claims, carried, automatic = [], [], [], []
+    rows: list[tuple[Any, ...]] = []
+    claims: list[tuple[int, Item]] = []
+    carried: list[tuple[int, Key, int, datetime]] = []
+    automatic: list[Locked] = []
     for statement_id, (key, policy, tier, plan) in zip(ids.next_ids(len(opened)), opened, strict=True):
         draft, period = plan.draft, plan.period
         assert draft is not None and period is not None  # only drafted openings come here

@@ -23,7 +23,8 @@ def set_payee_accounts(accounts: Sequence[PayeeAccount]) -> None:
         (row.distributor_id, row.channel): row
         for row in PayeeRow.objects.filter(tenant_id=tenant_id, distributor_id__in=[one.distributor_id for one in accounts])
     }
-    fresh, changed = {}, {}
+    fresh: dict[tuple[int, str], PayeeRow] = {}
+    changed: dict[tuple[int, str], PayeeRow] = {}
     for one in accounts:
         key = (one.distributor_id, one.channel)
         row = known.get(key) or PayeeRow(distributor_id=one.distributor_id, channel=one.channel)

@@ -187,7 +187,8 @@ def follow_standing(distributor_ids: Iterable[int]) -> int:
     """Hold the waiting statements of distributors who are frozen now; let those go on who no longer are. Idempotent."""
     locked = lock_statements(_open_statements_of(distributor_ids))
     facts = _Facts(locked.values())
-    changed, by_itself = [], []
+    changed: list[Locked] = []
+    by_itself: list[Locked] = []
     for one in locked.values():
         if facts.is_frozen(one) and one.status is not StatementStatus.HELD:
             one.status, one.reason, one.first_approver_id = StatementStatus.HELD, FROZEN, None

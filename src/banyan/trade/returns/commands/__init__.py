@@ -1,7 +1,7 @@
 """The writes of returns. All take batches; all run inside ``tenancy.enter``; every change of a return first locks its order."""
 
 from banyan.trade.returns.commands.acceptance import ShippedMeanwhile, accept
-from banyan.trade.returns.commands.decisions import WrongStatus, approve, receive, record_refunds, reject, withdraw
+from banyan.trade.returns.commands.decisions import WrongStatus, approve, receive, record_refunds, reject, retry_refunds, withdraw
 from banyan.trade.returns.commands.policy import set_policy
 from banyan.trade.returns.commands.requests import RequestKeyReused, request_returns
 from banyan.trade.returns.commands.standing import ExceedsPaid, ExceedsSold
@@ -32,6 +32,7 @@ __all__ = [
     "record_refunds",
     "reject",
     "request_returns",
+    "retry_refunds",
     "set_policy",
     "withdraw",
 ]

@@ -14,7 +14,7 @@ from banyan.trade.orders import commands as orders_commands
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId, OrderState, Refused
 from banyan.trade.returns import queries
-from banyan.trade.returns.commands.decisions import REFUND_KEY, Found, expect, find_locked, judge_each
+from banyan.trade.returns.commands.decisions import REFUND_KEY, Found, expect, find_locked, judge_each, refund_key
 from banyan.trade.returns.commands.standing import ExceedsPaid, Standing, book_refunds
 from banyan.trade.returns.engine.refunds import after, decide_refund
 from banyan.trade.returns.events import ReturnAccepted
@@ -87,7 +87,7 @@ def _carry_out(
     _move_stock(accepted, standings)
     payments.request_refunds(
         [
-            NewRefund(one.order_id, decisions[one.return_id].total_minor, "return", f"{REFUND_KEY}{one.return_id}")
+            NewRefund(one.order_id, decisions[one.return_id].total_minor, "return", refund_key(one.return_id, 1))
             for one in accepted
             if decisions[one.return_id].total_minor
         ]

@@ -15,6 +15,8 @@ from banyan.trade.returns.commands.standing import Standing, change_claims, lock
 from banyan.trade.returns.engine.requests import MAX_REASON_LENGTH, ReasonMissing, judge_inspection
 from banyan.trade.returns.events import ReturnClosed
 from banyan.trade.returns.types import GoodsReceipt, LineClaim, Mode, Rejection, ReturnId, ReturnOutcome, ReturnStatus
+from banyan.treasury.payments import commands as payments
+from banyan.treasury.payments.types import NewRefund
 
 REFUND_KEY = "return/"
 
@@ -214,13 +216,49 @@ def _write_receipts(receipts: Sequence[GoodsReceipt]) -> None:
     )
 
 
-def record_refunds(refunded: Iterable[tuple[str, datetime]]) -> int:
-    """accepted → refunded for refunds (key, completed at) that the channel completed; other keys and repeats change nothing."""
-    ours = [(int(key.removeprefix(REFUND_KEY)), at) for key, at in refunded if key.startswith(REFUND_KEY)]
+def refund_key(return_id: int, attempt: int) -> str:
+    """What a return's refund is asked for under; each attempt is a refund of its own."""
+    return f"{REFUND_KEY}{return_id}" if attempt == 1 else f"{REFUND_KEY}{return_id}/{attempt}"
+
+
+def _parse_key(key: str) -> tuple[int, int] | None:
+    """(return id, attempt) of our own keys, None for others'."""
+    parts = key.removeprefix(REFUND_KEY).split("/") if key.startswith(REFUND_KEY) else []
+    if not 1 <= len(parts) <= 2 or not all(part.isdigit() for part in parts):
+        return None
+    return int(parts[0]), int(parts[1]) if len(parts) == 2 else 1
+
+
+def record_refunds(ended: Iterable[tuple[str, datetime, bool]]) -> int:
+    """accepted → refunded or refund_failed, for refunds given as (key, ended at, completed). Only a return's latest refund
+    counts; other keys and repeats change nothing. Money that arrives after all wins: refund_failed → refunded."""
+    ours = [(*parsed, at, completed) for key, at, completed in ended if (parsed := _parse_key(key)) is not None]
     if not ours:
         return 0
+    columns = [list(column) for column in zip(*ours, strict=True)]
     return sql.execute(
-        "UPDATE returns r SET status = 'refunded', refunded_at = d.at FROM unnest(%s::bigint[], %s::timestamptz[]) AS d(id, at)"
-        " WHERE r.tenant_id = %s AND r.id = d.id AND r.status = 'accepted'",
-        ([return_id for return_id, _ in ours], [at for _, at in ours], tenancy.current_tenant_id()),
+        "UPDATE returns r SET status = CASE WHEN d.completed THEN 'refunded' ELSE 'refund_failed' END,"
+        " refunded_at = CASE WHEN d.completed THEN d.at END"
+        " FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[], %s::boolean[]) AS d(id, attempt, at, completed)"
+        " WHERE r.tenant_id = %s AND r.id = d.id AND r.refund_attempt = d.attempt"
+        " AND (r.status = 'accepted' OR (r.status = 'refund_failed' AND d.completed))",
+        (*columns, tenancy.current_tenant_id()),
     )
+
+
+def retry_refunds(return_ids: Sequence[int]) -> list[ReturnOutcome]:
+    """refund_failed → accepted: ask for the refund again, as a new one. The order's other refunds are not touched."""
+    found, _ = find_locked(return_ids)
+    passed, refusals = judge_each(return_ids, found, expect(ReturnStatus.REFUND_FAILED))
+    rows = sql.fetch(
+        "UPDATE returns SET status = 'accepted', refund_attempt = refund_attempt + 1"
+        " WHERE tenant_id = %s AND id = ANY(%s::bigint[]) RETURNING id, order_id, refund_minor, refund_attempt",
+        (tenancy.current_tenant_id(), [one.return_id for one in passed]),
+    )
+    payments.request_refunds(
+        [
+            NewRefund(order_id, refund_minor, "return", refund_key(return_id, attempt))
+            for return_id, order_id, refund_minor, attempt in sorted(rows)
+        ]
+    )
+    return outcomes_of(return_ids, ReturnStatus.ACCEPTED, refusals)

@@ -18,7 +18,7 @@ from banyan.trade.returns.types import RequestReturn, ReturnId, ReturnOutcome, R
 
 COLUMNS = (
     "id", "order_id", "buyer_id", "status", "mode", "fault", "goodwill", "reason", "decision_reason", "currency",
-    "refund_minor", "freight_minor", "key", "digest", "requested_by", "requested_at",
+    "refund_minor", "freight_minor", "refund_attempt", "key", "digest", "requested_by", "requested_at",
 )  # fmt: skip
 LINE_COLUMNS = (
     "id", "return_id", "line_id", "sku_id", "quantity", "amount_minor", "restock_quantity", "scrap_quantity", "refund_minor",
@@ -116,7 +116,7 @@ def _write(fresh: Sequence[tuple[ReturnId, RequestReturn]], standings: Mapping[i
     rows = [
         (
             return_id, request.order_id, standings[request.order_id].buyer_id, ReturnStatus.REQUESTED.value, request.mode.value,
-            request.fault.value, request.goodwill, request.reason.strip(), "", standings[request.order_id].currency, 0, 0,
+            request.fault.value, request.goodwill, request.reason.strip(), "", standings[request.order_id].currency, 0, 0, 1,
             request.key, _digest(request), request.requested_by, request.requested_at,
         )
         for return_id, request in fresh

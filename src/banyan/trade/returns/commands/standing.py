@@ -117,7 +117,7 @@ def lock_orders(order_ids: Iterable[int]) -> dict[int, Standing]:
         f" WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) ORDER BY order_id {LOCK}",
         (tenant_id, wanted),
     )
-    standings = {row[0]: Standing(*row, lines={}) for row in rows}
+    standings = {row[0]: Standing(row[0], row[1], row[2], row[3], row[4], {}) for row in rows}
     for order_id, line_id, sku_id, sold, of_minor, claimed, returned, refunded in sql.fetch(
         "SELECT order_id, line_id, sku_id, of_quantity, of_minor, claimed_quantity, returned_quantity, refunded_minor"
         " FROM returnable_lines WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) ORDER BY line_id",
