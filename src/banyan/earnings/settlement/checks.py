@@ -11,7 +11,7 @@ from banyan.kernel.verification import Finding, Tally, check
 from banyan.treasury.ledger import queries as ledger
 from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryKind
 from banyan.treasury.payouts import queries as payouts
-from banyan.treasury.payouts.types import PayoutState
+from banyan.treasury.payouts.types import PayoutId, PayoutState
 
 PAGE = 1000
 
@@ -151,18 +151,19 @@ _RUNNING = set(PayoutState) - {state for states in _ENDINGS.values() for state i
 
 @check("settlement.payouts")
 def paid(tally: Tally) -> Iterator[Finding]:
-    """A statement's latest payout has its amount and a state that fits; no statement has two payouts that pay."""
+    """A statement's latest payout is its own, of its amount, and in a state that fits the statement's."""
     for rows in _pages("payout_id IS NOT NULL"):
-        found: dict[int, list[tuple[int, int, PayoutState]]] = {}
-        for payout in payouts.list_payouts_for_statements([row[0] for row in rows]):
-            found.setdefault(payout.statement_id, []).append((payout.payout_id, payout.amount_minor, payout.state))
+        found = payouts.list_payouts_by_ids([row[3] for row in rows])
         tally.compared += 2 * len(rows)
         for statement_id, amount, _, payout_id, status in rows:
-            ours = found.get(statement_id, [])
-            latest = [(paid_minor, state) for one, paid_minor, state in ours if one == payout_id]
-            wanted = _ENDINGS.get(status, _RUNNING)
-            if status == "approved":  # between two attempts
-                wanted = _ENDINGS["payout_failed"]
-            alive = [one for one, _, state in ours if state not in _ENDINGS["payout_failed"]]
-            if len(latest) != 1 or latest[0][0] != amount or latest[0][1] not in wanted or len(alive) > 1:
-                yield Finding("settlement.payouts", ids.public("stm", statement_id), (status, amount), ours)
+            payout = found.get(PayoutId(payout_id))
+            # An approved statement with a payout stands between a failed attempt and the next one.
+            wanted = _ENDINGS["payout_failed"] if status == "approved" else _ENDINGS.get(status, _RUNNING)
+            actual = (payout.statement_id, payout.amount_minor, payout.state.value) if payout else None
+            if (
+                payout is None
+                or (payout.statement_id, payout.amount_minor) != (statement_id, amount)
+                or payout.state not in wanted
+            ):
+                expected = (statement_id, amount, sorted(state.value for state in wanted))
+                yield Finding("settlement.payouts", ids.public("stm", statement_id), expected, actual)
