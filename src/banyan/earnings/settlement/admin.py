@@ -120,7 +120,7 @@ class StatementAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         "reason",
         "opened_at",
     )
-    list_filter = ("status", "tier", "currency")
+    list_filter: tuple[str, ...] = ("status", "tier", "currency")
     search_fields = ("=tier",)
     search_help_text = _("Statement, distributor or payout id (stm_…, dst_…, pyo_…)")
     ordering: tuple[str, ...] = ("-id",)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from banyan.earnings.settlement.commands.claiming import Key, claim, find_open_items, lock_calendars, write_calendars
 from banyan.earnings.settlement.commands.intake import period_ends
@@ -66,9 +67,11 @@ def lock_statements(statement_ids: Iterable[int]) -> dict[int, Locked]:
         f" {STATEMENT_LOCK}",
         (tenant_id, wanted),
     )
-    return {
-        row[0]: Locked(*[StatementStatus(value) if place == STATUS else value for place, value in enumerate(row)]) for row in rows
-    }
+    return {row[0]: Locked(*_typed(row)) for row in rows}
+
+
+def _typed(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (*row[:STATUS], StatementStatus(row[STATUS]), *row[STATUS + 1 :])
 
 
 def write_statements(changed: Collection[Locked]) -> None:
