@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,7 @@ def register(app: typer.Typer) -> None:
     """Add the group; each bench is a command of it."""
     group = typer.Typer(help="Measure speed on this machine; every answer is checked.", no_args_is_help=True)
     group.command()(tree)
+    group.command()(accrual)
     app.add_typer(group, name="bench")
 
 
@@ -27,6 +28,24 @@ def tree(
         from banyan.config.bench import tree as bench
 
         result = bench.run(members, say=lambda text: print(text, file=sys.stderr, flush=True))
+    _show(result, as_json)
+
+
+def accrual(
+    orders: Annotated[int, typer.Option(help="Paid orders to accrue.")] = 20_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One flat object and nothing else.")] = False,
+) -> None:
+    """Commission: paid orders decided, written and booked, each to the seller and three ancestors."""
+    from banyan.config import runtime
+
+    with runtime.database_ready():
+        from banyan.config.bench import accrual as bench
+
+        result = bench.run(orders, say=lambda text: print(text, file=sys.stderr, flush=True))
+    _show(result, as_json)
+
+
+def _show(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print(json.dumps(result))
     else:
