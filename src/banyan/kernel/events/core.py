@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, ClassVar, TypeVar
 
 from banyan.kernel import clock, ids, sql
@@ -46,33 +46,51 @@ def _plain(value: Any) -> Any:
 _encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
-def _typed(kind: Any, value: Any) -> Any:
-    """Put JSON back into the annotated Python type."""
-    origin = typing.get_origin(kind)
-    if value is None:
-        return None
-    if origin in (typing.Union, types.UnionType):
-        return _typed(next(arg for arg in typing.get_args(kind) if arg is not type(None)), value)
-    if origin is tuple:
-        arguments = typing.get_args(kind)
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return tuple(_typed(arguments[0], part) for part in value)
-        return tuple(_typed(argument, part) for argument, part in zip(arguments, value, strict=True))
-    kind = getattr(kind, "__supertype__", kind)
-    if kind is datetime:
-        return datetime.fromisoformat(value)
-    if kind is date:
-        return date.fromisoformat(value)
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = _hints(kind)
-        return kind(**{name: _typed(hints[name], part) for name, part in value.items() if name in hints})
-    return value
+Reader = Callable[[Any], Any]
 
 
 @cache
-def _hints(kind: type) -> dict[str, Any]:
-    names = {field.name for field in dataclasses.fields(kind)}
-    return {name: hint for name, hint in typing.get_type_hints(kind).items() if name in names}
+def _reader(kind: Any) -> Reader | None:
+    """A function that puts JSON back into the annotated Python type, or None where JSON's own value is that already."""
+    kind = getattr(kind, "__supertype__", kind)
+    origin = typing.get_origin(kind)
+    if origin in (typing.Union, types.UnionType):
+        inner = _reader(next(arg for arg in typing.get_args(kind) if arg is not type(None)))
+        return inner and (lambda value: None if value is None else inner(value))
+    if origin is tuple:
+        return _tuple_reader(typing.get_args(kind))
+    if kind is datetime:
+        return datetime.fromisoformat
+    if kind is date:
+        return date.fromisoformat
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        return partial(_build, kind)
+    return None
+
+
+def _tuple_reader(arguments: tuple[Any, ...]) -> Reader:
+    if len(arguments) == 2 and arguments[1] is Ellipsis:
+        each = _reader(arguments[0])
+        return (lambda value: tuple([each(part) for part in value])) if each else tuple
+    readers = [_reader(argument) for argument in arguments]
+    return lambda value: tuple([read(part) if read else part for read, part in zip(readers, value, strict=True)])
+
+
+def _build(kind: Any, value: dict[str, Any]) -> Any:
+    readers = _field_readers(kind)
+    return kind(
+        **{
+            name: read(part) if (read := readers[name]) is not None and part is not None else part
+            for name, part in value.items()
+            if name in readers
+        }
+    )
+
+
+@cache
+def _field_readers(kind: Any) -> dict[str, Reader | None]:
+    hints = typing.get_type_hints(kind)
+    return {field.name: _reader(hints[field.name]) for field in dataclasses.fields(kind)}
 
 
 def to_json(event: Event) -> str:
@@ -82,8 +100,7 @@ def to_json(event: Event) -> str:
 
 def from_json(kind: str, payload: dict[str, Any]) -> Event:
     """The event of a stored payload; unknown keys (from a newer version) are left out. Raises KeyError for an unknown kind."""
-    event = _typed(_kinds[kind], payload)
-    assert isinstance(event, Event)
+    event: Event = _build(_kinds[kind], payload)
     return event
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -29,6 +30,28 @@ class Happened(events.Event):
     occurred_at: datetime
     note: str | None = None
     lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True)
+class EveryForm(events.Event):
+    kind = "test.every_form"
+    at: datetime | None
+    day: date
+    line: Line | None
+    pairs: tuple[tuple[int, datetime], ...]
+    names: tuple[str, ...] = ()
+    flag: bool = False
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_an_event_comes_back_as_it_was_written(empty: bool) -> None:
+    at = datetime(2026, 1, 1, 2, 3, 4, 5, tzinfo=UTC)
+    event = (
+        EveryForm(None, date(2026, 1, 1), None, ()) if empty else EveryForm(at, at.date(), Line(1, 2), ((1, at),), ("é",), True)
+    )
+    payload = json.loads(core.to_json(event))
+    assert core.from_json("test.every_form", payload) == event
+    assert core.from_json("test.every_form", {**payload, "from_a_newer_version": 1}) == event
 
 
 @pytest.fixture
