@@ -62,7 +62,7 @@ def test_codes_are_short_unlike_and_unique_even_when_chance_repeats(
         codes = [answer.code for answer in answers if isinstance(answer, Applied)]
         assert len(set(codes)) == 15
         assert set("".join(codes)) <= set(applying.ALPHABET)
-        assert queries.find_by_codes([f" {codes[0].lower()} "]) == {f" {codes[0].lower()} ": answers[0].distributor_id}  # type: ignore[union-attr]
+        assert queries.find_by_codes([f" {codes[0].lower()} "]) == {f" {codes[0].lower()} ": answers[0].distributor_id}
     for group in ("0OQ", "1IL", "2Z", "5S", "6G", "8B", "UV"):
         assert not set(group) & set(applying.ALPHABET)
 
