@@ -87,7 +87,8 @@ def test_every_change_of_status_is_a_fact_with_reason_and_the_past_stays(tenant:
             assert queries.standings_at([me], START + days * DAY)[me].status == status
         assert queries.standings_at([me], START - DAY) == {}
         assert [(f.value, f.reason) for f in queries.list_status_history(me)] == [
-            ("applied", "applied"), ("active", "approved"), ("frozen", "complaint 12"), ("active", "unfrozen"), ("closed", "left"),
+            ("applied", "applied"), ("active", "approved"), ("frozen", "complaint 12"), ("active", "unfrozen"),
+            ("closed", "left"),
         ]  # fmt: skip
         assert code_of(commands.unfreeze([me])[0]) == "wrong_status"
         assert code_of(commands.apply([Application(user, None, START + 4 * DAY)])[0]) == "already_applied"
