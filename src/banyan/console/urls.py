@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
@@ -18,7 +18,7 @@ _pages: list[URLPattern] = [
     path("law/withdraw", law.withdraw, name="law_withdraw"),
     path("law/<str:code>/", law.jurisdiction, name="law_jurisdiction"),
     path("network/", network.search, name="network"),
-    path("network/<str:public_id>/", network.tree, name="network_tree"),
+    re_path(r"^network/(?P<public_id>dst_[^/]+)/$", network.tree, name="network_tree"),  # admin lists live below network/ too
     path("applications/", people.applications, name="applications"),
     path("applications/decide", people.decide, name="applications_decide"),
     path("people/<str:public_id>/reveal", people.reveal, name="reveal"),
