@@ -16,7 +16,6 @@ from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from banyan.earnings.settlement import commands, queries
-from banyan.earnings.settlement.api import source_names
 from banyan.earnings.settlement.models import DecisionRow, LineRow, PolicyRow, ReviewQueueEntry, StatementRow
 from banyan.earnings.settlement.types import Decision, ReviewOutcome, ReviewRequest, SourceKind, StatementId
 from banyan.kernel import ids
@@ -77,12 +76,12 @@ class LineInline(ReadOnly, TabularInline):  # type: ignore[misc]
     @admin.display(description=_("source"))
     def source(self, row: LineRow) -> str:
         """The public id of what the line stands for."""
-        return source_names(SourceKind(row.source_kind), row.source_id, row.cause_id)[0]
+        return queries.source_names(SourceKind(row.source_kind), row.source_id, row.cause_id)[0]
 
     @admin.display(description=_("belongs to"))
     def cause(self, row: LineRow) -> str:
         """The public id of what that belongs to."""
-        return source_names(SourceKind(row.source_kind), row.source_id, row.cause_id)[1] or "–"
+        return queries.source_names(SourceKind(row.source_kind), row.source_id, row.cause_id)[1] or "–"
 
     @admin.display(description=_("amount"))
     def amount(self, row: LineRow) -> str:

@@ -28,7 +28,7 @@ from banyan.earnings.settlement.types import (
     Waiting,
     WaitReason,
 )
-from banyan.kernel import sql, tenancy
+from banyan.kernel import ids, sql, tenancy
 from banyan.kernel.values.errors import NotFound
 
 PENDING_SHOWN = 500
@@ -102,6 +102,20 @@ def _line(row: LineRow) -> StatementLine:
     return StatementLine(
         row.pk, SourceKind(row.source_kind), row.source_id, row.cause_id, row.amount_minor, row.occurred_at, row.stands
     )
+
+
+_PREFIXES = {
+    SourceKind.COMMISSION_RELEASED: ("cms", None),
+    SourceKind.COMMISSION_REVERSED: ("crv", "cms"),
+    SourceKind.CARRIED: ("stm", "stm"),
+    SourceKind.RETURNED: ("stm", "stm"),
+}
+
+
+def source_names(kind: SourceKind, source_id: int, cause_id: int) -> tuple[str, str | None]:
+    """The public ids of what a line stands for and of what that belongs to."""
+    source, cause = _PREFIXES[kind]
+    return ids.public(source, source_id), ids.public(cause, cause_id) if cause and cause_id else None
 
 
 def list_statements_by_ids(statement_ids: Collection[int]) -> dict[StatementId, Statement]:

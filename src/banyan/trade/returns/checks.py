@@ -9,7 +9,7 @@ from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.verification import Finding, Tally, check
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId
-from banyan.trade.returns.commands.decisions import refund_key
+from banyan.trade.returns.types import refund_key
 from banyan.treasury.payments import queries as payments
 
 PAGE = 2000

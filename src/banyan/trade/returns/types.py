@@ -52,6 +52,14 @@ class ReturnStatus(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+REFUND_KEY = "return/"
+
+
+def refund_key(return_id: int, attempt: int) -> str:
+    """What a return's refund is asked for under; each attempt is a refund of its own."""
+    return f"{REFUND_KEY}{return_id}" if attempt == 1 else f"{REFUND_KEY}{return_id}/{attempt}"
+
+
 OPEN_STATUSES = (ReturnStatus.REQUESTED, ReturnStatus.APPROVED, ReturnStatus.RECEIVED)
 """A return in one of these may still take money back, so commission on its order stays on hold."""
 

@@ -14,11 +14,21 @@ from banyan.trade.orders import commands as orders_commands
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId, OrderState, Refused
 from banyan.trade.returns import queries
-from banyan.trade.returns.commands.decisions import REFUND_KEY, Found, expect, find_locked, judge_each, refund_key
+from banyan.trade.returns.commands.decisions import Found, expect, find_locked, judge_each
 from banyan.trade.returns.commands.standing import ExceedsPaid, Standing, book_refunds
 from banyan.trade.returns.engine.refunds import after, decide_refund
 from banyan.trade.returns.events import ReturnAccepted
-from banyan.trade.returns.types import Fault, FreightRule, Mode, RefundDecision, ReturnId, ReturnOutcome, ReturnStatus
+from banyan.trade.returns.types import (
+    REFUND_KEY,
+    Fault,
+    FreightRule,
+    Mode,
+    RefundDecision,
+    ReturnId,
+    ReturnOutcome,
+    ReturnStatus,
+    refund_key,
+)
 from banyan.treasury.payments import commands as payments
 from banyan.treasury.payments.types import NewRefund
 

@@ -14,11 +14,19 @@ from banyan.kernel.values.errors import Conflict, NotFound, Refusal
 from banyan.trade.returns.commands.standing import Standing, change_claims, lock_orders
 from banyan.trade.returns.engine.requests import MAX_REASON_LENGTH, ReasonMissing, judge_inspection
 from banyan.trade.returns.events import ReturnClosed
-from banyan.trade.returns.types import GoodsReceipt, LineClaim, Mode, Rejection, ReturnId, ReturnOutcome, ReturnStatus
+from banyan.trade.returns.types import (
+    REFUND_KEY,
+    GoodsReceipt,
+    LineClaim,
+    Mode,
+    Rejection,
+    ReturnId,
+    ReturnOutcome,
+    ReturnStatus,
+    refund_key,
+)
 from banyan.treasury.payments import commands as payments
 from banyan.treasury.payments.types import NewRefund
-
-REFUND_KEY = "return/"
 
 
 class WrongStatus(Conflict):
@@ -214,11 +222,6 @@ def _write_receipts(receipts: Sequence[GoodsReceipt]) -> None:
             tenant_id,
         ),
     )
-
-
-def refund_key(return_id: int, attempt: int) -> str:
-    """What a return's refund is asked for under; each attempt is a refund of its own."""
-    return f"{REFUND_KEY}{return_id}" if attempt == 1 else f"{REFUND_KEY}{return_id}/{attempt}"
 
 
 def _parse_key(key: str) -> tuple[int, int] | None:
