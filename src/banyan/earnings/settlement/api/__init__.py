@@ -17,8 +17,6 @@ from banyan.earnings.settlement.api.schemas import (
     DistributorRef,
     Filters,
     LineOut,
-    NamedReviewIn,
-    OutcomeOut,
     Paging,
     PolicyIn,
     PolicyOut,
@@ -28,12 +26,8 @@ from banyan.earnings.settlement.api.schemas import (
     StatementOut,
     StatementRef,
     WaitingList,
-    WaitingOut,
 )
 from banyan.earnings.settlement.types import (
-    Cycle,
-    Decision,
-    Lane,
     NewPolicy,
     PayeeAccount,
     Policy,
@@ -42,16 +36,13 @@ from banyan.earnings.settlement.types import (
     ReviewRequest,
     Rhythm,
     Scope,
-    SourceKind,
     Statement,
     StatementId,
     StatementLine,
-    StatementStatus,
     Waiting,
-    WaitReason,
 )
 from banyan.kernel import ids
-from banyan.kernel.http import ErrorBody, Page, Principal, PublicId, endpoint, page_of, principal_of
+from banyan.kernel.http import ErrorBody, Page, Principal, endpoint, page_of, principal_of
 from banyan.kernel.values.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
