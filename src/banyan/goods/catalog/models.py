@@ -96,7 +96,10 @@ class Sku(TenantModel):
                 name="sku_amounts_not_negative",
             ),
         ]
-        indexes = [models.Index(fields=["tenant_id", "product"], name="skus_by_product")]
+        indexes = [
+            models.Index(fields=["tenant_id", "product"], name="skus_by_product"),
+            models.Index(fields=["tenant_id", "supplier_id"], condition=Q(supplier_id__isnull=False), name="skus_by_supplier"),
+        ]
 
     def __str__(self) -> str:
         return self.code

@@ -49,6 +49,14 @@ def known_skus(sku_ids: Iterable[SkuId]) -> set[SkuId]:
     return {row[0] for row in rows}
 
 
+def list_skus_of_supplier(supplier_id: int) -> list[SkuId]:
+    """Every SKU that this supplier delivers, newest first."""
+    rows = sql.fetch(
+        "SELECT id FROM catalog_skus WHERE tenant_id = %s AND supplier_id = %s ORDER BY id DESC", (current_tenant_id(), supplier_id)
+    )
+    return [row[0] for row in rows]
+
+
 def find_skus_by_codes(codes: Iterable[str]) -> dict[str, SkuId]:
     """The SKUs of these article numbers; unknown ones are left out."""
     return _ids_by_code("catalog_skus", codes)

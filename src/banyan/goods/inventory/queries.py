@@ -31,17 +31,17 @@ def available(sku_ids: Iterable[SkuId]) -> dict[SkuId, int]:
 
 
 def stock_levels(
-    sku_ids: Iterable[SkuId] | None = None, warehouse_id: WarehouseId | None = None, before_sku_id: SkuId | None = None, limit: int = 200
+    sku_ids: Iterable[SkuId] | None = None, warehouse_id: WarehouseId | None = None, before_id: int | None = None, limit: int = 200
 ) -> list[StockLevel]:
-    """Levels in descending order of SKU, at most ``limit``; restricted to SKUs, a warehouse, and sku_id < ``before_sku_id``."""
+    """Levels, newest first, at most ``limit``; restricted to SKUs, a warehouse, and level_id < ``before_id``."""
     rows = sql.fetch(
-        "SELECT warehouse_id, sku_id, on_hand, reserved, allocated FROM inventory_stock_levels WHERE tenant_id = %s"
+        "SELECT warehouse_id, sku_id, on_hand, reserved, allocated, id FROM inventory_stock_levels WHERE tenant_id = %s"
         " AND (%s::bigint[] IS NULL OR sku_id = ANY(%s::bigint[])) AND (%s::bigint IS NULL OR warehouse_id = %s::bigint)"
-        " AND (%s::bigint IS NULL OR sku_id < %s::bigint) ORDER BY sku_id DESC, warehouse_id LIMIT %s",
+        " AND id < %s ORDER BY id DESC LIMIT %s",
         (
             current_tenant_id(),
             *([list(set(sku_ids))] * 2 if sku_ids is not None else [None, None]),
-            warehouse_id, warehouse_id, before_sku_id, before_sku_id, limit,
+            warehouse_id, warehouse_id, before_id if before_id is not None else 2**63 - 1, limit,
         ),
     )  # fmt: skip
     return [StockLevel(*row) for row in rows]

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NewType
@@ -119,6 +119,8 @@ class StockLevel:
     on_hand: int
     reserved: int
     allocated: int
+    level_id: int = field(default=0, compare=False)
+    """For paging; not a fact about the stock."""
 
     @property
     def available(self) -> int:

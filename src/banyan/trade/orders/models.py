@@ -181,6 +181,11 @@ class OrderPolicy(TenantModel):
     payment_window_seconds = models.IntegerField(_("payment window (s)"))
     receive_after_days = models.IntegerField(_("received by itself after (days)"))
     close_after_days = models.IntegerField(_("closed after receipt (days)"))
+    freight_base_minor = models.BigIntegerField(_("freight up to the first weight (minor units)"), default=0)
+    freight_first_grams = models.IntegerField(_("first weight (g)"), default=1000)
+    freight_step_grams = models.IntegerField(_("further weight (g)"), default=1000)
+    freight_step_minor = models.BigIntegerField(_("freight per further weight (minor units)"), default=0)
+    freight_free_from_minor = models.BigIntegerField(_("free from (minor units)"), null=True)
 
     class Meta:
         app_label = "orders"

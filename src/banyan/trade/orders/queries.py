@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from time import monotonic
 from typing import Any
 
 from banyan.goods.catalog.types import SkuFacts
@@ -23,6 +24,7 @@ from banyan.trade.orders.types import (
     Recipient,
     Shipment,
 )
+from banyan.trade.pricing.types import FreightTariff
 
 _LINE = """
 l.order_id, l.id, l.position, l.sku_id, l.product_id, l.category_path, l.tags, l.supplier_id, l.unit_price_minor, l.unit_cost_minor,
@@ -133,10 +135,26 @@ def list_shipments(order_id: OrderId) -> list[Shipment]:
     return [Shipment(*row) for row in rows]
 
 
+_POLICY_SECONDS = 30.0
+_policies: dict[int, tuple[float, Policy]] = {}
+
+
 def get_policy() -> Policy:
-    """The tenant's times; the defaults when nothing was set."""
+    """The tenant's policy; the defaults when nothing was set. Kept in the process for half a minute."""
+    tenant_id = current_tenant_id()
+    kept = _policies.get(tenant_id)
+    if kept is not None and kept[0] > monotonic():
+        return kept[1]
     rows = sql.fetch(
-        "SELECT payment_window_seconds, receive_after_days, close_after_days FROM orders_policies WHERE tenant_id = %s",
-        (current_tenant_id(),),
+        "SELECT payment_window_seconds, receive_after_days, close_after_days, freight_base_minor, freight_first_grams, freight_step_grams,"
+        " freight_step_minor, freight_free_from_minor FROM orders_policies WHERE tenant_id = %s",
+        (tenant_id,),
     )
-    return Policy(*rows[0]) if rows else Policy()
+    policy = Policy(*rows[0][:3], FreightTariff(*rows[0][3:])) if rows else Policy()
+    _policies[tenant_id] = (monotonic() + _POLICY_SECONDS, policy)
+    return policy
+
+
+def forget_policy() -> None:
+    """Read the tenant's policy anew the next time: after a change."""
+    _policies.pop(current_tenant_id(), None)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NewType
 from banyan.goods.catalog.types import SkuFacts, SkuId
 from banyan.kernel.values.errors import Refusal
 from banyan.people.identity.types import UserId
+from banyan.trade.pricing.types import FreightTariff
 
 OrderId = NewType("OrderId", int)
 OrderLineId = NewType("OrderLineId", int)
@@ -54,12 +55,13 @@ class PlaceOrder:
     """One order to place. ``lines`` may be plain (sku_id, quantity) or (sku_id, quantity, unit_price_minor) tuples.
 
     ``client_key`` is the caller's idempotency key: placing the same key again returns the order that exists (or refuses
-    when the content differs). ``code`` and ``link`` name the referrer and beat any binding. ``placed_at`` None is now.
+    when the content differs). ``code`` and ``link`` name the referrer and beat any binding. ``placed_at`` None is now; ``shipping_minor`` None is the
+    tenant's tariff.
     """
 
     buyer_id: UserId
     lines: Sequence[PlaceLine | tuple[SkuId, int] | tuple[SkuId, int, int | None]]
-    shipping_minor: int = 0
+    shipping_minor: int | None = 0
     discount_minor: int = 0
     code: str | None = None
     channel: str = "shop"
@@ -205,8 +207,10 @@ class CommissionableOrder:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The tenant's times: how long an unpaid order holds stock, when a delivered order is received and closed by itself."""
+    """The tenant's times (how long an unpaid order holds stock, when a delivered order is received and closed by itself) and
+    its freight tariff, used where an order names no freight of its own. A change takes effect within half a minute."""
 
     payment_window_seconds: int = 1800
     receive_after_days: int = 10
     close_after_days: int = 7
+    tariff: FreightTariff = FreightTariff()

@@ -11,6 +11,8 @@ from banyan.trade.pricing.engine.freight import freight_of
 from banyan.trade.pricing.engine.lines import price_order
 from banyan.trade.pricing.types import FreightTariff, LineRequest, PricedOrder
 
+__all__ = ["NotForSale", "freight_of", "price_order", "quote"]
+
 
 class NotForSale(Invalid):
     """A SKU that does not exist in this shop or is off sale."""
@@ -18,11 +20,6 @@ class NotForSale(Invalid):
     code = "not_for_sale"
     status = 409
     advice = "Take the named SKU out of the order, or ask the shop to put it on sale."
-
-
-def price(lines: Sequence[LineRequest], discount_minor: int = 0, shipping_minor: int = 0) -> PricedOrder:
-    """Price one order from given unit prices; raises BadAmounts."""
-    return price_order(lines, discount_minor, shipping_minor)
 
 
 def quote(

@@ -10,7 +10,7 @@ import pytest
 
 from banyan.goods.catalog import commands, queries
 from banyan.goods.catalog.tests.making import make_category, make_skus
-from banyan.goods.catalog.types import NewCategory, NewProduct, NewSku, PriceChange, ProductChange, SkuChange
+from banyan.goods.catalog.types import ImportRow, NewCategory, NewProduct, NewSku, PriceChange, ProductChange, SkuChange
 from banyan.kernel import clock
 from banyan.kernel.values.errors import Invalid
 
@@ -116,3 +116,24 @@ def test_another_shop_sees_nothing(tenant: Any, make_shop: Callable[..., Any]) -
     with make_shop().enter():
         assert queries.sku_facts(skus) == {}
         assert commands.set_on_sale(skus, False) == 0
+
+
+def test_an_import_creates_updates_and_refuses_row_by_row(tenant: Any) -> None:
+    with tenant.enter():
+        commands.create_categories([NewCategory("tea", "茶")])
+        rows = [
+            ImportRow("tea", "p1", "s1", "龙井", 9900, 4000, tags=("新品",)),
+            ImportRow("tea", "p1", "s2", "龙井", 19900),
+            ImportRow("none", "p2", "s3", "无类目", 100),
+            ImportRow("tea", "p3", "s1", "重复", 100),
+            ImportRow("tea", "p4", "s4", "负价", -5),
+        ]
+        outcomes = commands.import_rows(rows)
+        assert [o.outcome for o in outcomes] == ["created", "created", "refused", "refused", "refused"]
+        again = commands.import_rows([rows[0], ImportRow("tea", "p1", "s9", "龙井", 50), ImportRow("tea", "p9", "s2", "别家", 1)])
+        assert [o.outcome for o in again] == ["updated", "created", "refused"]
+        commands.import_rows([ImportRow("tea", "p1", "s1", "西湖龙井", 8800)])
+        (product,) = queries.list_products()
+        assert (product.name_zh, [s.price_minor for s in product.skus]) == ("西湖龙井", [8800, 19900, 50])
+        assert len(queries.list_price_periods(product.skus[0].sku_id)) == 2
+    assert tenant.verify() == []

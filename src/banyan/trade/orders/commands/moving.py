@@ -13,7 +13,7 @@ from banyan.trade.orders.commands.errors import BadOrder, OrderNotFound, WrongSt
 from banyan.trade.orders.engine.states import may_become
 from banyan.trade.orders.events import OrderCancelled, OrderClosed, OrderReceived, OrderShipped
 from banyan.trade.orders.models import OrderPolicy, OrderShipment
-from banyan.trade.orders.queries import get_policy
+from banyan.trade.orders.queries import forget_policy, get_policy
 from banyan.trade.orders.types import OrderId, OrderState, Policy, Refused, Shipment
 
 _LOCK = "SELECT id, state FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE"
@@ -147,18 +147,30 @@ def close_due(at: datetime | None = None, limit: int = 500) -> int:
 
 
 def set_policy(policy: Policy) -> None:
-    """Set the tenant's times. Raises Invalid outside of 60 s to 30 days, and 0 to 365 days."""
+    """Set the tenant's times and tariff. Raises Invalid outside of 60 s to 30 days, 0 to 365 days, or on negative freight."""
+    tariff = policy.tariff
     if not 60 <= policy.payment_window_seconds <= 30 * 86_400:
         raise Invalid("The payment window lies within 60 seconds and 30 days.", field="payment_window_seconds")
     if not 0 <= policy.receive_after_days <= 365 or not 0 <= policy.close_after_days <= 365:
         raise Invalid("Days lie within 0 and 365.", field="close_after_days")
+    if min(tariff.base_minor, tariff.step_minor, tariff.first_grams, tariff.free_from_minor or 0) < 0 or tariff.step_grams <= 0:
+        raise Invalid("Freight amounts and weights must not be negative, the further weight not 0.", field="tariff")
+    columns = (
+        "id", "payment_window_seconds", "receive_after_days", "close_after_days", "freight_base_minor", "freight_first_grams",
+        "freight_step_grams", "freight_step_minor", "freight_free_from_minor",
+    )  # fmt: skip
     sql.insert(
         OrderPolicy,
-        ("id", "payment_window_seconds", "receive_after_days", "close_after_days"),
-        [(ids.next_id(), policy.payment_window_seconds, policy.receive_after_days, policy.close_after_days)],
-        on_conflict="ON CONFLICT (tenant_id) DO UPDATE SET payment_window_seconds = excluded.payment_window_seconds,"
-        " receive_after_days = excluded.receive_after_days, close_after_days = excluded.close_after_days",
-    )
+        columns,
+        [
+            (
+                ids.next_id(), policy.payment_window_seconds, policy.receive_after_days, policy.close_after_days, tariff.base_minor,
+                tariff.first_grams, tariff.step_grams, tariff.step_minor, tariff.free_from_minor,
+            )
+        ],
+        on_conflict="ON CONFLICT (tenant_id) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in columns[1:]),
+    )  # fmt: skip
+    forget_policy()
 
 
 def order_ids_of(outcomes: Iterable[OrderId | Refused]) -> list[OrderId]:

@@ -28,8 +28,8 @@ from banyan.trade.orders.events import OrderPlaced
 from banyan.trade.orders.models import ClientKey, Recipient
 from banyan.trade.orders.queries import get_policy
 from banyan.trade.orders.types import OrderId, OrderLineId, Placed, PlaceOrder, Refused
-from banyan.trade.pricing.engine.lines import price_order
-from banyan.trade.pricing.types import LineRequest, PricedOrder
+from banyan.trade.pricing.queries import freight_of, price_order
+from banyan.trade.pricing.types import FreightTariff, LineRequest, PricedOrder
 
 LINES_MAX = 200
 DIGEST_SIZE = 16
@@ -83,11 +83,12 @@ def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
 
 def _draft(requests: Sequence[PlaceOrder], facts: Mapping[SkuId, SkuFacts], outcomes: dict[int, Placed | Refused]) -> list[_Draft]:
     """Check and price every request; refused ones go to ``outcomes``."""
-    now, window = clock.now(), timedelta(seconds=get_policy().payment_window_seconds)
+    now, policy = clock.now(), get_policy()
+    window = timedelta(seconds=policy.payment_window_seconds)
     drafts = []
     for index, request in enumerate(requests):
         try:
-            priced = _price(request, facts)
+            priced = _price(request, facts, policy.tariff)
         except Refusal as refusal:
             outcomes[index] = Refused(refusal)
             continue
@@ -96,7 +97,7 @@ def _draft(requests: Sequence[PlaceOrder], facts: Mapping[SkuId, SkuFacts], outc
     return drafts
 
 
-def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts]) -> PricedOrder:
+def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: FreightTariff) -> PricedOrder:
     if not 0 < len(request.lines) <= LINES_MAX:
         raise BadOrder(f"An order has 1 to {LINES_MAX} lines.", field="lines")
     if not request.channel.isprintable() or not 0 < len(request.channel) <= 20:
@@ -115,7 +116,11 @@ def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts]) -> PricedOrder:
             raise NotOnSale("A SKU of this order is off sale.", sku_id=line[0])
         price_minor = sku.price_minor if override is None else override
         wanted.append(LineRequest(line[0], line[1], price_minor, sku.weight_grams, sku.tax_bp))
-    return price_order(wanted, request.discount_minor, request.shipping_minor)
+    shipping_minor = request.shipping_minor
+    if shipping_minor is None:
+        goods_minor = sum(line.quantity * line.unit_price_minor for line in wanted) - request.discount_minor
+        shipping_minor = freight_of(tariff, sum(line.weight_grams * line.quantity for line in wanted), goods_minor)
+    return price_order(wanted, request.discount_minor, shipping_minor)
 
 
 def _number(drafts: Sequence[_Draft]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 
 from banyan.goods.catalog import commands as catalog
+from banyan.goods.catalog.queries import sku_facts
 from banyan.goods.catalog.tests.making import make_skus
 from banyan.goods.catalog.types import PriceChange
 from banyan.goods.inventory import commands as inventory
@@ -92,7 +93,7 @@ def test_the_commission_switch_is_frozen_too(tenant: Any, make_buyers: Any) -> N
     with tenant.enter():
         (a,) = stocked([1000])
         (buyer,) = make_buyers(1)
-        product = catalog.queries.sku_facts([a])[a].product_id
+        product = sku_facts([a])[a].product_id
         catalog.set_commissionable([product], False)
         (placed,) = place(PlaceOrder(buyer, ((a, 1),)))
         catalog.set_commissionable([product], True)

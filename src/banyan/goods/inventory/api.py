@@ -1,0 +1,221 @@
+"""Stock over HTTP. Suppliers see the stock of their own SKUs."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from django.http import HttpRequest
+from ninja import Field, Router, Schema
+
+from banyan.goods.catalog import queries as catalog
+from banyan.goods.catalog.types import SkuId
+from banyan.goods.inventory import commands, queries
+from banyan.goods.inventory.types import Adjustment, Movement, MovementKind, NewWarehouse, Receipt, StockLevel, Warehouse, WarehouseId
+from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of
+
+router = Router(tags=["inventory"])
+_ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
+_STAFF = ("platform", "operator", "warehouse", "auditor", "finance")
+
+WarehouseRef = Annotated[int, PublicId("whs")]
+SkuRef = Annotated[int, PublicId("sku")]
+Quantity = Annotated[int, Field(ge=1, le=1_000_000_000)]
+Key = Annotated[str, Field(min_length=1, max_length=120)]
+
+
+class WarehouseOut(Schema):
+    """A warehouse; the lowest priority serves first."""
+
+    id: WarehouseRef
+    code: str
+    name: str
+    priority: int
+    is_active: bool
+
+
+class WarehouseIn(Schema):
+    """A warehouse to open."""
+
+    code: Annotated[str, Field(min_length=1, max_length=40)]
+    name: Annotated[str, Field(min_length=1, max_length=120)]
+    priority: Annotated[int, Field(ge=0, le=10_000)] = 100
+
+
+class ActiveIn(Schema):
+    """Whether the warehouse serves new orders."""
+
+    is_active: bool
+
+
+class StockLevelOut(Schema):
+    """One SKU in one warehouse; available = on_hand − reserved − allocated."""
+
+    warehouse_id: WarehouseRef
+    sku_id: SkuRef
+    on_hand: int
+    reserved: int
+    allocated: int
+    available: int
+
+
+class MovementOut(Schema):
+    """One change of the pieces on hand."""
+
+    id: Annotated[int, PublicId("mov")]
+    warehouse_id: WarehouseRef
+    sku_id: SkuRef
+    kind: MovementKind
+    quantity_change: int
+    order_id: Annotated[int, PublicId("ord")] | None
+    reference: str
+    occurred_at: datetime
+
+
+class ReceiptIn(Schema):
+    """Goods that came in; the same ``key`` twice counts once."""
+
+    warehouse_id: WarehouseRef
+    sku_id: SkuRef
+    quantity: Quantity
+    reference: Annotated[str, Field(max_length=200)] = ""
+    key: Key | None = None
+
+
+class ReceiptsIn(Schema):
+    """Receipts, all or none."""
+
+    receipts: Annotated[list[ReceiptIn], Field(min_length=1, max_length=1000)]
+
+
+class AdjustmentIn(Schema):
+    """A counted difference with its reason."""
+
+    warehouse_id: WarehouseRef
+    sku_id: SkuRef
+    quantity_change: Annotated[int, Field(ge=-1_000_000_000, le=1_000_000_000)]
+    reason: Annotated[str, Field(min_length=1, max_length=200)]
+    key: Key | None = None
+
+
+class AdjustmentsIn(Schema):
+    """Adjustments, all or none."""
+
+    adjustments: Annotated[list[AdjustmentIn], Field(min_length=1, max_length=1000)]
+
+
+class WrittenOut(Schema):
+    """How many were new."""
+
+    written: int
+
+
+def _warehouse(warehouse: Warehouse) -> dict[str, Any]:
+    return {
+        "id": warehouse.warehouse_id, "code": warehouse.code, "name": warehouse.name, "priority": warehouse.priority,
+        "is_active": warehouse.is_active,
+    }  # fmt: skip
+
+
+def _own_skus(request: HttpRequest) -> list[SkuId] | None:
+    """None for staff; a supplier's own SKUs otherwise, which may be none."""
+    principal = principal_of(request)
+    return None if principal.is_any(*_STAFF) else catalog.list_skus_of_supplier(principal.user_id)
+
+
+@router.get("/warehouses", response={200: list[WarehouseOut], **_ERRORS})
+@endpoint(scope="inventory:read")
+def list_warehouses(request: HttpRequest) -> Any:
+    """All warehouses, first choice first."""
+    return [_warehouse(warehouse) for warehouse in queries.list_warehouses()]
+
+
+@router.post("/warehouses", response={201: WarehouseOut, **_ERRORS})
+@endpoint(scope="inventory:write", write=True)
+def open_warehouse(request: HttpRequest, body: WarehouseIn) -> Any:
+    """Open a warehouse."""
+    (created,) = commands.open_warehouses([NewWarehouse(body.code, body.name, body.priority)])
+    return 201, next(_warehouse(w) for w in queries.list_warehouses() if w.warehouse_id == created)
+
+
+@router.put("/warehouses/{warehouse_id}/active", response={200: WarehouseOut, **_ERRORS})
+@endpoint(scope="inventory:write", write=True)
+def set_warehouse_active(request: HttpRequest, warehouse_id: WarehouseRef, body: ActiveIn) -> Any:
+    """Let a warehouse serve new orders or not; what it promised stays promised."""
+    commands.set_warehouse_active(WarehouseId(warehouse_id), body.is_active)
+    return next(_warehouse(w) for w in queries.list_warehouses() if w.warehouse_id == warehouse_id)
+
+
+@router.get("/stock", response={200: Page[StockLevelOut], **_ERRORS})
+@endpoint(scope="inventory:read")
+def list_stock(
+    request: HttpRequest,
+    sku_id: SkuRef | None = None,
+    warehouse_id: WarehouseRef | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Any:
+    """Stock levels, newest first."""
+    own = _own_skus(request)
+    wanted = own if sku_id is None else [SkuId(sku_id)] if own is None or sku_id in own else []
+
+    def read(before_id: int | None, count: int) -> list[StockLevel]:
+        place = WarehouseId(warehouse_id) if warehouse_id is not None else None
+        return queries.stock_levels(wanted, place, before_id, count)
+
+    page = page_of(read, cursor, limit, lambda level: level.level_id)
+    items = [
+        {
+            "warehouse_id": level.warehouse_id, "sku_id": level.sku_id, "on_hand": level.on_hand, "reserved": level.reserved,
+            "allocated": level.allocated, "available": level.available,
+        }
+        for level in page["items"]
+    ]  # fmt: skip
+    return page | {"items": items}
+
+
+@router.get("/stock/movements", response={200: Page[MovementOut], **_ERRORS})
+@endpoint(scope="inventory:read")
+def list_movements(
+    request: HttpRequest,
+    sku_id: SkuRef,
+    warehouse_id: WarehouseRef | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Any:
+    """Changes of the pieces on hand of one SKU, newest first."""
+    own = _own_skus(request)
+
+    def read(before_id: int | None, count: int) -> list[Movement]:
+        if own is not None and sku_id not in own:
+            return []
+        place = WarehouseId(warehouse_id) if warehouse_id is not None else None
+        return queries.list_movements(SkuId(sku_id), place, before_id, count)
+
+    page = page_of(read, cursor, limit, lambda movement: movement.movement_id)
+    items = [
+        {
+            "id": m.movement_id, "warehouse_id": m.warehouse_id, "sku_id": m.sku_id, "kind": m.kind,
+            "quantity_change": m.quantity_change, "order_id": m.order_id, "reference": m.reference, "occurred_at": m.occurred_at,
+        }
+        for m in page["items"]
+    ]  # fmt: skip
+    return page | {"items": items}
+
+
+@router.post("/stock/receipts", response={200: WrittenOut, **_ERRORS})
+@endpoint(scope="inventory:write", write=True)
+def receive(request: HttpRequest, body: ReceiptsIn) -> Any:
+    """Receive goods."""
+    receipts = [Receipt(WarehouseId(r.warehouse_id), SkuId(r.sku_id), r.quantity, r.reference, r.key) for r in body.receipts]
+    return {"written": commands.receive_stock(receipts)}
+
+
+@router.post("/stock/adjustments", response={200: WrittenOut, **_ERRORS})
+@endpoint(scope="inventory:write", write=True)
+def adjust(request: HttpRequest, body: AdjustmentsIn) -> Any:
+    """Write counted differences."""
+    adjustments = [
+        Adjustment(WarehouseId(a.warehouse_id), SkuId(a.sku_id), a.quantity_change, a.reason, a.key) for a in body.adjustments
+    ]
+    return {"written": commands.adjust_stock(adjustments)}

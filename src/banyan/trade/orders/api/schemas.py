@@ -1,0 +1,312 @@
+"""What travels over HTTP, and which of it whom is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from ninja import Field, Schema
+
+from banyan.kernel.http import Principal, PublicId
+from banyan.trade.orders.types import Order, OrderState, Placed, Policy, Recipient, Shipment
+
+OrderRef = Annotated[int, PublicId("ord")]
+LineRef = Annotated[int, PublicId("oln")]
+SkuRef = Annotated[int, PublicId("sku")]
+UserRef = Annotated[int, PublicId("usr")]
+Text = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Amount = Annotated[int, Field(ge=0, le=10**12)]
+
+
+class View(StrEnum):
+    """How much of an order the caller may see."""
+
+    WHOLE = "whole"
+    """Staff and the buyer."""
+    FULFILMENT = "fulfilment"
+    """The warehouse: what to send where, without amounts and without the buyer's account."""
+    REFERRED = "referred"
+    """The distributor who referred it: amounts and lines, the buyer masked."""
+
+
+class LineIn(Schema):
+    """One wanted line."""
+
+    sku_id: SkuRef
+    quantity: Annotated[int, Field(ge=1, le=1_000_000)]
+
+
+class RecipientBody(Schema):
+    """Where the goods go: personal, stored encrypted."""
+
+    name: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00]+$")]
+    phone: Annotated[str, Field(min_length=3, max_length=30, pattern=r"^[0-9+\-() ]+$")]
+    address: Annotated[str, Field(min_length=1, max_length=300, pattern=r"^[^\x00]+$")]
+
+
+class QuoteIn(Schema):
+    """What shall be priced."""
+
+    lines: Annotated[list[LineIn], Field(min_length=1, max_length=200)]
+
+
+class QuoteLineOut(Schema):
+    """One priced line; tax is contained."""
+
+    sku_id: SkuRef
+    quantity: int
+    unit_price_minor: int
+    payable_minor: int
+    tax_minor: int
+
+
+class QuoteOut(Schema):
+    """What the order would cost now."""
+
+    lines: list[QuoteLineOut]
+    gross_minor: int
+    shipping_minor: int
+    tax_minor: int
+    total_minor: int
+
+
+class OrderIn(Schema):
+    """An order to place. ``code`` or ``link`` names the referrer. Freight is the shop's tariff.
+
+    Only operators may name another buyer, a discount, or the freight."""
+
+    lines: Annotated[list[LineIn], Field(min_length=1, max_length=200)]
+    code: Text | None = None
+    link: Text | None = None
+    channel: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[a-z0-9_]+$")] = "shop"
+    recipient: RecipientBody | None = None
+    buyer_id: UserRef | None = None
+    discount_minor: Amount = 0
+    shipping_minor: Amount | None = None
+
+
+class PlacedOut(Schema):
+    """A placed order: pay it until ``expires_at``."""
+
+    id: OrderRef
+    number: str
+    state: OrderState
+    total_minor: int
+    currency: str
+    line_ids: list[LineRef]
+    expires_at: datetime
+
+
+class BatchIn(Schema):
+    """Orders to place, each accepted or refused alone. A ``client_key`` places its order once, whatever the batch."""
+
+    orders: Annotated[list[BatchOrderIn], Field(min_length=1, max_length=500)]
+
+
+class BatchOrderIn(OrderIn):
+    """One order of a batch."""
+
+    client_key: Text | None = None
+
+
+BatchIn.model_rebuild()
+
+
+class BatchOutcomeOut(Schema):
+    """The placed order, or why it was refused."""
+
+    placed: PlacedOut | None = None
+    code: str | None = None
+    message: str | None = None
+    details: dict[str, Any] = {}
+
+
+class LineOut(Schema):
+    """One line. Amounts are absent for the warehouse."""
+
+    id: LineRef
+    position: int
+    sku_id: SkuRef
+    quantity: int
+    unit_price_minor: int | None = None
+    discount_minor: int | None = None
+    payable_minor: int | None = None
+    tax_minor: int | None = None
+
+
+class ParcelOut(Schema):
+    """A parcel on its way."""
+
+    carrier: str
+    tracking_number: str
+
+
+class OrderOut(Schema):
+    """An order as the caller may see it."""
+
+    id: OrderRef
+    number: str
+    state: OrderState
+    view: View
+    buyer_id: UserRef | None = None
+    buyer_name: str | None = None
+    currency: str
+    gross_minor: int | None = None
+    discount_minor: int | None = None
+    shipping_minor: int | None = None
+    total_minor: int | None = None
+    channel: str
+    placed_at: datetime
+    expires_at: datetime
+    paid_at: datetime | None
+    shipped_at: datetime | None
+    received_at: datetime | None
+    closed_at: datetime | None
+    cancelled_at: datetime | None
+    cancel_reason: str
+    lines: list[LineOut]
+
+
+class OrderDetailOut(OrderOut):
+    """An order with where it goes and its parcels."""
+
+    recipient: RecipientBody | None = None
+    parcels: list[ParcelOut] = []
+
+
+class PaymentIn(Schema):
+    """Through which channel to pay."""
+
+    channel: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[a-z0-9_]+$")]
+
+
+class PaymentOut(Schema):
+    """The opened payment; null when there was nothing to pay."""
+
+    payment_id: Annotated[int, PublicId("pay")] | None
+
+
+class ShipmentIn(Schema):
+    """One order handed to a carrier."""
+
+    order_id: OrderRef
+    carrier: Annotated[str, Field(max_length=60, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    tracking_number: Annotated[str, Field(max_length=80, pattern=r"^[0-9A-Za-z\-]*$")] = ""
+
+
+class ShipmentsIn(Schema):
+    """Shipments, each accepted or refused alone."""
+
+    shipments: Annotated[list[ShipmentIn], Field(min_length=1, max_length=500)]
+
+
+class StepOut(Schema):
+    """What became of one order: ``code`` null means that it moved."""
+
+    order_id: OrderRef
+    code: str | None = None
+    message: str | None = None
+
+
+class TariffBody(Schema):
+    """Freight: the base up to the first weight, a step for each begun further weight, free from a value on (null: never)."""
+
+    base_minor: Amount = 0
+    first_grams: Annotated[int, Field(ge=0, le=10**9)] = 1000
+    step_grams: Annotated[int, Field(ge=1, le=10**9)] = 1000
+    step_minor: Amount = 0
+    free_from_minor: Amount | None = None
+
+
+class PolicyBody(Schema):
+    """The shop's times and freight tariff."""
+
+    payment_window_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] = 1800
+    receive_after_days: Annotated[int, Field(ge=0, le=365)] = 10
+    close_after_days: Annotated[int, Field(ge=0, le=365)] = 7
+    tariff: TariffBody = TariffBody()
+
+
+STAFF = ("platform", "operator", "finance", "auditor")
+
+
+def placed_out(placed: Placed) -> dict[str, Any]:
+    """A placed order as shown to whoever placed it."""
+    return {
+        "id": placed.order_id, "number": placed.number, "state": OrderState.PLACED, "total_minor": placed.total_minor,
+        "currency": placed.currency, "line_ids": list(placed.line_ids), "expires_at": placed.expires_at,
+    }  # fmt: skip
+
+
+def view_of(order: Order, principal: Principal, referrer_id: int | None) -> View | None:
+    """How much of this order the caller may see; None: for him it does not exist."""
+    if principal.is_any(*STAFF) or order.buyer_id == principal.user_id:
+        return View.WHOLE
+    if principal.is_any("warehouse"):
+        return View.FULFILMENT
+    if principal.distributor_id is not None and referrer_id == principal.distributor_id:
+        return View.REFERRED
+    return None
+
+
+def order_out(order: Order, view: View, names: Mapping[int, str] | None = None) -> dict[str, Any]:
+    """An order in one view; ``names`` holds masked buyers' names for REFERRED."""
+    money = view is not View.FULFILMENT
+    shown: dict[str, Any] = {
+        "id": order.order_id, "number": order.number, "state": order.state, "view": view, "currency": order.currency,
+        "channel": order.channel, "placed_at": order.placed_at, "expires_at": order.expires_at, "paid_at": order.paid_at,
+        "shipped_at": order.shipped_at, "received_at": order.received_at, "closed_at": order.closed_at,
+        "cancelled_at": order.cancelled_at, "cancel_reason": order.cancel_reason,
+    }  # fmt: skip
+    if view is View.WHOLE:
+        shown["buyer_id"] = order.buyer_id
+    elif view is View.REFERRED:
+        shown["buyer_name"] = masked((names or {}).get(order.buyer_id, ""))
+    if money:
+        shown |= {
+            "gross_minor": order.gross_minor, "discount_minor": order.discount_minor, "shipping_minor": order.shipping_minor,
+            "total_minor": order.total_minor,
+        }  # fmt: skip
+    shown["lines"] = [
+        {"id": line.line_id, "position": line.position, "sku_id": line.sku.sku_id, "quantity": line.quantity}
+        | (
+            {
+                "unit_price_minor": line.sku.price_minor, "discount_minor": line.discount_minor,
+                "payable_minor": line.payable_minor, "tax_minor": line.tax_minor,
+            }
+            if money
+            else {}
+        )
+        for line in order.lines
+    ]  # fmt: skip
+    return shown
+
+
+def masked(name: str) -> str:
+    """``王**``: the first character and nothing else, not even the length."""
+    return f"{name[:1]}**"
+
+
+def recipient_out(recipient: Recipient | None) -> dict[str, Any] | None:
+    """Where the goods go."""
+    return {"name": recipient.name, "phone": recipient.phone, "address": recipient.address} if recipient else None
+
+
+def parcel_out(shipment: Shipment) -> dict[str, Any]:
+    """A parcel."""
+    return {"carrier": shipment.carrier, "tracking_number": shipment.tracking_number}
+
+
+def policy_out(policy: Policy) -> dict[str, Any]:
+    """The shop's times and tariff."""
+    tariff = policy.tariff
+    return {
+        "payment_window_seconds": policy.payment_window_seconds, "receive_after_days": policy.receive_after_days,
+        "close_after_days": policy.close_after_days,
+        "tariff": {
+            "base_minor": tariff.base_minor, "first_grams": tariff.first_grams, "step_grams": tariff.step_grams,
+            "step_minor": tariff.step_minor, "free_from_minor": tariff.free_from_minor,
+        },
+    }  # fmt: skip
