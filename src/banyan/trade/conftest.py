@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -52,5 +53,37 @@ def make_team(make_buyers: Callable[[int], list[Any]]) -> Callable[..., Team]:
         network.join([Joining(one, above, at) for one, above in zip(ids, [None, *ids], strict=False)])
         found = queries.list_distributors_by_ids(ids)
         return Team(tuple(ids), tuple(users), tuple(found[one].code for one in ids))
+
+    return make
+
+
+class Caller:
+    """A client with one token."""
+
+    def __init__(self, token: str | None = None) -> None:
+        from django.test import Client
+
+        self.token = token
+        self.client = Client()
+
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        headers.setdefault("Idempotency-Key", f"k{next(_numbers)}")
+        payload = json.dumps(body) if body is not None else ""
+        response = self.client.generic(method, f"/api/v1{path}", payload, content_type="application/json", headers=headers)
+        return response.status_code, json.loads(response.content) if response.content else None
+
+
+@pytest.fixture
+def call_as() -> Callable[..., Caller]:
+    """call_as(role, user_id=None): a caller with a fresh token of that role; call it inside an entered tenant."""
+    from banyan.people.identity import commands
+    from banyan.people.identity.types import NewUser, Role, scopes_of
+
+    def make(role: str, user_id: Any = None) -> Caller:
+        if user_id is None:
+            (user_id,) = commands.register_users([NewUser(f"{role}{next(_numbers)}", None, "某人", None, (Role(role),), START)])
+        return Caller(commands.issue_token(user_id, scopes_of([Role(role)]), "test"))
 
     return make
