@@ -154,7 +154,10 @@ class IncidentRow(TenantModel):
         verbose_name = _("payment incident")
         verbose_name_plural = _("payment incidents")
         constraints = [models.UniqueConstraint(fields=["tenant_id", "fingerprint"], name="one_incident_per_fingerprint")]
-        indexes = [models.Index(fields=["tenant_id", "latest_seen_at"], name="incident_open", condition=Q(resolved_at=None))]
+        indexes = [
+            models.Index(fields=["tenant_id", "id"], name="incident_by_id"),
+            models.Index(fields=["tenant_id", "latest_seen_at"], name="incident_open", condition=Q(resolved_at=None)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.number}"

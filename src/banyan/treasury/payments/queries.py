@@ -7,6 +7,7 @@ from typing import Any
 
 from banyan.kernel import sql, tenancy
 from banyan.kernel.values.errors import NotFound
+from banyan.treasury.payments.models import IncidentRow
 from banyan.treasury.payments.types import Payment, PaymentId, PaymentState, Refund, RefundId, RefundState
 
 _PAYMENT = (
@@ -104,7 +105,12 @@ def get_refund(refund_id: int) -> Refund:
 
 
 def list_refunds(
-    *, order_id: int | None = None, payment_id: int | None = None, before: int | None = None, limit: int = 50
+    *,
+    order_id: int | None = None,
+    payment_id: int | None = None,
+    buyer_id: int | None = None,
+    before: int | None = None,
+    limit: int = 50,
 ) -> list[Refund]:
     """Refunds, latest first; `before`: the id of the last one seen."""
     conditions, params = ["tenant_id = %s"], [tenancy.current_tenant_id()]  # type: tuple[list[str], list[Any]]
@@ -112,6 +118,9 @@ def list_refunds(
         if value is not None:
             conditions.append(f"{column} {operator} %s")
             params.append(value)
+    if buyer_id is not None:
+        conditions.append("payment_id IN (SELECT p.id FROM payments_payments p WHERE p.tenant_id = %s AND p.buyer_id = %s)")
+        params.extend((tenancy.current_tenant_id(), buyer_id))
     rows = sql.fetch(
         f"SELECT {_REFUND} FROM payments_refunds WHERE {' AND '.join(conditions)} ORDER BY id DESC LIMIT %s", (*params, limit)
     )
@@ -125,3 +134,15 @@ def find_refunds_by_keys(keys: Sequence[str]) -> dict[str, Refund]:
         (tenancy.current_tenant_id(), sql.array_literal(keys)),
     )
     return {refund.key: refund for refund in map(_refund, rows)}
+
+
+def list_incidents(*, is_open: bool = True, before: int | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """Incidents as plain rows, latest first; `before`: the id of the last one seen."""
+    found = IncidentRow.objects.filter(tenant_id=tenancy.current_tenant_id(), resolved_at__isnull=is_open).order_by("-id")
+    if before is not None:
+        found = found.filter(id__lt=before)
+    rows = found.values(
+        "id", "kind", "channel", "number", "payment_id", "details", "seen_count", "first_seen_at", "latest_seen_at",
+        "resolved_at", "resolution",
+    )[:limit]  # fmt: skip
+    return [{**row, "payment_id": row["payment_id"] or None} for row in rows]

@@ -3,6 +3,7 @@
 from banyan.treasury.payments.commands.asking import query_due
 from banyan.treasury.payments.commands.capturing import capture
 from banyan.treasury.payments.commands.incidents import record_incidents, resolve_incident
+from banyan.treasury.payments.commands.notices import NoticeRejected, rejected, take_notice
 from banyan.treasury.payments.commands.opening import (
     ChannelDeclined,
     ChannelUnavailable,
@@ -25,6 +26,7 @@ __all__ = [
     "ChannelDeclined",
     "ChannelUnavailable",
     "NothingCaptured",
+    "NoticeRejected",
     "PaymentNotOpen",
     "RefundKeyReused",
     "RefundTooLarge",
@@ -36,7 +38,9 @@ __all__ = [
     "open_payments",
     "query_due",
     "record_incidents",
+    "rejected",
     "request_refunds",
     "resolve_incident",
     "submit_due_refunds",
+    "take_notice",
 ]

@@ -51,6 +51,21 @@ def cancel_payouts(payout_ids: Sequence[int], reason: str) -> int:
     return len(never_asked) + asked
 
 
+def bring_forward(payout_ids: Sequence[int]) -> int:
+    """Have the job take up these payouts now instead of when they are due; returns how many. Idempotent.
+
+    One that a job holds at this moment is left alone. Raises NotFound, or PayoutEnded when one of them has ended.
+    """
+    ended = [payout for payout in map(queries.get_payout, payout_ids) if payout.state not in OPEN]
+    if ended:
+        raise PayoutEnded(f"The payout is {ended[0].state.value}.", state=ended[0].state.value)
+    return sql.execute(
+        "UPDATE payouts_payouts SET due_at = least(due_at, %s) WHERE tenant_id = %s AND id = ANY(%s::bigint[])"
+        " AND ended_at IS NULL AND state <> 'submitting'",
+        (clock.now(), tenancy.current_tenant_id(), sql.array_literal(payout_ids)),
+    )
+
+
 def follow_standing(distributor_ids: Sequence[int]) -> int:
     """Ask back what frozen distributors have not confirmed yet, and let the payouts of the others go on.
 

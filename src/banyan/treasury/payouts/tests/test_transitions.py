@@ -43,7 +43,7 @@ def test_every_order_and_repetition_ends_alike_with_one_set_of_entries(story: tu
 def test_the_entries_always_fit_the_state(told: list[C]) -> None:
     state, entries = _tell(tuple(told))
     expected = {PayoutState.COMPLETED: ["payout_completed"], PayoutState.RETURNED: ["payout_completed", "payout_returned"]}
-    expected |= dict.fromkeys(UNPAID, ["payout_failed"]) | {one: [] for one in OPEN}
+    expected |= {one: ["payout_failed"] for one in UNPAID} | {one: [] for one in OPEN}
     assert entries == expected[state]
 
 
