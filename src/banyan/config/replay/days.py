@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from time import perf_counter
 
+from django.db import connections
+
 from banyan.earnings.settlement import commands as settlement
 from banyan.earnings.settlement import queries as statements
 from banyan.earnings.settlement.types import Decision, ReviewRequest, StatementStatus
@@ -29,7 +31,8 @@ LINES_PER_ORDER = 200
 ORDERS_PER_BATCH = 100
 RECEIVED_AFTER = timedelta(days=2)
 PAYING_AFTER = timedelta(minutes=1)
-OFFICE_EVERY = timedelta(days=1)
+STATISTICS_AFTER = (1, 3, 8, 20, 60)
+"""Days after which the planner is told how the tables have grown; a live shop's autovacuum has minutes for that."""
 
 
 @dataclass(slots=True)
@@ -85,6 +88,7 @@ class Days:
         self._refundable = {(back.invoice, back.line_index) for back in stream.returns}
         self._to_ship: list[OrderId] = []
         self._under_way: dict[date, list[OrderId]] = defaultdict(list)
+        self._days = 0
 
     def live(self, day: date) -> None:
         """One day, shop's time: sales at 21:00, goods out at 22:00, returns at 22:30, the office at 23:00."""
@@ -98,6 +102,10 @@ class Days:
             self._take_back(self._returns.pop(day))
         self._at(day, time(23, 0))
         self.office()
+        self._days += 1
+        if self._days in STATISTICS_AFTER:
+            with self._timed("statistics"):
+                gather_statistics()
 
     # ── sales ────────────────────────────────────────────────────────────────────────────────────────────────────
     def _sell(self, sales: Sequence[Sale]) -> None:
@@ -254,6 +262,12 @@ class Days:
     @staticmethod
     def _at(day: date, moment: time) -> None:
         clock.drive(datetime.combine(day, moment, SHOP_ZONE))
+
+
+def gather_statistics() -> None:
+    """Tell the planner what the tables hold now, as the owner. Needs no lock that stops anybody."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("ANALYZE")
 
 
 class _Timed(AbstractContextManager[None]):

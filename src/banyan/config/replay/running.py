@@ -15,7 +15,7 @@ from banyan.kernel import clock
 from banyan.kernel.verification import Finding
 
 from . import channel, founding
-from .days import Days, Tally
+from .days import Days, Tally, gather_statistics
 from .forest import Forest, hang, read_forest
 from .founding import Shop
 from .stream import GUEST, SHOP_ZONE, Stream, build, read_lines
@@ -72,6 +72,7 @@ def replay(
     begun = perf_counter()
     try:
         shop = founding.found(stream, forest, datetime.combine(first, time(0, 0), SHOP_ZONE) - founding.OPENING_LEAD)
+        gather_statistics()
         founded = perf_counter() - begun
         with channel.simulated() as counter:
             lived = Days(shop, stream, counter, sample)
