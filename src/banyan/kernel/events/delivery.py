@@ -18,6 +18,23 @@ from banyan.kernel.values.errors import Conflict, NotFound, Refusal
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
+PASS_OVER_AFTER = 200
+"""Transactions of other events after which the cursor of a reaction that heard nothing moves on, so that it need not read
+past them at every drain. Not after each, because moving it is a write."""
+_NEXT_EVENTS = f"""
+WITH mine AS (
+  SELECT id, commit_order, kind, payload FROM outbox_events
+  WHERE tenant_id = %s AND (commit_order, id) > (%s, %s) AND commit_order < {HORIZON} AND kind = ANY(%s::text[])
+  ORDER BY commit_order, id LIMIT %s
+), newest AS (
+  SELECT commit_order, id FROM outbox_events WHERE tenant_id = %s AND commit_order < {HORIZON}
+  ORDER BY commit_order DESC, id DESC LIMIT 1
+)
+SELECT mine.id, mine.commit_order, mine.kind, mine.payload, newest.commit_order, newest.id
+FROM newest LEFT JOIN mine ON true ORDER BY mine.commit_order, mine.id
+"""
+
+
 def drain(tenant_id: int, *, queue: str | None = None, names: set[str] | None = None, rounds: int | None = None) -> int:
     """Deliver everything that is committed to every reaction of the tenant, until a round finds nothing.
 
@@ -41,13 +58,14 @@ def _deliver_batch(tenant_id: int, reaction: Reaction) -> int:
         cursor = _lock_cursor(reaction.name)
         if cursor is None:
             return 0
-        rows = sql.fetch(
-            f"SELECT id, commit_order, kind, payload, {HORIZON} FROM outbox_events"
-            f" WHERE tenant_id = %s AND (commit_order, id) > (%s, %s) AND commit_order < {HORIZON} AND kind = ANY(%s::text[])"
-            " ORDER BY commit_order, id LIMIT %s",
-            (tenant_id, cursor[0], cursor[1], list(reaction.kinds), reaction.batch),
+        # One statement, so one snapshot: nothing can be committed between "no event for me" and "the newest of all events".
+        found = sql.fetch(
+            _NEXT_EVENTS,
+            (tenant_id, cursor[0], cursor[1], list(reaction.kinds), reaction.batch, tenant_id),
         )
+        rows = [row[:4] for row in found if row[0] is not None]
         if not rows:
+            _pass_over(tenant_id, reaction.name, cursor, found)
             return 0
         _run(reaction, rows)
         sql.execute(
@@ -55,6 +73,15 @@ def _deliver_batch(tenant_id: int, reaction: Reaction) -> int:
             (rows[-1][1], rows[-1][0], tenant_id, reaction.name),
         )
         return len(rows)
+
+
+def _pass_over(tenant_id: int, name: str, cursor: tuple[int, int], found: list[tuple[Any, ...]]) -> None:
+    """Nothing for this reaction up to the newest event: begin behind that one from now on."""
+    if found and found[0][4] - cursor[0] >= PASS_OVER_AFTER:
+        sql.execute(
+            "UPDATE reaction_cursors SET commit_order = %s, event_id = %s WHERE tenant_id = %s AND reaction = %s",
+            (found[0][4], found[0][5], tenant_id, name),
+        )
 
 
 def _lock_cursor(name: str) -> tuple[int, int] | None:

@@ -13,7 +13,7 @@ import pytest
 from django.db import connections
 
 from banyan.kernel import events, ids, sql
-from banyan.kernel.events import core
+from banyan.kernel.events import core, delivery
 from banyan.kernel.events.models import ReactionCursor, SetAsideEvent
 
 
@@ -172,3 +172,27 @@ def test_rounds_limit_how_much_one_call_delivers(tenant: Any, seen: list[int]) -
     _emit(tenant, *range(1, 8))
     assert events.drain(tenant.id, names={"test.write_down"}, rounds=2) == 6  # two batches of three
     assert events.drain(tenant.id, names={"test.write_down"}) == 1
+
+
+def test_a_reaction_that_hears_nothing_does_not_read_the_past_again(tenant: Any, seen: list[int]) -> None:
+    """Its cursor passes over other events, never over an event of its own."""
+    foreign = EveryForm(None, date(2026, 1, 1), None, ())
+    with tenant.enter():
+        events.record([Happened(1, datetime(2026, 1, 1, tzinfo=UTC))])
+    assert tenant.drain() == 1
+    for _ in range(delivery.PASS_OVER_AFTER + 5):
+        with tenant.enter():
+            events.record([foreign])
+    before = _cursor(tenant)
+    tenant.drain()
+    passed = _cursor(tenant)
+    assert passed[0] >= before[0] + delivery.PASS_OVER_AFTER
+    with tenant.enter():
+        events.record([foreign, Happened(2, datetime(2026, 1, 1, tzinfo=UTC)), foreign])
+    assert tenant.drain() == 1
+    assert seen == [1, 2]
+
+
+def _cursor(tenant: Any) -> tuple[int, int]:
+    with tenant.enter():
+        return tuple(sql.fetch("SELECT commit_order, event_id FROM reaction_cursors WHERE reaction = 'test.write_down'")[0])  # type: ignore[return-value]
