@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,10 +22,25 @@ _services: list[Any] = []
 _home = Path(tempfile.mkdtemp(prefix="banyan-test-"))
 
 
+def _give_back_connections(run: Callable[[threading.Thread], None]) -> Callable[[threading.Thread], None]:
+    """A thread that ends gives its connections back to the pool: Django does so for requests, nobody does for threads."""
+
+    def wrapped(thread: threading.Thread) -> None:
+        try:
+            run(thread)
+        finally:
+            from django.db import connections
+
+            connections.close_all()
+
+    return wrapped
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the session's PostgreSQL before any module that imports models is collected."""
     os.environ["BANYAN_HOME"] = str(_home)
     _home.chmod(0o755)
+    (_home / "static").mkdir(exist_ok=True)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "banyan.config.settings")
     if config.option.help:
         return
@@ -46,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     import django
 
     django.setup()
+    threading.Thread.run = _give_back_connections(threading.Thread.run)  # type: ignore[method-assign]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
