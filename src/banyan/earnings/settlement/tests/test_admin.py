@@ -45,7 +45,10 @@ def test_the_desk(tenant: Any, driven_clock: Any, quick_hashes: None) -> None:
         open_all()
         one, two, three = sorted(queries.list_statements(), key=lambda found: found.statement_id)
     finance, auditor = sign_in(tenant, Role.FINANCE), sign_in(tenant, Role.AUDITOR)
-    queue, statements = reverse("admin:settlement_reviewqueueentry_changelist"), reverse("admin:settlement_statementrow_changelist")
+    queue, statements = (
+        reverse("admin:settlement_reviewqueueentry_changelist"),
+        reverse("admin:settlement_statementrow_changelist"),
+    )
     for client in (finance, auditor):
         for address in (queue, statements, reverse("admin:settlement_policyrow_changelist")):
             assert client.get(address).status_code == 200
