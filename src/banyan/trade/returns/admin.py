@@ -63,7 +63,7 @@ class ReturnLineInline(ReadOnly, TabularInline):  # type: ignore[misc]
     @admin.display(description=_("order line"))
     def order_line(self, row: ReturnLineRow) -> str:
         """The order line's public id."""
-        return ids.public("orl", row.line_id)
+        return ids.public("oln", row.line_id)
 
     @admin.display(description=_("refund"))
     def refund(self, row: ReturnLineRow) -> str:

@@ -38,7 +38,7 @@ Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$
 Units = Annotated[int, Field(ge=0, le=2_000_000_000)]
 Amount = Annotated[int, Field(ge=0, le=10**15)]
 OrderRef = Annotated[int, PublicId("ord")]
-LineRef = Annotated[int, PublicId("orl")]
+LineRef = Annotated[int, PublicId("oln")]
 ReturnRef = Annotated[int, PublicId("ret")]
 
 

@@ -54,7 +54,7 @@ def scene(tenant: Any, make_shop: Any) -> dict[str, Any]:
             "order_id": ids.public("ord", order.order_id),
             "mode": "goods_back",
             "reason": "尺码不合适",
-            "lines": [{"line_id": ids.public("orl", order.lines[0].line_id), "quantity": 2}],
+            "lines": [{"line_id": ids.public("oln", order.lines[0].line_id), "quantity": 2}],
         },
     }
 
@@ -123,13 +123,13 @@ def test_a_batch_tells_what_became_of_each(scene: dict[str, Any]) -> None:
     "change",
     [
         {"lines": []},
-        {"lines": [{"line_id": "orl_zzz", "quantity": 1}]},
+        {"lines": [{"line_id": "oln_zzz", "quantity": 1}]},
         {"lines": [{"line_id": 5, "quantity": 1}]},
         {"reason": ""},
         {"reason": "\u0000"},
         {"mode": "teleport"},
         {"order_id": "ord_0000000000000"},
-        {"lines": [{"line_id": "orl_0000000000000", "quantity": 10**30}]},
+        {"lines": [{"line_id": "oln_0000000000000", "quantity": 10**30}]},
     ],
 )
 def test_bad_input_is_refused_with_words(scene: dict[str, Any], change: dict[str, Any]) -> None:
