@@ -214,3 +214,18 @@ def test_the_platform_enters_a_shop_openly_and_only_for_an_hour(database: None, 
         assert inside("GET", "/me")[0] == 401
     commands.end_visit(root, tenant.id)
     assert inside("GET", "/me")[0] == 401
+
+
+def test_every_operation_asks_for_a_scope_that_some_role_has() -> None:
+    from banyan.config.urls import api
+    from banyan.people.identity.types import ROLE_SCOPES, Scope
+
+    asked = {
+        getattr(operation.view_func, "banyan_scope", "")
+        for router in api._get_bound_routers()
+        for view in router.path_operations.values()
+        for operation in view.operations
+    }
+    assert asked - {"public"} <= set(Scope)
+    held = frozenset().union(*(scopes for role, scopes in ROLE_SCOPES.items() if role is not Role.PLATFORM))
+    assert asked - {"public"} - {Scope.TENANTS_READ, Scope.TENANTS_WRITE} <= held
