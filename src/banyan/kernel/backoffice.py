@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -16,6 +17,7 @@ from unfold.admin import ModelAdmin
 from unfold.forms import ActionForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from banyan.kernel import ids
 from banyan.kernel.values.errors import Refusal
 
 COUNT_MAX = 10_000
@@ -83,6 +85,31 @@ class FactsAdmin(ModelAdmin):  # type: ignore[misc]
             messages.warning(request, f"{refusal.message} {refusal.advice}")
         if len(refused) > SHOWN_MAX:
             messages.warning(request, _("%(count)d more were refused.") % {"count": len(refused) - SHOWN_MAX})
+
+
+class FindsById(ModelAdmin):  # type: ignore[misc]
+    """Search by what operators paste: a public id, or one of our or a channel's numbers, whole. Never a scan."""
+
+    search_fields = ("id",)
+    public_ids: tuple[tuple[str, str], ...] = ()
+    """Prefix of the public id, and the field that it is looked up in."""
+    exact_fields: tuple[str, ...] = ()
+    """Indexed text fields that are compared whole."""
+
+    def get_search_results(self, request: HttpRequest, queryset: QuerySet[Any], search_term: str) -> tuple[QuerySet[Any], bool]:
+        """The rows that the text names; nothing for text that names none."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        for prefix, field in self.public_ids:
+            try:
+                return queryset.filter(**{field: ids.parse(prefix, text)}), False
+            except ids.BadPublicId:
+                continue
+        named = Q(pk__in=[])
+        for field in self.exact_fields:
+            named |= Q(**{field: text})
+        return queryset.filter(named), False
 
 
 def masked(text: str | None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from banyan.kernel import clock, sql, tenancy
-from banyan.kernel.values.errors import Conflict
+from banyan.kernel.values.errors import Conflict, Invalid
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId, Status
 from banyan.treasury.payouts import queries
@@ -24,8 +24,11 @@ class PayoutEnded(Conflict):
 def cancel_payouts(payout_ids: Sequence[int], reason: str) -> int:
     """Take payouts back: at once where the channel was never asked, else as soon as the channel agrees. Idempotent.
 
-    Returns how many were or will be cancelled. Raises NotFound, or PayoutEnded when one of them has ended otherwise.
+    Returns how many were or will be cancelled. Raises NotFound, PayoutEnded when one of them has ended otherwise, or Invalid
+    without a reason.
     """
+    if not reason.strip():
+        raise Invalid("Say why the payout is taken back.", field="reason")
     found = [queries.get_payout(payout_id) for payout_id in payout_ids]
     ended = [payout for payout in found if payout.state not in OPEN and payout.state.value != "cancelled"]
     if ended:
