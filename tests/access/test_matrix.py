@@ -33,7 +33,7 @@ MONEY_AND_PEOPLE = (
     "settlement_statements",
     "payouts_payouts",
     "identity_users",
-    "distributors_distributors",
+    "distributors",
     "network_members",
     "ledger_entries",
     "ledger_postings",

@@ -10,7 +10,7 @@ from banyan.kernel.values.money import format_minor
 from banyan.treasury.ledger import queries as ledger
 
 _COUNTS = (
-    ("distributors", "SELECT count(*) FROM distributors_distributors WHERE tenant_id = %s"),
+    ("distributors", "SELECT count(*) FROM distributors WHERE tenant_id = %s"),
     ("consumers and distributors", "SELECT count(*) FROM identity_users WHERE tenant_id = %s"),
     ("orders placed", "SELECT count(*) FROM orders_orders WHERE tenant_id = %s"),
     ("commissions", "SELECT count(*) FROM commission_commissions WHERE tenant_id = %s"),

@@ -61,6 +61,8 @@ class DemoOrder:
     """One order: the buyer's index and (SKU position, quantity) lines."""
 
     key: str
+    number: int
+    """Position among the day's orders."""
     buyer: int
     lines: tuple[tuple[int, int], ...]
     shipping_minor: int
@@ -124,7 +126,7 @@ def days(scale: Scale, seed: int, sku_prices_minor: list[int]) -> Iterator[DemoD
             next_index += 1
         rhythm = (0.85, 0.9, 0.95, 1.0, 1.1, 1.25, 1.2)[number % 7] * min(1.0, 0.25 + number / 30)
         for position in range(round(scale.orders_per_day * rhythm) if buyers else 0):
-            day.orders.append(_order(random, f"day{number}-{position}", buyers, joined, sku_prices_minor, popularity))
+            day.orders.append(_order(random, number, position, buyers, joined, sku_prices_minor, popularity))
         day.orders.sort(key=lambda order: order.minute)
         yield day
 
@@ -135,7 +137,7 @@ def _share(total: int, number: int, parts: int) -> int:
 
 
 def _order(
-    random: Random, key: str, buyers: list[int], joined: list[int], prices: list[int], popularity: list[float]
+    random: Random, day: int, number: int, buyers: list[int], joined: list[int], prices: list[int], popularity: list[float]
 ) -> DemoOrder:
     buyer = random.choice(buyers) if random.random() < 0.85 else random.choice(joined)
     skus = {
@@ -146,7 +148,8 @@ def _order(
     lines = tuple(sorted(skus.items()))
     returned = random.random() < 0.05
     return DemoOrder(
-        key=key,
+        key=f"day{day}-{number}",
+        number=number,
         buyer=buyer,
         lines=lines,
         shipping_minor=0 if gross >= 9900 else 800,

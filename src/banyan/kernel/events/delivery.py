@@ -18,20 +18,20 @@ from banyan.kernel.values.errors import Conflict, NotFound, Refusal
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 
 
-PASS_OVER_AFTER = 200
-"""Transactions of other events after which the cursor of a reaction that heard nothing moves on, so that it need not read
-past them at every drain. Not after each, because moving it is a write."""
+# Both statements probe the index (tenant, kind, commit order, id) once per kind, however many other events lie between.
+_AWAITING = f"""
+SELECT DISTINCT r.name FROM unnest(%s::text[], %s::text[]) AS r(name, kind)
+LEFT JOIN reaction_cursors c ON c.tenant_id = %s AND c.reaction = r.name
+WHERE EXISTS (
+  SELECT 1 FROM outbox_events e WHERE e.tenant_id = %s AND e.kind = r.kind AND e.commit_order < {HORIZON}
+    AND (e.commit_order, e.id) > (coalesce(c.commit_order, 0), coalesce(c.event_id, 0)))
+"""
 _NEXT_EVENTS = f"""
-WITH mine AS (
+SELECT e.id, e.commit_order, e.kind, e.payload FROM unnest(%s::text[]) AS wanted(kind) CROSS JOIN LATERAL (
   SELECT id, commit_order, kind, payload FROM outbox_events
-  WHERE tenant_id = %s AND (commit_order, id) > (%s, %s) AND commit_order < {HORIZON} AND kind = ANY(%s::text[])
-  ORDER BY commit_order, id LIMIT %s
-), newest AS (
-  SELECT commit_order, id FROM outbox_events WHERE tenant_id = %s AND commit_order < {HORIZON}
-  ORDER BY commit_order DESC, id DESC LIMIT 1
-)
-SELECT mine.id, mine.commit_order, mine.kind, mine.payload, newest.commit_order, newest.id
-FROM newest LEFT JOIN mine ON true ORDER BY mine.commit_order, mine.id
+  WHERE tenant_id = %s AND kind = wanted.kind AND (commit_order, id) > (%s, %s) AND commit_order < {HORIZON}
+  ORDER BY commit_order, id LIMIT %s) e
+ORDER BY e.commit_order, e.id LIMIT %s
 """
 
 
@@ -46,11 +46,22 @@ def drain(tenant_id: int, *, queue: str | None = None, names: set[str] | None = 
     chosen = [r for r in reactions() if (queue is None or r.queue == queue) and (names is None or r.name in names)]
     total = 0
     for _ in count() if rounds is None else range(rounds):
-        delivered = sum(_deliver_batch(tenant_id, r) for r in chosen)
+        delivered = sum(_deliver_batch(tenant_id, r) for r in _awaiting(tenant_id, chosen))
         total += delivered
         if not delivered:
             break
     return total
+
+
+def _awaiting(tenant_id: int, chosen: list[Reaction]) -> list[Reaction]:
+    """Which reactions have something to hear: one reading transaction, so that idle reactions cost no write and no lock."""
+    pairs = [(r.name, kind) for r in chosen for kind in r.kinds]
+    if not pairs:
+        return []
+    with tenancy.enter(tenant_id, actor="drain"):
+        rows = sql.fetch(_AWAITING, ([name for name, _ in pairs], [kind for _, kind in pairs], tenant_id, tenant_id))
+    names = {name for (name,) in rows}
+    return [r for r in chosen if r.name in names]
 
 
 def _deliver_batch(tenant_id: int, reaction: Reaction) -> int:
@@ -58,14 +69,8 @@ def _deliver_batch(tenant_id: int, reaction: Reaction) -> int:
         cursor = _lock_cursor(reaction.name)
         if cursor is None:
             return 0
-        # One statement, so one snapshot: nothing can be committed between "no event for me" and "the newest of all events".
-        found = sql.fetch(
-            _NEXT_EVENTS,
-            (tenant_id, cursor[0], cursor[1], list(reaction.kinds), reaction.batch, tenant_id),
-        )
-        rows = [row[:4] for row in found if row[0] is not None]
+        rows = sql.fetch(_NEXT_EVENTS, (list(reaction.kinds), tenant_id, *cursor, reaction.batch, reaction.batch))
         if not rows:
-            _pass_over(tenant_id, reaction.name, cursor, found)
             return 0
         _run(reaction, rows)
         sql.execute(
@@ -73,15 +78,6 @@ def _deliver_batch(tenant_id: int, reaction: Reaction) -> int:
             (rows[-1][1], rows[-1][0], tenant_id, reaction.name),
         )
         return len(rows)
-
-
-def _pass_over(tenant_id: int, name: str, cursor: tuple[int, int], found: list[tuple[Any, ...]]) -> None:
-    """Nothing for this reaction up to the newest event: begin behind that one from now on."""
-    if found and found[0][4] - cursor[0] >= PASS_OVER_AFTER:
-        sql.execute(
-            "UPDATE reaction_cursors SET commit_order = %s, event_id = %s WHERE tenant_id = %s AND reaction = %s",
-            (found[0][4], found[0][5], tenant_id, name),
-        )
 
 
 def _lock_cursor(name: str) -> tuple[int, int] | None:

@@ -37,7 +37,7 @@ class OutboxEvent(TenantModel):
     class Meta:
         app_label = "kernel"
         db_table = "outbox_events"
-        indexes = [models.Index(fields=["tenant_id", "commit_order", "id"], name="outbox_reading_order")]
+        indexes = [models.Index(fields=["tenant_id", "kind", "commit_order", "id"], name="outbox_by_kind")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"

@@ -9,8 +9,7 @@ from typing import TypeVar
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from banyan.kernel import clock, tenancy
-from banyan.kernel.jobs.models import JobRun
+from banyan.kernel import clock, sql, tenancy
 
 log = structlog.get_logger(__name__)
 BATCHES_PER_TENANT = 1000
@@ -94,7 +93,10 @@ def run_job(name: str, tenant_ids: list[int] | None = None) -> int:
         except Exception as error:  # the next tenant must still be served
             failure = type(error).__name__
             log.error("job_failed", job=name, tenant_id=tenant_id, error=failure, exc_info=True)
-    JobRun.objects.update_or_create(
-        name=name, defaults={"started_at": started, "finished_at": clock.now(), "rows": rows, "error": failure}
+    sql.execute(
+        "INSERT INTO job_runs (name, started_at, finished_at, rows, error) VALUES (%s, %s, %s, %s, %s)"
+        " ON CONFLICT (name) DO UPDATE SET started_at = excluded.started_at, finished_at = excluded.finished_at,"
+        " rows = excluded.rows, error = excluded.error",
+        (name, started, clock.now(), rows, failure),
     )
     return rows
