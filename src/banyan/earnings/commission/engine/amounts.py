@@ -17,10 +17,12 @@ from banyan.earnings.commission.types import (
     Fixed,
     Measure,
     Member,
+    Multiplier,
     PaidLine,
     Per,
     Progressive,
     Rate,
+    Uplift,
     WholeBand,
 )
 from banyan.kernel.values.money import allocate
@@ -39,7 +41,7 @@ def compile_amount(amount: Amount) -> Evaluator:
             return _progressive_per_line(amount) if amount.by is Measure.LINE else _progressive_per_order(amount)
         case WholeBand():
             return _whole_band(amount)
-        case _:
+        case Multiplier() | Uplift():
             raise TypeError(f"{type(amount).__name__} is an overlay")
 
 
