@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -51,9 +51,9 @@ def build(
     opened_at = end - timedelta(days=scale.days)
     stock = max(500, scale.orders_per_day * scale.days // 4)
     try:
-        with _channel(over_http) as pay:
+        with _channel(over_http) as (pay, deliver):
             shop = founding.found(opened_at - timedelta(hours=2), stock, say, slug, password)
-            life = DemoLife(shop, opened_at, (lambda ids: pay(shop.tenant_id, ids)) if pay else None)
+            life = DemoLife(shop, opened_at, (lambda ids: pay(shop.tenant_id, ids)) if pay else None, deliver)
             for day in world.days(scale, seed, shop.sku_prices_minor):
                 life.live(day)
                 if progress is not None:
@@ -68,10 +68,11 @@ def build(
 
 
 @contextmanager
-def _channel(over_http: bool) -> Iterator[Any]:
-    """The simulator and our own notification endpoint, both over loopback HTTP; yields a function that pays orders there."""
+def _channel(over_http: bool) -> Iterator[tuple[Any, Callable[[], None]]]:
+    """The simulator and our own notification endpoint, both over loopback HTTP; yields two functions: one
+    that pays orders there, one that lets the channel's notices arrive."""
     if not over_http:
-        yield None
+        yield None, lambda: None
         return
     from django.conf import settings
 
@@ -96,10 +97,13 @@ def _channel(over_http: bool) -> Iterator[Any]:
                 channel.pay(payment.out_trade_no)
             channel.deliver_due()
 
-        try:
-            yield pay
-        finally:
+        def deliver() -> None:
+            channel.tick()
             channel.deliver_due()
+
+        try:
+            yield pay, deliver
+        finally:
             settings.BANYAN_PUBLIC_URL = before
 
 

@@ -63,6 +63,8 @@ class DemoLife:
     shop: DemoShop
     opened_at: datetime
     pay_at_channel: Pay | None = None
+    hear_channel: Callable[[], None] = lambda: None
+    """Lets the notices of the simulated channel arrive."""
     tallies: Tallies = field(default_factory=Tallies)
     users: dict[int, UserId] = field(default_factory=dict)
     members: dict[int, DistributorId] = field(default_factory=dict)
@@ -251,6 +253,7 @@ class DemoLife:
         """Every registered periodic job once, then the drains."""
         for job in jobs.periodic_jobs():
             jobs.run_job(job.name, [self.shop.tenant_id])
+        self.hear_channel()
         self._drain()
 
     def _review(self) -> None:

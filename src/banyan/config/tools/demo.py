@@ -21,8 +21,12 @@ def demo(
     port: Annotated[int, typer.Option(help="Port of the console; the next free one when it is taken.")] = 8000,
 ) -> None:
     """Build the demo shop (once per home), show what happened, prove it, and leave the console running."""
+    import os
+
     from banyan.config.runtime import database_ready
 
+    # The build is repeatable, so its commits need not wait for the disk; what serves afterwards is a process of its own.
+    os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
     with database_ready():
         from banyan.config.demo import founding, world
         from banyan.kernel import tenancy
@@ -80,9 +84,12 @@ def _read_logins() -> str:
 
 
 def _serve(port: int, doors: str) -> None:
+    import os
+
     from banyan.kernel.supervisor import places
     from banyan.kernel.supervisor.supervisor import Supervisor
 
+    os.environ.pop("PGOPTIONS", None)
     supervisor = Supervisor(places.default_home(), port=port, say=lambda line: print(line, flush=True))
     supervisor.stop_on_signals()
     supervisor.start()
