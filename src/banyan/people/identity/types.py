@@ -164,6 +164,7 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
     | {
         Scope.DISTRIBUTORS_APPLY,
         Scope.DISTRIBUTORS_READ,
+        Scope.NETWORK_READ,
         Scope.NETWORK_BIND,
         Scope.ORDERS_READ,
         Scope.ORDERS_WRITE,

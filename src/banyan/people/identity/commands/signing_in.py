@@ -74,20 +74,25 @@ def sign_in(account: str, password: str, address: str, default_slug: str = PLATF
     login = normalize_login(login_text)
     with tenancy.enter(tenant_id, actor="sign-in", reason="sign-in", origin=address):
         attempt_id = _begin_attempt(tenant_id, login or "", address)
-    with tenancy.enter(tenant_id, actor="sign-in", reason="sign-in", origin=address):
         row = UserRow.objects.filter(tenant_id=tenant_id, login=login).first() if login else None
-        if row is None:
-            make_password(password)  # the same work as for a known login, so that time tells nothing
-        if row is None or not check_password(password, row.password) or not row.active:
-            if row is not None:
-                sql.execute("UPDATE identity_login_attempts SET user_id = %s WHERE id = %s", (row.pk, attempt_id))
-            user_id = None
-        else:
-            user_id = row.pk
-            _note_success(attempt_id, user_id)
-    if user_id is None:
+    # Outside of a transaction: hashing takes a while, and no connection should wait for it.
+    right = _is_right(row, password)
+    with tenancy.enter(tenant_id, actor="sign-in", reason="sign-in", origin=address):
+        if row is not None and right:
+            _note_success(attempt_id, row.pk)
+        elif row is not None:
+            sql.execute("UPDATE identity_login_attempts SET user_id = %s WHERE id = %s", (row.pk, attempt_id))
+    if row is None or not right:
         raise SignInRefused("Login or password is wrong.")
-    return tenant_id, user_id
+    return tenant_id, row.pk
+
+
+def _is_right(row: UserRow | None, password: str) -> bool:
+    """Whether the password opens the account; the same work for a login that nobody has, so that time tells nothing."""
+    if row is None:
+        make_password(password)
+        return False
+    return check_password(password, row.password) and row.active
 
 
 def _note_success(attempt_id: int, user_id: int) -> None:
