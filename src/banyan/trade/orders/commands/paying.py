@@ -30,13 +30,13 @@ def open_payments(order_ids: Sequence[OrderId], channel: str) -> dict[OrderId, P
     """
     now = clock.now()
     rows = sql.fetch(
-        "SELECT id, state, total_minor, currency, number, expires_at FROM orders_orders"
+        "SELECT id, state, total_minor, currency, number, expires_at, buyer_id FROM orders_orders"
         " WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE",
         (current_tenant_id(), list(order_ids)),
     )
     if len(rows) != len(set(order_ids)):
         raise OrderNotFound("No such order.")
-    for _, state, _, _, _, expires_at in rows:
+    for _, state, _, _, _, expires_at, _ in rows:
         if state != OrderState.PLACED:
             raise WrongState(f"A {state} order cannot be paid.", state=state)
         if expires_at <= now:
@@ -44,7 +44,7 @@ def open_payments(order_ids: Sequence[OrderId], channel: str) -> dict[OrderId, P
     free = [row for row in rows if row[2] == 0]
     mark_paid([Capture(0, row[0], 0, row[3], now) for row in free])
     owed = [row for row in rows if row[2] > 0]
-    opened = payments.open_payments([NewPayment(row[0], row[2], row[3], channel, row[4], row[5]) for row in owed])
+    opened = payments.open_payments([NewPayment(row[0], row[2], row[3], channel, row[4], row[5], row[6]) for row in owed])
     answer: dict[OrderId, PaymentId | None] = {row[0]: None for row in free}
     answer.update((row[0], payment_id) for row, payment_id in zip(owed, opened, strict=True))
     return answer
