@@ -175,8 +175,11 @@ def sign_in(request: HttpRequest, response: HttpResponse, body: SignInIn) -> dic
 @router.post("/auth/sign-out", response={204: None, **ERRORS}, summary="Revoke the token of this request")
 @endpoint(scope=Scope.ME_WRITE, write=True)
 def sign_out(request: HttpRequest) -> Status[None]:
-    """The token of this request answers 401 from now on."""
+    """The token of this request answers 401 from now on. For the platform's people this also ends the visit."""
+    user_id = UserId(principal_of(request).user_id)
     commands.revoke_presented(request.headers["Authorization"].partition(" ")[2].strip())
+    if not queries.find_active_ids([user_id]):
+        commands.leave_shop(user_id)
     return Status(204, None)
 
 

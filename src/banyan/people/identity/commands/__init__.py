@@ -26,7 +26,7 @@ from banyan.people.identity.commands.users import (
     update_profile,
     withdraw_role,
 )
-from banyan.people.identity.commands.visits import VISIT_TOKEN_LIFE, begin_visit, end_visit, issue_visit_token
+from banyan.people.identity.commands.visits import VISIT_TOKEN_LIFE, begin_visit, end_visit, issue_visit_token, leave_shop
 
 __all__ = [
     "VISIT_TOKEN_LIFE",
@@ -42,6 +42,7 @@ __all__ = [
     "grant_role",
     "issue_token",
     "issue_visit_token",
+    "leave_shop",
     "lift_lock",
     "note_sign_up",
     "register_users",

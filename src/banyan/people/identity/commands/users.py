@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from secrets import token_urlsafe
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.db import IntegrityError, transaction
 
 from banyan.kernel import clock, ids, secrets, sql, tenancy
@@ -93,7 +94,8 @@ def _row(tenant_id: int, identity: int, position: int, person: NewUser) -> tuple
     roles = _checked_roles(person.roles)
     if person.password is not None:
         check_strength(login, person.password)
-    password = make_password(person.password)
+    # make_password(None) draws 40 letters one by one; thousands of people without a password need no more than a stop mark.
+    password = make_password(person.password) if person.password is not None else UNUSABLE_PASSWORD_PREFIX + token_urlsafe(30)
     name = secrets.seal(tenant_id, NAME, identity, _checked_name(person.display_name))
     phone, index = _sealed_phone(tenant_id, identity, person.phone)
     return (identity, login, password, name, phone, index, roles, True)

@@ -79,7 +79,7 @@ def issue_visit_token(visitor_id: UserId, slug: str, reason: str) -> str:
 
 def end_visit(visitor_id: UserId, tenant_id: int) -> None:
     """Close the visitor's open visits in that shop and revoke the tokens issued for them. Commits at once."""
-    _in(tenant_id, visitor_id, "visit ends", lambda: _close_visits(visitor_id))
+    _in(tenant_id, visitor_id, "visit ends", lambda: leave_shop(visitor_id))
 
 
 def _note_visit(visitor_id: UserId, reason: str) -> None:
@@ -92,7 +92,8 @@ def _note_visit(visitor_id: UserId, reason: str) -> None:
     sql.insert(Visit, columns, [(ids.next_id(), visitor_id, visitor.login, reason.strip(), clock.now())])
 
 
-def _close_visits(visitor_id: UserId) -> None:
+def leave_shop(visitor_id: UserId) -> None:
+    """Close the visitor's open visits in the entered shop and revoke the tokens issued for them."""
     tenant_id, now = tenancy.current_tenant_id(), clock.now()
     sql.execute(
         "UPDATE identity_tokens SET revoked_at = %s WHERE tenant_id = %s AND user_id = %s AND revoked_at IS NULL",

@@ -212,8 +212,11 @@ def test_the_platform_enters_a_shop_openly_and_only_for_an_hour(database: None, 
         assert (ids.public("usr", root),) in actors
     with clock.driven(clock.now() + timedelta(hours=1, seconds=1)):
         assert inside("GET", "/me")[0] == 401
-    commands.end_visit(root, tenant.id)
+    assert inside("GET", "/me")[0] == 200
+    assert inside("POST", "/auth/sign-out")[0] == 204
     assert inside("GET", "/me")[0] == 401
+    with tenant.enter():
+        assert sql.fetch("SELECT left_at IS NOT NULL FROM identity_visits") == [(True,)]
 
 
 def test_every_operation_asks_for_a_scope_that_some_role_has() -> None:
