@@ -196,6 +196,7 @@ class AccrualRow(TenantModel):
         verbose_name = _("order commission")
         verbose_name_plural = _("order commissions")
         indexes = [
+            models.Index(fields=["tenant_id", "paid_at"], name="commission_accruals_paid"),
             models.Index(
                 fields=["tenant_id", "due_at", "id"],
                 name="commission_accruals_due",
