@@ -40,9 +40,10 @@ BEGIN
   FROM (SELECT tenant_id, entry_id, currency, count(*) AS line_count, sum(amount_minor) AS total
         FROM new_rows GROUP BY tenant_id, entry_id, currency) g
   LEFT JOIN ledger_entries e ON e.id = g.entry_id AND e.tenant_id = g.tenant_id
-  WHERE e.id IS NULL OR g.total <> 0 OR g.line_count <> e.posting_count OR g.currency <> e.currency;
+  WHERE e.id IS NULL OR g.total <> 0 OR g.line_count <> e.posting_count OR g.currency <> e.currency
+     OR e.commit_order <> pg_current_xact_id()::text::bigint;
   IF FOUND THEN
-    RAISE EXCEPTION 'entry % does not balance or is not whole: sum %, % of % lines, or mixed currencies',
+    RAISE EXCEPTION 'entry % does not balance or is not whole: sum %, % of % lines, mixed currencies, or an older entry',
       bad.entry_id, bad.total, bad.line_count, bad.posting_count
       USING ERRCODE = 'check_violation', CONSTRAINT = 'ledger_entry_balances';
   END IF;
@@ -122,7 +123,10 @@ class AccountRow(TenantModel):
 
 
 class EntryRow(TenantModel):
-    """One balanced entry. `digest` covers kind, reference, currency and postings, so that a repeated key is compared."""
+    """One balanced entry. `digest` covers kind, reference, currency and postings, so that a repeated key is compared.
+
+    `commit_order` is the writing transaction: its lines must come in the same one, so nothing can be added later.
+    """
 
     immutable: ClassVar[bool] = True
     audit: ClassVar[Audit] = Audit.NONE
@@ -136,6 +140,7 @@ class EntryRow(TenantModel):
     posted_at = models.DateTimeField(_("posted at"))
     key = models.CharField(_("key"), max_length=120)
     digest = models.BinaryField(max_length=16)
+    commit_order = models.BigIntegerField(db_default=CommitOrder(), editable=False)
 
     class Meta:
         app_label = "ledger"

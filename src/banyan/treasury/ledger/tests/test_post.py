@@ -201,6 +201,18 @@ def test_raw_postings_of_mixed_currency_or_unknown_entry_or_foreign_account_are_
             _raw(entry or _raw_entry(2), account_ids, [5, -5], currency)
 
 
+def test_nothing_can_be_added_to_an_older_entry_even_if_it_balances(tenant: Any) -> None:
+    accounts = _account_ids(tenant)
+    with tenant.enter():
+        commands.post([released("other accounts", 50)])
+        spare = [int(a.account_id) for a in queries.list_accounts(owner_id=1) if a.ref == available(1)]
+        entry = next(e for e in queries.list_entries() if e.key == "a")
+    with pytest.raises(IntegrityError) as error, tenant.enter():
+        _raw(int(entry.entry_id), [spare[0], accounts[2]], [5, -5])
+    assert error.value.__cause__.diag.constraint_name == "ledger_entry_balances"  # type: ignore[union-attr]
+    assert findings(tenant) == []
+
+
 def test_raw_postings_move_the_guarded_balance_too(tenant: Any) -> None:
     accounts = _account_ids(tenant)
     with tenant.enter():
