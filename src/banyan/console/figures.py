@@ -128,7 +128,7 @@ def by_day(of: Window) -> list[Day]:
     """Every day of the window, also those on which nothing happened."""
     tenant_id = tenancy.current_tenant_id()
     paid = sql.fetch(
-        "SELECT (paid_at AT TIME ZONE %s)::date, sum(total_minor) FROM orders"
+        "SELECT (paid_at AT TIME ZONE %s)::date, sum(total_minor) FROM orders_orders"
         " WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s GROUP BY 1",
         (of.zone, tenant_id, of.start, of.end),
     )

@@ -47,14 +47,21 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 "inventory:read",
                 ("admin:inventory_stock_changelist", "admin:inventory_stocklevel_changelist"),
             ),
-            Item(_("Orders"), "receipt_long", "orders:read", ("admin:orders_order_changelist",)),
+            Item(
+                _("Orders"), "receipt_long", "orders:read", ("admin:orders_orderrow_changelist", "admin:orders_order_changelist")
+            ),
             Item(
                 _("Returns"),
                 "assignment_return",
                 "returns:read",
-                ("admin:returns_return_changelist", "admin:returns_returnrequest_changelist"),
+                ("admin:returns_returnrow_changelist",),
             ),
-            Item(_("Payments"), "credit_card", "payments:read", ("admin:payments_payment_changelist",)),
+            Item(
+                _("Payments"),
+                "credit_card",
+                "payments:read",
+                ("admin:payments_paymentrow_changelist", "admin:payments_payment_changelist"),
+            ),
         ),
     ),
     (
@@ -64,23 +71,28 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 _("Commission plans"),
                 "rule",
                 "plans:read",
-                ("admin:commission_plan_changelist", "admin:commission_planversion_changelist"),
+                ("admin:commission_planversionrow_changelist",),
             ),
-            Item(_("Commission records"), "paid", "commissions:read", ("admin:commission_commission_changelist",)),
+            Item(_("Commission records"), "paid", "commissions:read", ("admin:commission_commissionrow_changelist",)),
             Item(_("Law and readings"), "gavel", "compliance:read", ("console:law",)),
         ),
     ),
     (
         _("Money"),
         (
-            Item(_("Settlements"), "request_quote", "settlements:read", ("admin:settlement_statement_changelist",)),
+            Item(_("Settlements"), "request_quote", "settlements:read", ("admin:settlement_statementrow_changelist",)),
             Item(_("Review queue"), "fact_check", "settlements:read", ("console:review",), "console:review"),
-            Item(_("Payouts"), "send_money", "payouts:read", ("admin:payouts_payout_changelist",)),
+            Item(
+                _("Payouts"),
+                "send_money",
+                "payouts:read",
+                ("admin:payouts_payoutrow_changelist", "admin:payouts_payout_changelist"),
+            ),
             Item(
                 _("Ledger"),
                 "account_balance",
                 "ledger:read",
-                ("admin:ledger_entry_changelist", "admin:ledger_ledgerentry_changelist"),
+                ("admin:ledger_entryrow_changelist",),
             ),
         ),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
@@ -26,6 +27,22 @@ _pages: list[URLPattern] = [
     path("shops/enter", shops.enter, name="enter_shop"),
     path("shops/leave", shops.leave, name="leave_shop"),
 ]
+
+if "banyan.earnings.commission" in settings.INSTALLED_APPS:
+    from banyan.console.views import explain, orders
+
+    _pages += [
+        path("commissions/<str:public_id>/explain", explain.explain, name="explain"),
+        path("orders/<str:public_id>/money", orders.money_story, name="money_story"),
+    ]
+if "banyan.earnings.settlement" in settings.INSTALLED_APPS:
+    from banyan.console.views import review
+
+    _pages += [
+        path("review/", review.queue, name="review"),
+        path("review/decide", review.decide, name="review_decide"),
+        path("statements/<str:public_id>/", review.statement, name="statement"),
+    ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),

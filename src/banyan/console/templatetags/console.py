@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
@@ -35,6 +35,30 @@ def when(at: datetime | None) -> str:
 
 
 @register.filter
+def day(at: datetime | None) -> str:
+    """The date of a moment in the tenant's zone."""
+    return showing.moment(at)[:10]
+
+
+@register.filter
+def day_before(at: datetime | None) -> str:
+    """The last date of a half-open period that ends at a moment."""
+    return showing.moment(at - timedelta(seconds=1))[:10] if at else "–"
+
+
+@register.filter
+def negated(amount_minor: int) -> int:
+    """The other sign: credits are shown without their minus."""
+    return -amount_minor
+
+
+@register.filter
+def symbol(currency: str) -> str:
+    """The sign of a currency."""
+    return showing.SYMBOLS.get(currency, currency)
+
+
+@register.filter
 def public(number: int | None, prefix: str) -> str:
     """The public id; a dash for None."""
     return "–" if number is None else ids.public(prefix, int(number))
@@ -55,4 +79,4 @@ def field_of(row: Any, name: str) -> Any:
 @register.simple_tag
 def state_label(state: str, text: str = "") -> SafeString:
     """A colored pill for a state word."""
-    return format_html('<span class="bn-pill bn-pill-{}">{}</span>', showing.tone_of(state), text or _(state))
+    return format_html('<span class="bn-pill bn-pill-{}">{}</span>', showing.tone_of(state), text or (_(state) if state else "–"))

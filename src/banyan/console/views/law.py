@@ -21,6 +21,7 @@ from banyan.rules.compliance.types import (
     NOT_LEGAL_ADVICE_ZH,
     Jurisdiction,
     Reading,
+    Rule,
     RuleSet,
 )
 
@@ -124,9 +125,14 @@ def _clauses(rules: RuleSet) -> list[dict[str, object]]:
         (_("Entry fee"), _(rules.entry_fee.rule.value), rules.entry_fee.fact_id),
         (_("Purchase demanded to join"), _(rules.starter_purchase.rule.value), rules.starter_purchase.fact_id),
         (_("Pay on the sales of a whole team"), _(rules.team_pay.rule.value), rules.team_pay.fact_id),
-        (_("Network marketing as such"), _(rules.network_marketing.rule.value), rules.network_marketing.fact_id),
+        (_("Network marketing as such"), _network_words(rules), rules.network_marketing.fact_id),
     ]
     return [{"clause": clause, "says": says, "fact": rules.facts.get(fact) if fact else None} for clause, says, fact in said]
+
+
+def _network_words(rules: RuleSet) -> str:
+    silent = rules.network_marketing.rule is Rule.SILENT  # no ban of its own: the clauses above decide
+    return _("no clause of its own") if silent else _(rules.network_marketing.rule.value)
 
 
 def _number_words(number: int | None, words: str) -> str:

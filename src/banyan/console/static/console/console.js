@@ -11,6 +11,8 @@
     var count = form.querySelectorAll("input[data-pick]:checked").length;
     var sum = 0;
     form.querySelectorAll("input[data-pick]:checked").forEach(function (box) { sum += Number(box.dataset.minor || 0); });
+    var all = form.querySelector("input[data-scope-all]:checked");
+    if (all) { count = Number(all.dataset.count); sum = Number(all.dataset.minor); }
     words = words.replace("{count}", String(count)).replace("{sum}", money(sum, form.dataset.symbol || "¥"));
     if (!form.dataset.confirmed) {
       event.preventDefault();
@@ -40,11 +42,14 @@
     var boxes = form.querySelectorAll("input[data-pick]");
     var picked = 0, sum = 0;
     boxes.forEach(function (box) { if (box.checked) { picked += 1; sum += Number(box.dataset.minor || 0); } });
+    var everything = form.querySelector("input[data-scope-all]:checked");
+    if (everything) { picked = Number(everything.dataset.count); sum = Number(everything.dataset.minor); }
     form.querySelectorAll("[data-picked-count]").forEach(function (e) { e.textContent = String(picked); });
     form.querySelectorAll("[data-picked-sum]").forEach(function (e) { e.textContent = money(sum, form.dataset.symbol || "¥"); });
     form.querySelectorAll("[data-needs-pick]").forEach(function (b) { b.disabled = picked === 0; });
     var all = form.querySelector("input[data-pick-all]");
-    if (all) { all.checked = picked > 0 && picked === boxes.length; all.indeterminate = picked > 0 && picked < boxes.length; }
+    var here = form.querySelectorAll("input[data-pick]:checked").length;
+    if (all) { all.checked = here > 0 && here === boxes.length; all.indeterminate = here > 0 && here < boxes.length; }
   }
   document.addEventListener("change", function (event) {
     var form = event.target.form;
@@ -52,7 +57,7 @@
     if (event.target.matches("input[data-pick-all]")) {
       form.querySelectorAll("input[data-pick]").forEach(function (box) { box.checked = event.target.checked; });
     }
-    if (event.target.matches("input[data-pick], input[data-pick-all]")) recount(form);
+    if (event.target.matches("input[data-pick], input[data-pick-all], input[data-scope-all]")) recount(form);
   });
   document.addEventListener("DOMContentLoaded", function () {
     document.querySelectorAll("form[data-picking]").forEach(recount);

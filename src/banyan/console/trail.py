@@ -1,0 +1,91 @@
+"""Links of the river of money, both ways: order ↔ commission ↔ ledger entry ↔ statement ↔ payout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import NoReverseMatch, reverse
+
+from banyan.console import names
+from banyan.kernel import ids, sql, tenancy
+
+
+@dataclass(frozen=True)
+class StatementLink:
+    """A statement that settles or settled a commission."""
+
+    statement_id: int
+    status: str
+    amount_minor: int
+    stands: bool
+    payout_id: int | None
+    paid_at: datetime | None
+
+
+def statements_of(commission_id: int) -> list[StatementLink]:
+    """Every statement with a line of this commission or of what was taken back from it, oldest first."""
+    rows = sql.fetch(
+        "SELECT s.id, s.status, l.amount_minor, l.stands, s.payout_id, s.paid_at FROM settlement_lines l"
+        " JOIN settlement_statements s ON s.tenant_id = l.tenant_id AND s.id = l.statement_id"
+        " WHERE l.tenant_id = %s AND ((l.source_kind = 'commission_released' AND l.source_id = %s)"
+        " OR (l.source_kind = 'commission_reversed' AND l.source_id IN"
+        " (SELECT r.id FROM commission_reversals r WHERE r.tenant_id = %s AND r.commission_id = %s))) ORDER BY s.id",
+        (tenancy.current_tenant_id(), commission_id, tenancy.current_tenant_id(), commission_id),
+    )
+    return [StatementLink(*row) for row in rows]
+
+
+def commissions_of_reversals(reversal_ids: Sequence[int]) -> dict[int, int]:
+    """The commission of each reversal."""
+    rows = sql.fetch(
+        "SELECT id, commission_id FROM commission_reversals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (tenancy.current_tenant_id(), list(reversal_ids)),
+    )
+    return {int(key): int(commission) for key, commission in rows}
+
+
+def explain_url(commission_id: int) -> str:
+    """The commission's explain page."""
+    return reverse("console:explain", args=[ids.public(names.COMMISSION, commission_id)])
+
+
+def order_url(order_id: int) -> str:
+    """The order's money story."""
+    return reverse("console:money_story", args=[ids.public(names.ORDER, order_id)])
+
+
+def statement_url(statement_id: int) -> str:
+    """The statement's page."""
+    return reverse("console:statement", args=[ids.public(names.STATEMENT, statement_id)])
+
+
+def distributor_url(distributor_id: int) -> str:
+    """The distributor's place in the network."""
+    return reverse("console:network_tree", args=[ids.public(names.DISTRIBUTOR, distributor_id)])
+
+
+def record_url(model: str, row_id: int | None) -> str:
+    """The read-only record in the back office (`ledger_entryrow`), or nothing where that house has no such page."""
+    try:
+        return reverse(f"admin:{model}_change", args=[row_id]) if row_id else ""
+    except NoReverseMatch:
+        return ""
+
+
+def reference_url(reference_kind: str, reference_id: int) -> str:
+    """From a ledger entry back to the fact that it was posted for; nothing for kinds without a page."""
+    if reference_kind in ("order", "commission_accrual"):
+        return order_url(reference_id)
+    if reference_kind in ("commission",):
+        return explain_url(reference_id)
+    if reference_kind in ("statement", "settlement_statement"):
+        return statement_url(reference_id)
+    known = {
+        "payment": "payments_paymentrow",
+        "payout": "payouts_payoutrow",
+        "return": "returns_returnrow",
+        "refund": "payments_refundrow",
+    }
+    return record_url(known[reference_kind], reference_id) if reference_kind in known else ""

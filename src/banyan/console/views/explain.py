@@ -1,0 +1,75 @@
+"""Why this person was paid this amount: one page per commission, from what was frozen at payment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from banyan.console import names, trail
+from banyan.console.access import page, show
+from banyan.earnings.commission import queries as commissions
+from banyan.earnings.commission.types import CommissionId, Evaluation, Explanation, Share
+from banyan.kernel import ids
+from banyan.kernel.values.errors import Refusal
+from banyan.rules.compliance import queries as compliance
+from banyan.rules.compliance.types import NOT_LEGAL_ADVICE, NOT_LEGAL_ADVICE_ZH
+from banyan.trade.attribution import queries as attribution
+
+
+@page("commissions:read")
+def explain(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Rule version, base, rate, frozen path, who was skipped and why, legal check, postings, links both ways."""
+    try:
+        found = commissions.explain(CommissionId(ids.parse(names.COMMISSION, public_id)))
+    except Refusal as refusal:
+        raise Http404(public_id) from refusal
+    one, trace = found.commission, found.decision.trace
+    frozen = attribution.frozen([one.order_id]).get(one.order_id)
+    people = names.names_of(
+        [one.payee_id, *(m.distributor_id for m in found.decision.upline), *(s.payee_id for s in found.siblings),
+         *(s.payee_id for s in trace.skipped), *(p.owner_id for p in found.postings)]
+    )  # fmt: skip
+    chinese = (translation.get_language() or "").startswith("zh")
+    rules = compliance.explain_rule_set(found.legal.rule_set)
+    return show(
+        request, "console/explain.html", _("Why this commission"), found=found, one=one, trace=trace, frozen=frozen, people=people,
+        payee=people.get(one.payee_id), path=_path(found, people), steps=_own_steps(found),
+        stackings=[s for s in trace.stackings if s.line_id == one.line_id and s.payee_id == one.payee_id],
+        skipped=[{"one": s, "name": people.get(s.payee_id or 0), "own": s.rule_key == one.rule_key} for s in trace.skipped],
+        statements=trail.statements_of(one.commission_id), rules=rules, chinese=chinese,
+        advice=NOT_LEGAL_ADVICE_ZH if chinese else NOT_LEGAL_ADVICE, order_url=trail.order_url(one.order_id),
+        version_url=trail.record_url("commission_planversionrow", found.version.version_id),
+        postings=[{"one": p, "name": people.get(p.owner_id), "url": trail.record_url("ledger_entryrow", p.entry_id)}
+                  for p in found.postings],
+    )  # fmt: skip
+
+
+def _path(found: Explanation, people: dict[int, names.Name]) -> list[dict[str, Any]]:
+    """The frozen upline, nearest first, each with what this order paid to him and why not, if not."""
+    paid: dict[int, list[Share]] = {}
+    for share in found.decision.trace.shares:
+        paid.setdefault(share.payee_id, []).append(share)
+    skipped = {s.payee_id: s.reason.value for s in found.decision.trace.skipped if s.payee_id is not None}
+    return [
+        {
+            "member": member,
+            "name": people.get(member.distributor_id),
+            "total": sum(share.amount_minor for share in paid.get(member.distributor_id, [])),
+            "is_this": member.distributor_id == found.commission.payee_id,
+            "why_not": "" if member.distributor_id in paid else skipped.get(member.distributor_id, "no_rule"),
+        }
+        for member in found.decision.upline
+    ]
+
+
+def _own_steps(found: Explanation) -> list[Evaluation]:
+    """What the rule gave on this line to this payee, before stacking and caps."""
+    one = found.commission
+    return [
+        each
+        for each in found.decision.trace.evaluations
+        if each.rule_key == one.rule_key and each.line_id == one.line_id and each.payee_id == one.payee_id
+    ]
