@@ -63,3 +63,21 @@ class ShopLoginForm(DjangoAuthenticationForm):
         """The console is for staff roles; distributors and consumers have the shop."""
         if not user.is_staff:
             raise ValidationError(_("This account may not open the console."), code="no_console")
+
+
+class OwnPasswordForm(forms.Form):
+    """The present password and the new one twice; the change command judges both."""
+
+    present = forms.CharField(
+        label=_("Present password"), widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "current-password"})
+    )
+    new = forms.CharField(label=_("New password"), widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}))
+    again = forms.CharField(
+        label=_("New password again"), widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"})
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Both spellings of the new password must agree."""
+        if self.cleaned_data.get("new") != self.cleaned_data.get("again"):
+            self.add_error("again", _("The two spellings differ."))
+        return self.cleaned_data

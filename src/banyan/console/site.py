@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from unfold.sites import UnfoldAdminSite
 
-from banyan.console.forms import SHOP_COOKIE
+from banyan.console.access import person, show
+from banyan.console.forms import SHOP_COOKIE, OwnPasswordForm
 from banyan.kernel import tenancy
 from banyan.kernel.tenancy.registry import get_tenant
+from banyan.kernel.values.errors import Refusal
+from banyan.people.identity import commands as identity
+from banyan.people.identity.types import UserId
 
 
 class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
@@ -39,6 +47,21 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
         from banyan.console.views.overview import overview
 
         return overview(request)
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The own password, through identity's command; this session goes on, all others end."""
+        form = OwnPasswordForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                identity.change_password(UserId(person(request).pk), form.cleaned_data["present"], form.cleaned_data["new"])
+            except Refusal as refusal:
+                form.add_error("new" if refusal.details.get("field") == "password" else "present", _(refusal.message))
+            else:
+                person(request).refresh_from_db()
+                update_session_auth_hash(request, person(request))
+                messages.success(request, _("Your password was changed."))
+                return redirect("admin:index")
+        return show(request, "console/password.html", _("Change password"), form=form)
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """The entered shop for the header of every page."""

@@ -126,3 +126,14 @@ def test_the_platform_enters_a_shop_with_a_reason_and_the_shop_can_see_it(staffe
     assert client.session["banyan_tenant_id"] == platform_id
     with staffed.shop.enter():
         assert sql.fetch("SELECT left_at IS NOT NULL FROM identity_visits") == [(True,)]
+
+
+def test_the_own_password_changes_through_the_command(staffed: Staffed) -> None:
+    client = staffed.client(Role.FINANCE)
+    other = staffed.client(Role.FINANCE)
+    wrong = client.post("/console/password_change/", {"present": "x", "new": "Another-horse-8", "again": "Another-horse-8"})
+    assert "当前密码不正确" in wrong.content.decode()
+    answer = client.post("/console/password_change/", {"present": PASSWORD, "new": "Another-horse-8", "again": "Another-horse-8"})
+    assert answer.status_code == 302
+    assert client.get("/console/law/").status_code == 200
+    assert other.get("/console/law/").status_code == 302  # the other session ended

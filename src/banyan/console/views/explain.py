@@ -17,6 +17,7 @@ from banyan.kernel.values.errors import Refusal
 from banyan.rules.compliance import queries as compliance
 from banyan.rules.compliance.types import NOT_LEGAL_ADVICE, NOT_LEGAL_ADVICE_ZH
 from banyan.trade.attribution import queries as attribution
+from banyan.trade.attribution.types import Source
 
 
 @page("commissions:read")
@@ -35,7 +36,8 @@ def explain(request: HttpRequest, public_id: str) -> HttpResponse:
     chinese = (translation.get_language() or "").startswith("zh")
     rules = compliance.explain_rule_set(found.legal.rule_set)
     return show(
-        request, "console/explain.html", _("Why this commission"), found=found, one=one, trace=trace, frozen=frozen, people=people,
+        request, "console/explain.html", _("Why this commission"),
+        found=found, one=one, trace=trace, frozen=frozen, people=people, source=_source_words(frozen.source) if frozen else "",
         payee=people.get(one.payee_id), path=_path(found, people), steps=_own_steps(found),
         stackings=[s for s in trace.stackings if s.line_id == one.line_id and s.payee_id == one.payee_id],
         skipped=[{"one": s, "name": people.get(s.payee_id or 0), "own": s.rule_key == one.rule_key} for s in trace.skipped],
@@ -45,6 +47,17 @@ def explain(request: HttpRequest, public_id: str) -> HttpResponse:
         postings=[{"one": p, "name": people.get(p.owner_id), "url": trail.record_url("ledger_entryrow", p.entry_id)}
                   for p in found.postings],
     )  # fmt: skip
+
+
+def _source_words(source: Source) -> str:
+    words = {
+        Source.LINK: _("by a sharing link"),
+        Source.CODE: _("by a referral code"),
+        Source.BINDING: _("by the binding of the buyer"),
+        Source.SELF_PURCHASE: _("own purchase"),
+        Source.SPONSOR: _("by the sponsor of the buyer"),
+    }
+    return words.get(source, _("by nobody"))
 
 
 def _path(found: Explanation, people: dict[int, names.Name]) -> list[dict[str, Any]]:
