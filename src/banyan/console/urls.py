@@ -28,17 +28,16 @@ _pages: list[URLPattern] = [
     path("shops/leave", shops.leave, name="leave_shop"),
 ]
 
-if "banyan.earnings.commission" in settings.INSTALLED_APPS:
-    from banyan.console.views import explain, orders
+_river = {
+    f"banyan.{one}"
+    for one in ("trade.orders", "trade.returns", "treasury.payments", "earnings.commission", "earnings.settlement")
+}
+if _river <= set(settings.INSTALLED_APPS):
+    from banyan.console.views import explain, orders, review
 
     _pages += [
         path("commissions/<str:public_id>/explain", explain.explain, name="explain"),
         path("orders/<str:public_id>/money", orders.money_story, name="money_story"),
-    ]
-if "banyan.earnings.settlement" in settings.INSTALLED_APPS:
-    from banyan.console.views import review
-
-    _pages += [
         path("review/", review.queue, name="review"),
         path("review/decide", review.decide, name="review_decide"),
         path("statements/<str:public_id>/", review.statement, name="statement"),
