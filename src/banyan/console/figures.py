@@ -10,6 +10,8 @@ from datetime import date, datetime, timedelta
 
 from banyan.kernel import sql, tenancy
 from banyan.kernel.tenancy.registry import get_tenant
+from banyan.treasury.ledger import queries as ledger
+from banyan.treasury.ledger.types import AccountKind, AccountRef
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ def sales(of: Window) -> Sales:
     """Orders paid in the window and what went back in it."""
     tenant_id = tenancy.current_tenant_id()
     count, gmv = sql.fetch(
-        "SELECT count(*), coalesce(sum(total_minor), 0) FROM orders WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s",
+        "SELECT count(*), coalesce(sum(total_minor), 0) FROM orders_orders WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s",
         (tenant_id, of.start, of.end),
     )[0]
     refund, returned = sql.fetch(
@@ -86,6 +88,12 @@ def distributor_balances() -> dict[str, int]:
         (tenancy.current_tenant_id(),),
     )
     return {str(kind).removeprefix("distributor_"): int(total) for kind, total in rows}
+
+
+def in_transit_minor() -> int:
+    """Payouts asked for and neither completed nor given back: what stands in payout clearing now."""
+    clearing = AccountRef(AccountKind.PAYOUT_CLEARING)
+    return ledger.balances([clearing])[clearing]
 
 
 def paid_out_minor(of: Window) -> int:

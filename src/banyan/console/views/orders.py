@@ -62,11 +62,11 @@ def _earned_by(earned: Iterable[Any], distributor_id: int) -> int:
 
 def _moments(order: Order) -> list[tuple[str, Any]]:
     known = (
-        (_("placed"), order.placed_at),
-        (_("paid"), order.paid_at),
-        (_("shipped"), order.shipped_at),
-        (_("received"), order.received_at),
-        (_("closed"), order.closed_at),
-        (_("cancelled"), order.cancelled_at),
+        (_("placed at"), order.placed_at),
+        (_("paid at"), order.paid_at),
+        (_("shipped at"), order.shipped_at),
+        (_("received at"), order.received_at),
+        (_("closed at"), order.closed_at),
+        (_("cancelled at"), order.cancelled_at),
     )
     return [(word, at) for word, at in known if at is not None]

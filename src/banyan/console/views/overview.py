@@ -62,7 +62,7 @@ def _cards(request: HttpRequest, of: figures.Window, currency: str) -> list[dict
         card(_("Commission accrued"), money(figures.accrued_minor(of)), _("on orders paid in this period")),
         card(_("Pending now"), money(balances.get("pending", 0)), _("in the holding period")),
         card(_("Available now"), money(balances.get("available", 0)), _("waits for settlement")),
-        card(_("Payable now"), money(balances.get("payable", 0)), _("approved, being paid")),
+        card(_("Being paid now"), money(balances.get("payable", 0) + figures.in_transit_minor()), _("approved, on the way")),
         card(_("Paid out"), money(figures.paid_out_minor(of)), _("completed in this period")),
         card(_("Debt carried"), money(balances.get("debt", 0)), _("clawed back after payout")),
         card(_("Return rate"), showing.percent(sold.return_rate_bp), _("%s refunded") % money(sold.refund_minor)),
@@ -80,8 +80,7 @@ def _day_chart(series: list[figures.Day], currency: str) -> dict[str, Any]:
     symbol = showing.SYMBOLS.get(currency, "")
     return {
         "moneyAxes": True, "symbol": symbol, "tooltip": {"trigger": "axis"}, "animation": False,
-        "legend": {"data": [_("Paid amount (GMV)"), _("Commission accrued")], "top": 0},
-        "grid": {"left": 8, "right": 8, "top": 36, "bottom": 4, "containLabel": True},
+        "grid": {"left": 8, "right": 8, "top": 12, "bottom": 4, "containLabel": True},
         "xAxis": {"type": "category", "data": [day.day.strftime("%m-%d") for day in series], "boundaryGap": False},
         "yAxis": [{"type": "value", "money": True}, {"type": "value", "money": True, "splitLine": {"show": False}}],
         "series": [
