@@ -59,7 +59,8 @@ def sales(of: Window) -> Sales:
     """Orders paid in the window and what went back in it."""
     tenant_id = tenancy.current_tenant_id()
     count, gmv = sql.fetch(
-        "SELECT count(*), coalesce(sum(total_minor), 0) FROM orders_orders WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s",
+        "SELECT count(*), coalesce(sum(total_minor), 0) FROM orders_orders"
+        " WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s",
         (tenant_id, of.start, of.end),
     )[0]
     refund, returned = sql.fetch(

@@ -12,7 +12,8 @@ _TONES = {
     "good": {"active", "available", "approved", "completed", "paid", "released", "closed", "received", "published", "captured",
              "clear", "done", "settled", "accepted", "on_sale"},
     "warn": {"applied", "pending", "held", "hold", "review", "in_review", "placed", "requested", "submitting", "draft", "warn",
-             "awaiting_confirmation", "unknown", "under_review", "awaiting_second", "paying", "holding_period", "awaiting_receipt", "open", "drafted", "shipped", "payable", "awaiting"},
+             "awaiting_confirmation", "unknown", "under_review", "awaiting_second", "paying", "holding_period",
+             "awaiting_receipt", "open", "drafted", "shipped", "payable", "awaiting"},
     "bad": {"frozen", "rejected", "failed", "expired", "cancelled", "reversed", "clawed_back", "retired", "debt", "escalate",
             "set_aside", "skipped", "payout_failed"},
 }  # fmt: skip

@@ -10,9 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
 from banyan.console.access import person, show
+from banyan.console.dressing import dressed
 from banyan.console.forms import SHOP_COOKIE, OwnPasswordForm
 from banyan.kernel import tenancy
 from banyan.kernel.tenancy.registry import get_tenant
@@ -29,6 +31,12 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self.disable_action("delete_selected")  # facts are reversed, never deleted
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Register a house's pages, dressed alike."""
+        found = [model_or_iterable] if isinstance(model_or_iterable, type) else list(model_or_iterable)
+        for model in found:
+            super().register(model, dressed(model, admin_class or ModelAdmin), **options)
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Active staff of the entered tenant (or the visiting platform)."""

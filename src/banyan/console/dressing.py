@@ -1,0 +1,112 @@
+"""One look for the lists and records that the houses register: money, rates, states and counts.
+
+Houses name plain model fields in `list_display` and `fields`; here a field that ends in `_minor` is shown as money, one in
+`_bp` as a percentage, one with choices as a colored word in the active language. A column that a house has written
+itself is left as it is. No list counts further than 10,000 rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import FieldDoesNotExist
+from django.core.paginator import Paginator
+from django.db import models
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+
+from banyan.console import showing
+from banyan.kernel import tenancy
+from banyan.kernel.tenancy.registry import get_tenant
+
+COUNTED = 10_000
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts at most 10,000 rows: an operator filters; nobody turns to page 2,000 of a million."""
+
+    @cached_property
+    def count(self) -> int:
+        """The number of rows, at most 10,000."""
+        rows = self.object_list
+        if isinstance(rows, models.QuerySet):
+            return int(rows.order_by().values("pk")[:COUNTED].count())
+        return len(rows)
+
+
+def dressed(model: type[models.Model], admin_class: Any) -> Any:
+    """A subclass of a house's admin class whose plain columns are shown as operators read them."""
+    columns: dict[str, Any] = {}
+
+    def dress(name: Any) -> Any:
+        if not isinstance(name, str) or hasattr(admin_class, name) or name in getattr(admin_class, "list_editable", ()):
+            return name
+        try:
+            field = model._meta.get_field(name)
+        except FieldDoesNotExist:
+            return name
+        shown = _shown_as(field)
+        if shown is None:
+            return name
+        column = f"shown_{name}"
+        columns[column] = admin.display(description=field.verbose_name, ordering=name)(shown)  # type: ignore[union-attr]
+        return column
+
+    attributes: dict[str, Any] = {
+        "paginator": CappedPaginator,
+        "__module__": admin_class.__module__,
+        "__doc__": admin_class.__doc__,
+    }
+    attributes["list_display"] = _each(admin_class.list_display, dress)
+    read_only = set(admin_class.readonly_fields or ())
+
+    def dress_read_only(name: Any) -> Any:
+        return dress(name) if name in read_only else name
+
+    if admin_class.fields:
+        attributes["fields"] = _each(admin_class.fields, dress_read_only)
+    if admin_class.fieldsets:
+        attributes["fieldsets"] = tuple(
+            (title, {**options, "fields": _each(options["fields"], dress_read_only)}) for title, options in admin_class.fieldsets
+        )
+    attributes["readonly_fields"] = _each(admin_class.readonly_fields or (), dress)
+    attributes |= columns
+    return type(admin_class.__name__, (admin_class,), attributes)
+
+
+def _each(names: Any, dress: Callable[[Any], Any]) -> Any:
+    if not isinstance(names, Sequence) or isinstance(names, str):
+        return names
+    return tuple(_each(name, dress) if isinstance(name, list | tuple) else dress(name) for name in names)
+
+
+def _shown_as(field: Any) -> Callable[[Any, Any], Any] | None:
+    """How a field is shown, as an admin method; None leaves it to Django."""
+    name = field.name
+    if name.endswith("_minor"):
+
+        def money(self: Any, row: Any) -> str:
+            currency = getattr(row, "currency", None) or get_tenant(tenancy.current_tenant_id()).currency
+            return showing.money(getattr(row, name), currency)
+
+        return money
+    if name.endswith("_bp"):
+
+        def percent(self: Any, row: Any) -> str:
+            return showing.percent(getattr(row, name))
+
+        return percent
+    if getattr(field, "choices", None):
+
+        def state(self: Any, row: Any) -> SafeString | str:
+            value = getattr(row, name)
+            if value in (None, ""):
+                return "–"
+            return format_html('<span class="bn-pill bn-pill-{}">{}</span>', showing.tone_of(value), _(str(value)))
+
+        return state
+    return None
