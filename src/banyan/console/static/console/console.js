@@ -83,7 +83,7 @@
           });
           option.tooltip = Object.assign({ valueFormatter: function (v) { return v == null ? "–" : money(v, option.symbol || "¥"); } }, option.tooltip);
         }
-        var chart = window.echarts.init(place, dark ? "dark" : null, { renderer: "svg" });
+        var chart = window.echarts.init(place, dark ? "dark" : null);
         chart.setOption(option);
         charts.push(chart);
       });
