@@ -51,7 +51,7 @@ architecture: setup-dev
 	$(RUN) pytest -q -rs tests/architecture -m "not slow"
 
 faults: setup-dev  ## kill -9 of worker, web and database at random points, FAULT_SEEDS seeds
-	FAULT_SEEDS=$(FAULT_SEEDS) $(RUN) pytest -q -rs -m slow tests/races/test_kill.py
+	FAULT_SEEDS=$(FAULT_SEEDS) FAULT_SECONDS=0 $(RUN) pytest -q -rs -s -m slow tests/races/test_kill.py
 
 bench: setup  ## speed, with ratios measured in the same run
 	@.venv/bin/banyan bench orders
