@@ -1,0 +1,190 @@
+"""A whole small shop, run through every house; then damage of each kind, planted with the owner's rights under switched-off
+triggers, is found and named by `banyan verify`. And `banyan explain` walks the same shop both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from banyan.config import explaining, verifying
+from banyan.config.demo import building, world
+from banyan.kernel import ids
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def shop(database: None) -> Any:
+    """Five weeks of a shop with some sixty distributors, its payments and payouts over HTTP."""
+    built = building.build(
+        world.Scale(distributors=60, days=32, orders_per_day=6), slug="verified", password="a long enough password 1"
+    )
+    assert built.findings == []
+    return built.shop
+
+
+def _owner(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(statement, parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def _unguarded(table: str) -> Iterator[None]:
+    """The owner switches the table's triggers off, as somebody with the database password could."""
+    _owner(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    try:
+        yield
+    finally:
+        _owner(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+
+def _found(tenant_id: int) -> list[tuple[str, str]]:
+    return [(finding.check, finding.subject) for _, finding in verifying.verify([tenant_id], structure=False).findings]
+
+
+@contextmanager
+def _changed(tenant_id: int, table: str, column: str, expression: str, where: str) -> Iterator[int]:
+    """One row's column set to something else, and back afterwards. Yields the row's id."""
+    rows = _owner(f"SELECT id, {column} FROM {table} WHERE tenant_id = %s AND {where} ORDER BY id LIMIT 1", tenant_id)
+    assert rows, f"the shop has no {table} where {where}"
+    identity, before = rows[0]
+    with _unguarded(table):
+        _owner(f"UPDATE {table} SET {column} = {expression} WHERE id = %s", identity)
+    try:
+        yield identity
+    finally:
+        with _unguarded(table):
+            _owner(f"UPDATE {table} SET {column} = %s WHERE id = %s", before, identity)
+
+
+@contextmanager
+def _removed(tenant_id: int, table: str, where: str) -> Iterator[int]:
+    rows = _owner(f"SELECT id FROM {table} WHERE tenant_id = %s AND {where} ORDER BY id LIMIT 1", tenant_id)
+    assert rows, f"the shop has no {table} where {where}"
+    (identity,) = rows[0]
+    _owner(f"CREATE TEMP TABLE kept AS SELECT * FROM {table} WHERE id = %s", identity)
+    with _unguarded(table):
+        _owner(f"DELETE FROM {table} WHERE id = %s", identity)
+    try:
+        yield identity
+    finally:
+        with _unguarded(table):
+            _owner(f"INSERT INTO {table} SELECT * FROM kept")
+        _owner("DROP TABLE kept")
+
+
+CHANGES = [
+    # table, column, new value, which row, the check that must speak
+    ("ledger_postings", "amount_minor", "amount_minor + 1", "true", "ledger.entries"),
+    ("ledger_postings", "account_id", "(SELECT min(id) FROM ledger_accounts a WHERE a.tenant_id = ledger_postings.tenant_id"
+     " AND a.id <> ledger_postings.account_id AND a.is_guarded)", "true", "ledger.balances"),
+    ("ledger_entries", "posting_count", "posting_count + 1", "true", "ledger.entries"),
+    ("ledger_balances", "balance_minor", "balance_minor + 1", "true", "ledger.balances"),
+    ("payments_payments", "amount_minor", "amount_minor + 1", "state = 'captured'", "payments."),
+    ("payments_payments", "refunded_minor", "refunded_minor - 1", "refunded_minor > 1", "payments."),
+    ("payouts_payouts", "state", "'failed'", "state = 'completed'", "payouts.entries"),
+    ("payouts_payouts", "amount_minor", "amount_minor + 1", "state = 'completed'", "payouts.entries"),
+    ("orders_orders", "total_minor", "total_minor + 1", "state <> 'placed'", "orders.totals"),
+    ("orders_lines", "payable_minor", "payable_minor + 1", "true", "orders.totals"),
+    ("inventory_stock_levels", "reserved", "reserved + 1", "on_hand > reserved + allocated", "inventory.levels"),
+    ("inventory_stock_levels", "on_hand", "on_hand + 1", "true", "inventory.levels"),
+    ("inventory_reservations", "quantity", "quantity + 1", "state = 'reserved' OR state = 'allocated'", "inventory.levels"),
+    ("inventory_movements", "quantity_change", "quantity_change + 1", "true", "inventory.levels"),
+    ("network_members", "path", "ARRAY[path[1] + 1] || path[2:]", "cardinality(path) > 1", "network.paths"),
+    ("commission_commissions", "amount_minor", "amount_minor + 1", "true", "commission."),
+    ("commission_commissions", "payee_id", "payee_id + 1", "true", "commission."),
+    ("commission_accruals", "total_minor", "total_minor + 1", "total_minor > 0", "commission."),
+    ("commission_accruals", "released_at", "NULL", "released_at IS NOT NULL AND total_minor > 0", "commission."),
+    ("commission_reversals", "amount_minor", "amount_minor + 1", "true", "commission."),
+    ("settlement_lines", "amount_minor", "amount_minor + 1", "stands", "settlement."),
+    ("settlement_statements", "amount_minor", "amount_minor + 1", "status = 'paid'", "settlement."),
+    ("settlement_statements", "line_count", "line_count + 1", "true", "settlement."),
+    ("distributors", "tier", "CASE tier WHEN 'bronze' THEN 'gold' ELSE 'bronze' END", "true", "distributors.tier"),
+    ("catalog_skus", "price_minor", "price_minor + 1", "true", "catalog.prices"),
+    ("returns", "refund_minor", "refund_minor + 1", "refund_minor > 0", "returns."),
+    ("return_lines", "refund_minor", "refund_minor + 1", "refund_minor > 0", "returns."),
+]  # fmt: skip
+REMOVALS = [
+    ("ledger_postings", "true", "ledger."),
+    ("ledger_entries", "true", "ledger.entries"),
+    ("commission_commissions", "true", "commission."),
+    ("commission_reversals", "true", "commission."),
+    ("settlement_lines", "stands", "settlement."),
+    ("inventory_movements", "true", "inventory.levels"),
+    ("orders_lines", "true", "orders."),
+    ("payments_payments", "state = 'captured'", "payments."),
+    ("payouts_payouts", "state = 'completed'", "payouts."),
+]
+
+
+def test_the_sound_shop_is_clean_and_much_was_compared(shop: Any) -> None:
+    report = verifying.verify([shop.tenant_id])
+    assert report.findings == []
+    assert report.checked > 5_000
+
+
+@pytest.mark.parametrize(("table", "column", "expression", "where", "check"), CHANGES, ids=lambda value: str(value)[:30])
+def test_a_changed_number_is_found(shop: Any, table: str, column: str, expression: str, where: str, check: str) -> None:
+    with _changed(shop.tenant_id, table, column, expression, where):
+        found = _found(shop.tenant_id)
+    assert any(name.startswith(check) for name, _ in found), (table, column, found[:5])
+    assert all(subject for _, subject in found)
+
+
+@pytest.mark.parametrize(("table", "where", "check"), REMOVALS, ids=lambda value: str(value)[:30])
+def test_a_dropped_row_is_found(shop: Any, table: str, where: str, check: str) -> None:
+    with _removed(shop.tenant_id, table, where):
+        found = _found(shop.tenant_id)
+    assert any(name.startswith(check) for name, _ in found), (table, found[:5])
+
+
+def test_after_all_repairs_the_shop_is_clean_again(shop: Any) -> None:
+    assert _found(shop.tenant_id) == []
+
+
+# ── explain ──────────────────────────────────────────────────────────────────────────────────────────────────────
+def _some(tenant_id: int, prefix: str, where: str = "true") -> str:
+    table = explaining.KINDS[prefix].table
+    return ids.public(
+        prefix, _owner(f"SELECT id FROM {table} WHERE tenant_id = %s AND {where} ORDER BY id LIMIT 1", tenant_id)[0][0]
+    )
+
+
+def test_a_payout_leads_back_to_the_orders_and_an_order_leads_on_to_the_payout(shop: Any) -> None:
+    payout = _some(shop.tenant_id, "pyo", "state = 'completed'")
+    told = explaining.explain(payout)
+    kinds = [name.partition("_")[0] for name, _ in told.came_from]
+    assert {"stm", "cms", "ord", "pay"} <= set(kinds)
+    assert "ent" in [name.partition("_")[0] for name, _ in told.led_to]
+    order = next(name for name, _ in told.came_from if name.startswith("ord_"))
+    forward = explaining.explain(order)
+    assert payout in [name for name, _ in forward.led_to]
+    assert forward.came_from[0][0].startswith("pay_")
+
+
+@pytest.mark.parametrize("prefix", sorted(explaining.KINDS))
+def test_every_kind_is_explained(shop: Any, prefix: str) -> None:
+    told = explaining.explain(_some(shop.tenant_id, prefix))
+    assert told.facts and told.tenant == "verified"
+    assert told.came_from or told.led_to
+    if prefix in ("cms", "ent"):
+        assert told.words
+
+
+def test_a_commission_says_why(shop: Any) -> None:
+    told = explaining.explain(_some(shop.tenant_id, "cms"))
+    assert str(told.facts["rule_key"]) and any(name.startswith("ord_") for name, _ in told.came_from)
+
+
+@pytest.mark.parametrize("text", ["", "cms_", "cms_0000000000000", "nonsense", "usr_0000000000000", "ord_!!!", "pay_\x00"])
+def test_what_is_no_id_is_refused_in_words(shop: Any, text: str) -> None:
+    from banyan.kernel.values.errors import Refusal
+
+    with pytest.raises(Refusal) as refusal:
+        explaining.explain(text)
+    assert refusal.value.advice
