@@ -48,18 +48,23 @@ def _found(tenant_id: int) -> list[tuple[str, str]]:
 
 
 @contextmanager
-def _changed(tenant_id: int, table: str, column: str, expression: str, where: str) -> Iterator[int]:
-    """One row's column set to something else, and back afterwards. Yields the row's id."""
-    rows = _owner(f"SELECT id, {column} FROM {table} WHERE tenant_id = %s AND {where} ORDER BY id LIMIT 1", tenant_id)
+def _changed(tenant_id: int, table: str, change: str, where: str) -> Iterator[int]:
+    """One row set to something else, and back afterwards. Yields the row's id."""
+    rows = _owner(f"SELECT id FROM {table} WHERE tenant_id = %s AND ({where}) ORDER BY id LIMIT 1", tenant_id)
     assert rows, f"the shop has no {table} where {where}"
-    identity, before = rows[0]
-    with _unguarded(table):
-        _owner(f"UPDATE {table} SET {column} = {expression} WHERE id = %s", identity)
+    (identity,) = rows[0]
+    _owner(f"CREATE TEMP TABLE kept AS SELECT * FROM {table} WHERE id = %s", identity)
+    names = [name for (name,) in _owner("SELECT attname FROM pg_attribute WHERE attrelid = %s::regclass AND attnum > 0"
+                                        " AND NOT attisdropped AND attgenerated = ''", table)]  # fmt: skip
+    columns = ", ".join(f'"{name}"' for name in names)
     try:
+        with _unguarded(table):
+            _owner(f"UPDATE {table} SET {change} WHERE id = %s", identity)
         yield identity
     finally:
         with _unguarded(table):
-            _owner(f"UPDATE {table} SET {column} = %s WHERE id = %s", before, identity)
+            _owner(f"UPDATE {table} SET ({columns}) = (SELECT {columns} FROM kept) WHERE id = %s", identity)
+        _owner("DROP TABLE kept")
 
 
 @contextmanager
@@ -79,35 +84,37 @@ def _removed(tenant_id: int, table: str, where: str) -> Iterator[int]:
 
 
 CHANGES = [
-    # table, column, new value, which row, the check that must speak
-    ("ledger_postings", "amount_minor", "amount_minor + 1", "true", "ledger.entries"),
-    ("ledger_postings", "account_id", "(SELECT min(id) FROM ledger_accounts a WHERE a.tenant_id = ledger_postings.tenant_id"
+    # table, change, which row, the check that must speak
+    ("ledger_postings", "amount_minor = amount_minor + 1", "true", "ledger.entries"),
+    ("ledger_postings", "account_id = (SELECT min(id) FROM ledger_accounts a WHERE a.tenant_id = ledger_postings.tenant_id"
      " AND a.id <> ledger_postings.account_id AND a.is_guarded)", "true", "ledger.balances"),
-    ("ledger_entries", "posting_count", "posting_count + 1", "true", "ledger.entries"),
-    ("ledger_balances", "balance_minor", "balance_minor + 1", "true", "ledger.balances"),
-    ("payments_payments", "amount_minor", "amount_minor + 1", "state = 'captured'", "payments."),
-    ("payments_payments", "refunded_minor", "refunded_minor - 1", "refunded_minor > 1", "payments."),
-    ("payouts_payouts", "state", "'failed'", "state = 'completed'", "payouts.entries"),
-    ("payouts_payouts", "amount_minor", "amount_minor + 1", "state = 'completed'", "payouts.entries"),
-    ("orders_orders", "total_minor", "total_minor + 1", "state <> 'placed'", "orders.totals"),
-    ("orders_lines", "payable_minor", "payable_minor + 1", "true", "orders.totals"),
-    ("inventory_stock_levels", "reserved", "reserved + 1", "on_hand > reserved + allocated", "inventory.levels"),
-    ("inventory_stock_levels", "on_hand", "on_hand + 1", "true", "inventory.levels"),
-    ("inventory_reservations", "quantity", "quantity + 1", "state = 'reserved' OR state = 'allocated'", "inventory.levels"),
-    ("inventory_movements", "quantity_change", "quantity_change + 1", "true", "inventory.levels"),
-    ("network_members", "path", "ARRAY[path[1] + 1] || path[2:]", "cardinality(path) > 1", "network.paths"),
-    ("commission_commissions", "amount_minor", "amount_minor + 1", "true", "commission."),
-    ("commission_commissions", "payee_id", "payee_id + 1", "true", "commission."),
-    ("commission_accruals", "total_minor", "total_minor + 1", "total_minor > 0", "commission."),
-    ("commission_accruals", "released_at", "NULL", "released_at IS NOT NULL AND total_minor > 0", "commission."),
-    ("commission_reversals", "amount_minor", "amount_minor + 1", "true", "commission."),
-    ("settlement_lines", "amount_minor", "amount_minor + 1", "stands", "settlement."),
-    ("settlement_statements", "amount_minor", "amount_minor + 1", "status = 'paid'", "settlement."),
-    ("settlement_statements", "line_count", "line_count + 1", "true", "settlement."),
-    ("distributors", "tier", "CASE tier WHEN 'bronze' THEN 'gold' ELSE 'bronze' END", "true", "distributors.tier"),
-    ("catalog_skus", "price_minor", "price_minor + 1", "true", "catalog.prices"),
-    ("returns", "refund_minor", "refund_minor + 1", "refund_minor > 0", "returns."),
-    ("return_lines", "refund_minor", "refund_minor + 1", "refund_minor > 0", "returns."),
+    ("ledger_entries", "posting_count = posting_count + 1", "true", "ledger.entries"),
+    ("ledger_balances", "balance_minor = balance_minor + 1", "true", "ledger.balances"),
+    ("payments_payments", "amount_minor = amount_minor + 1", "state = 'captured'", "payments."),
+    ("payments_payments", "refunded_minor = refunded_minor - 1", "refunded_minor > 0", "payments."),
+    ("payments_refunds", "amount_minor = amount_minor + 1", "state = 'completed'", "payments."),
+    ("payouts_payouts", "state = 'failed'", "state = 'completed'", "payouts.entries"),
+    ("payouts_payouts", "amount_minor = amount_minor + 1", "state = 'completed'", "payouts.entries"),
+    ("orders_orders", "total_minor = total_minor + 1, shipping_minor = shipping_minor + 1", "state = 'closed'", "orders."),
+    ("orders_orders", "total_minor = total_minor + 1, gross_minor = gross_minor + 1", "state = 'closed'", "orders."),
+    ("orders_lines", "gross_minor = gross_minor + 1, payable_minor = payable_minor + 1", "true", "orders."),
+    ("inventory_stock_levels", "reserved = reserved + 1", "on_hand > reserved + allocated", "inventory.levels"),
+    ("inventory_stock_levels", "on_hand = on_hand + 1", "true", "inventory.levels"),
+    ("inventory_reservations", "quantity = quantity + 1", "state IN ('reserved', 'allocated')", "inventory.levels"),
+    ("inventory_movements", "quantity_change = quantity_change + 1", "true", "inventory.levels"),
+    ("network_members", "path = ARRAY[path[1] + 1] || path[2:]", "cardinality(path) > 1", "network.paths"),
+    ("commission_commissions", "amount_minor = amount_minor + 1", "true", "commission."),
+    ("commission_commissions", "payee_id = payee_id + 1", "true", "commission."),
+    ("commission_accruals", "total_minor = total_minor + 1", "total_minor > 0", "commission."),
+    ("commission_accruals", "released_at = NULL", "released_at IS NOT NULL AND total_minor > 0", "commission."),
+    ("commission_reversals", "amount_minor = amount_minor + 1, from_pending_minor = from_pending_minor + 1", "true", "commission."),
+    ("settlement_lines", "amount_minor = amount_minor + 1", "stands", "settlement."),
+    ("settlement_statements", "amount_minor = amount_minor + 1", "status = 'paid'", "settlement."),
+    ("settlement_statements", "line_count = line_count + 1", "true", "settlement."),
+    ("distributors", "tier = CASE tier WHEN 'bronze' THEN 'gold' ELSE 'bronze' END", "true", "distributors.tier"),
+    ("catalog_skus", "price_minor = price_minor + 1", "true", "catalog.prices"),
+    ("returns", "refund_minor = refund_minor + 1", "refund_minor > 0", "returns."),
+    ("return_lines", "refund_minor = refund_minor - 1", "refund_minor > 1", "returns."),
 ]  # fmt: skip
 REMOVALS = [
     ("ledger_postings", "true", "ledger."),
@@ -128,11 +135,11 @@ def test_the_sound_shop_is_clean_and_much_was_compared(shop: Any) -> None:
     assert report.checked > 5_000
 
 
-@pytest.mark.parametrize(("table", "column", "expression", "where", "check"), CHANGES, ids=lambda value: str(value)[:30])
-def test_a_changed_number_is_found(shop: Any, table: str, column: str, expression: str, where: str, check: str) -> None:
-    with _changed(shop.tenant_id, table, column, expression, where):
+@pytest.mark.parametrize(("table", "change", "where", "check"), CHANGES, ids=lambda value: str(value)[:40])
+def test_a_changed_number_is_found(shop: Any, table: str, change: str, where: str, check: str) -> None:
+    with _changed(shop.tenant_id, table, change, where):
         found = _found(shop.tenant_id)
-    assert any(name.startswith(check) for name, _ in found), (table, column, found[:5])
+    assert any(name.startswith(check) for name, _ in found), (table, change, found[:5])
     assert all(subject for _, subject in found)
 
 
