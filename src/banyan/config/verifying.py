@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db import connections
 
+from banyan.config import river
 from banyan.config.structure import check_structure
 from banyan.kernel import ids, sql, tenancy, verification
 from banyan.kernel.verification import Finding, Tally
@@ -39,7 +40,7 @@ def verify(tenant_ids: list[int] | None = None, step: Step = lambda tenant, chec
         slug = tenancy.get_tenant(tenant_id).slug
         report.tenants += 1
         with _snapshot(), tenancy.enter(tenant_id, actor="verify", reason="verification"):
-            for check in (*verification.checks(), _SET_ASIDE):
+            for check in (*verification.checks(), *river.CHECKS, _SET_ASIDE):
                 step(slug, check.name)
                 tally = Tally()
                 report.findings += [(slug, finding) for finding in check.run(tally)]

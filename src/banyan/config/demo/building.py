@@ -17,6 +17,7 @@ from banyan.kernel import clock, tenancy, verification
 from banyan.trade.orders.types import OrderId
 from banyan.treasury.payments import commands as payments
 from banyan.treasury.payments import queries as collected
+from banyan.treasury.payments.types import CaptureNotice
 
 
 @dataclass
@@ -51,9 +52,9 @@ def build(
     opened_at = end - timedelta(days=scale.days)
     stock = max(500, scale.orders_per_day * scale.days // 4)
     try:
-        with _channel(over_http) as (pay, deliver):
+        with _channel(over_http) as (pay, deliver, tell):
             shop = founding.found(opened_at - timedelta(hours=2), stock, say, slug, password)
-            life = DemoLife(shop, opened_at, (lambda ids: pay(shop.tenant_id, ids)) if pay else None, deliver)
+            life = DemoLife(shop, opened_at, (lambda ids: pay(shop.tenant_id, ids)) if pay else None, deliver, tell)
             for day in world.days(scale, seed, shop.sku_prices_minor):
                 life.live(day)
                 if progress is not None:
@@ -68,11 +69,11 @@ def build(
 
 
 @contextmanager
-def _channel(over_http: bool) -> Iterator[tuple[Any, Callable[[], None]]]:
-    """The simulator and our own notification endpoint, both over loopback HTTP; yields two functions: one
-    that pays orders there, one that lets the channel's notices arrive."""
+def _channel(over_http: bool) -> Iterator[tuple[Any, Callable[[], None], Any]]:
+    """The simulator and our own notification endpoint, both over loopback HTTP; yields three functions: one that pays
+    orders there, one that lets the channel's notices arrive, one that tells it of payments captured without it."""
     if not over_http:
-        yield None, lambda: None
+        yield None, lambda: None, None
         return
     from django.conf import settings
 
@@ -101,8 +102,11 @@ def _channel(over_http: bool) -> Iterator[tuple[Any, Callable[[], None]]]:
             channel.tick()
             channel.deliver_due()
 
+        def tell(notices: Sequence[CaptureNotice]) -> None:
+            channel.import_paid([(n.out_trade_no, n.transaction_id, n.amount_minor, n.captured_at) for n in notices])
+
         try:
-            yield pay, deliver
+            yield pay, deliver, tell
         finally:
             settings.BANYAN_PUBLIC_URL = before
 

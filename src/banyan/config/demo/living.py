@@ -65,6 +65,8 @@ class DemoLife:
     pay_at_channel: Pay | None = None
     hear_channel: Callable[[], None] = lambda: None
     """Lets the notices of the simulated channel arrive."""
+    tell_channel: Callable[[Sequence[CaptureNotice]], None] | None = None
+    """Lets the channel know payments that were captured without it, so that it can refund them."""
     tallies: Tallies = field(default_factory=Tallies)
     users: dict[int, UserId] = field(default_factory=dict)
     members: dict[int, DistributorId] = field(default_factory=dict)
@@ -179,13 +181,14 @@ class DemoLife:
         with self._enter("payments of the day"):
             orders.open_payments([one.order_id for one in sold], CHANNEL)
             opened = collected.list_payments_of([one.order_id for one in sold if one.order_id not in there])
-            payments.capture(
-                [
-                    CaptureNotice(CHANNEL, p.out_trade_no, f"demo-{p.out_trade_no}", p.amount_minor, p.currency, now)
-                    for order_payments in opened.values()
-                    for p in order_payments[-1:]
-                ]
-            )
+            notices = [
+                CaptureNotice(CHANNEL, p.out_trade_no, f"demo-{p.out_trade_no[:24]}", p.amount_minor, p.currency, now)
+                for order_payments in opened.values()
+                for p in order_payments[-1:]
+            ]
+            payments.capture(notices)
+        if self.tell_channel:
+            self.tell_channel(notices)
         if self.pay_at_channel and over_http:
             self.pay_at_channel([one.order_id for one in over_http])
             self.tallies.paid_over_http += len(over_http)

@@ -84,6 +84,7 @@ class Days:
             self._returns[back.at.date()].append(back)
         count = sum(-(-len(sale.lines) // LINES_PER_ORDER) for sale in stream.sales)
         self._sample, self._every, self._seen = sample, max(count // sample, 1) if sample else 0, 0
+        self._chosen = 0
         self._places: dict[tuple[str, int], tuple[OrderId, OrderLineId]] = {}
         self._refundable = {(back.invoice, back.line_index) for back in stream.returns}
         self._to_ship: list[OrderId] = []
@@ -157,7 +158,9 @@ class Days:
 
     def _is_sampled(self) -> bool:
         self._seen += 1
-        return bool(self._every) and self._seen % self._every == 0 and self.tally.over_http + 1 <= self._sample
+        wanted = bool(self._every) and self._seen % self._every == 0 and self._chosen < self._sample
+        self._chosen += wanted
+        return wanted
 
     def _note(self, part: Part, outcome: Placed) -> None:
         self.tally.orders += 1

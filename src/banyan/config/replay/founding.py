@@ -161,11 +161,10 @@ def _rules(shop: Shop, categories: dict[str, int]) -> None:
     plans.publish_plan(first, published_by="replay")
     second = plans.draft_plan(DraftPlan(plan.document(categories, "breakage"), drafted_by="replay", name="Replay 2"))
     plans.publish_plan(second, published_by="replay", effective_from=datetime.fromisoformat(plan.CHANGE_ON))
-    finance = int(shop.staff["finance"])
     monthly = PolicyTerms(
         Rhythm(Cycle.MONTHLY), Lane.AUTOMATIC, minimum_minor=100, review_minor=20_000, four_eyes_minor=100_000, channel=CHANNEL
     )
-    settlement.open_policy(NewPolicy(Scope.TENANT, "", monthly, finance))
+    settlement.open_policy(NewPolicy(Scope.TENANT, "", monthly, int(shop.staff["operator"])))
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

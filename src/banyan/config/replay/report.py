@@ -47,7 +47,7 @@ def show(done: Replayed, screen: Any) -> None:
     screen.print("Pounds are booked as yuan one to one, because the domestic WeChat protocol carries nothing else.")
     screen.print(
         f"orders/s counts placing, paying, accruing and posting; the {done.tally.over_http} payments that went the whole way "
-        "through the simulator over HTTP are timed apart, as are goods, returns and settlement."
+        "through the simulator over HTTP are timed apart, as are goods, returns and settlement. Commits do not wait for the disk."
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,8 @@ def replay(
 
     from banyan.config import runtime
 
+    # As in the demo: a batch in a crash of the machine may be lost, the books cannot be torn; the report says so.
+    os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
     screen, aside = Console(), Console(stderr=True, quiet=json)
     with runtime.database_ready():
         from banyan.config.replay import report, running
