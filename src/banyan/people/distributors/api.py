@@ -23,7 +23,7 @@ BATCH_MAX = 1000
 DistributorIdOut = Annotated[int, PublicId("dst")]
 UserIdOut = Annotated[int, PublicId("usr")]
 Ids = Annotated[list[DistributorIdOut], Field(min_length=1, max_length=BATCH_MAX)]
-Reason = Annotated[str, Field(min_length=1, max_length=200)]
+Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class DistributorOut(Schema):
@@ -58,7 +58,7 @@ class HistoryOut(Schema):
 class ApplyIn(Schema):
     """An application for oneself; operators may name the user."""
 
-    sponsor_code: Annotated[str, Field(max_length=20)] | None = None
+    sponsor_code: Annotated[str, Field(max_length=20, pattern=r"^[^\x00-\x1f]*$")] | None = None
     user_id: UserIdOut | None = None
 
 

@@ -75,7 +75,7 @@ def find_users_of(ids: Sequence[DistributorId]) -> dict[DistributorId, UserId]:
 
 def find_by_codes(codes: Sequence[str]) -> dict[str, DistributorId]:
     """The distributors of these referral codes in any status, keyed by the code as asked; case and spaces do not matter."""
-    asked = {code: code.strip().upper() for code in codes}
+    asked = {code: code.strip().upper() for code in codes if code.strip().isalnum()}
     rows = sql.fetch(
         "SELECT code, id FROM distributors WHERE tenant_id = %s AND code = ANY(%s)",
         (tenancy.current_tenant_id(), list(set(asked.values()))),

@@ -27,12 +27,13 @@ ERRORS: dict[int, Any] = {
 SESSION_LIFE = timedelta(hours=12)
 STAFF_MAY_GRANT = frozenset(Role) - {Role.PLATFORM}
 
+PRINTABLE = r"^[^\x00-\x1f]+$"
 UserIdOut = Annotated[int, PublicId("usr")]
 TokenIdOut = Annotated[int, PublicId("tok")]
-Login = Annotated[str, Field(min_length=1, max_length=120)]
-Password = Annotated[str, Field(min_length=1, max_length=200)]
-Name = Annotated[str, Field(min_length=1, max_length=80)]
-Phone = Annotated[str, Field(max_length=30)]
+Login = Annotated[str, Field(min_length=1, max_length=120, pattern=PRINTABLE)]
+Password = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTABLE)]
+Phone = Annotated[str, Field(max_length=30, pattern=r"^[^\x00-\x1f]*$")]
 Scopes = Annotated[list[Scope], Field(min_length=1, max_length=60)]
 
 
@@ -134,8 +135,8 @@ class TokenIn(Schema):
 class VisitIn(Schema):
     """The shop to enter and why; the shop's auditors read it."""
 
-    shop: Annotated[str, Field(max_length=40)]
-    reason: Annotated[str, Field(min_length=3, max_length=200)]
+    shop: Annotated[str, Field(min_length=1, max_length=40, pattern=PRINTABLE)]
+    reason: Annotated[str, Field(min_length=3, max_length=200, pattern=PRINTABLE)]
 
 
 def user_out(user: User) -> dict[str, Any]:
@@ -255,8 +256,8 @@ def list_users(
 @endpoint(scope=Scope.USERS_READ)
 def search_users(
     request: HttpRequest,
-    login: Annotated[str, Query(max_length=120)] | None = None,
-    phone: Annotated[str, Query(max_length=30)] | None = None,
+    login: Annotated[str, Query(max_length=120, pattern=PRINTABLE)] | None = None,
+    phone: Annotated[str, Query(max_length=30, pattern=PRINTABLE)] | None = None,
 ) -> list[dict[str, Any]]:
     """Phones are stored sealed, so only a whole number finds somebody."""
     found = queries.list_users_by_phone(phone) if phone else []

@@ -34,7 +34,8 @@ SIGN_UP_ERRORS = {**ERRORS, 429: ErrorBody}
 
 DistributorIdOut = Annotated[int, PublicId("dst")]
 UserIdOut = Annotated[int, PublicId("usr")]
-Reason = Annotated[str, Field(min_length=1, max_length=200)]
+PRINTABLE = r"^[^\x00-\x1f]+$"
+Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
 Moment = Annotated[datetime, Field(description="ISO 8601 with time zone")]
 
 
@@ -123,7 +124,7 @@ class MovedOut(Schema):
 class TouchIn(Schema):
     """A referral code that the caller met; operators may bind another consumer."""
 
-    code: Annotated[str, Field(min_length=1, max_length=20)]
+    code: Annotated[str, Field(min_length=1, max_length=20, pattern=PRINTABLE)]
     consumer_id: UserIdOut | None = None
 
 
@@ -153,12 +154,12 @@ class SettingsBody(Schema):
 class SignUpIn(Schema):
     """A new consumer of a shop, with or without a referral code."""
 
-    shop: Annotated[str, Field(max_length=40)]
-    login: Annotated[str, Field(min_length=1, max_length=80)]
-    password: Annotated[str, Field(min_length=1, max_length=200)]
-    display_name: Annotated[str, Field(min_length=1, max_length=80)]
-    phone: Annotated[str, Field(max_length=30)] | None = None
-    code: Annotated[str, Field(max_length=20)] | None = None
+    shop: Annotated[str, Field(min_length=1, max_length=40, pattern=PRINTABLE)]
+    login: Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTABLE)]
+    password: Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
+    display_name: Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTABLE)]
+    phone: Annotated[str, Field(max_length=30, pattern=PRINTABLE)] | None = None
+    code: Annotated[str, Field(max_length=20, pattern=PRINTABLE)] | None = None
 
 
 class SignedUpOut(Schema):

@@ -114,7 +114,7 @@ def _lock_by_user(tenant_id: int, user_ids: list[Any]) -> dict[int, tuple[Any, .
 
 
 def _sponsors_by_code(tenant_id: int, codes: list[str]) -> dict[str, tuple[int, str]]:
-    wanted = list({code.strip().upper() for code in codes})
+    wanted = list({code.strip().upper() for code in codes if code.strip().isalnum()})
     rows = sql.fetch("SELECT code, id, status FROM distributors WHERE tenant_id = %s AND code = ANY(%s)", (tenant_id, wanted))
     return {code: (sponsor_id, status) for code, sponsor_id, status in rows}
 

@@ -100,7 +100,7 @@ def set_tiers(tiers: Mapping[DistributorId, Tier], at: datetime, reason: str) ->
 
 
 def _checked(reason: str) -> str:
-    if not 1 <= len(reason.strip()) <= 200:
+    if not 1 <= len(reason.strip()) <= 200 or "\x00" in reason:
         raise ReasonMissing("A reason is needed.", field="reason")
     return reason.strip()
 

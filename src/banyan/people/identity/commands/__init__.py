@@ -1,6 +1,7 @@
 """What can be done with users, tokens and sessions. Every function runs inside an entered tenant, save ``sign_in``."""
 
 from banyan.people.identity.commands.passwords import change_password, set_password
+from banyan.people.identity.commands.platform import found_platform
 from banyan.people.identity.commands.signing_in import (
     SignInRefused,
     TooManyAttempts,
@@ -39,6 +40,7 @@ __all__ = [
     "change_password",
     "end_visit",
     "forget_old_attempts",
+    "found_platform",
     "grant_role",
     "issue_token",
     "issue_visit_token",

@@ -66,7 +66,8 @@ def sign_in(account: str, password: str, address: str, default_slug: str = PLATF
     and interrupted tries count. Raises SignInRefused, TooManyAttempts, AlreadyInAnotherShop.
     """
     login_text, slug = split_account(account)
-    tenant = find_tenant_by_slug(slug or default_slug)
+    wanted = slug or default_slug
+    tenant = find_tenant_by_slug(wanted) if wanted.isprintable() else None
     tenant_id = tenant.id if tenant else NOBODY
     entered = tenancy.entered()
     if entered is not None and entered.tenant_id != tenant_id:

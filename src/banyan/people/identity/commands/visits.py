@@ -58,7 +58,7 @@ def begin_visit(visitor_id: UserId, slug: str, reason: str) -> int:
 
     Commits at once, whatever becomes of the caller's transaction. Raises ShopNotFound, NotPlatform, Invalid.
     """
-    shop = find_tenant_by_slug(slug.casefold())
+    shop = find_tenant_by_slug(slug.casefold()) if slug.isprintable() else None
     if shop is None:
         raise ShopNotFound("No such shop.", field="slug")
     _in(shop.id, visitor_id, reason, lambda: _note_visit(visitor_id, reason))
@@ -86,7 +86,7 @@ def _note_visit(visitor_id: UserId, reason: str) -> None:
     visitor = find_visitor_row(visitor_id)
     if visitor is None:
         raise NotPlatform("Only platform users may enter another shop.")
-    if not 3 <= len(reason.strip()) <= 200:
+    if not 3 <= len(reason.strip()) <= 200 or not reason.strip().isprintable():
         raise Invalid("Give the reason for the visit in 3 to 200 characters.", field="reason")
     columns = ("id", "visitor_id", "visitor_login", "reason", "entered_at")
     sql.insert(Visit, columns, [(ids.next_id(), visitor_id, visitor.login, reason.strip(), clock.now())])

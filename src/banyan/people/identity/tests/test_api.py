@@ -191,11 +191,11 @@ def test_the_platform_enters_a_shop_openly_and_only_for_an_hour(database: None, 
     from banyan.kernel import tenancy
     from banyan.kernel.tenancy.registry import find_tenant_by_slug
 
-    home = find_tenant_by_slug("platform")
-    home_id = home.id if home else tenancy.create_tenant("platform", "Platform")
     login = f"root{tenant.id}"
-    with tenancy.enter(home_id, actor="test"):
-        (root,) = commands.register_users([NewUser(login, None, "Root", None, (Role.PLATFORM,))])
+    root = commands.found_platform(login, None, "Root")
+    home = find_tenant_by_slug("platform")
+    assert home is not None
+    with tenancy.enter(home.id, actor="test"):
         token = commands.issue_token(root, scopes_of([Role.PLATFORM]), "t")
     call = caller(token)
     assert call("GET", f"/users/{ids.public('usr', staff['consumer'][0])}")[0] == 404

@@ -171,11 +171,11 @@ def test_a_platform_user_visits_and_returns_by_session(database: None, tenant: A
     from banyan.kernel.tenancy.registry import find_tenant_by_slug
     from banyan.people.identity import sessions
 
-    home = find_tenant_by_slug("platform")
-    home_id = home.id if home else tenancy.create_tenant("platform", "Platform")
     name = f"visitor{tenant.id}"
-    with tenancy.enter(home_id, actor="test"):
-        commands.register_users([NewUser(name, PASSWORD, "Root", None, (Role.PLATFORM,))])
+    commands.found_platform(name, PASSWORD, "Root")
+    home = find_tenant_by_slug("platform")
+    assert home is not None
+    home_id = home.id
     request = _request()
     found = authenticate(request, username=name, password=PASSWORD)
     assert found is not None

@@ -131,7 +131,7 @@ def unbind(consumer_ids: Sequence[UserId], at: datetime, reason: str) -> list[Un
 
     Refusals: NotBound, TouchOutOfOrder (``at`` is not after the beginning of the binding). Raises Invalid without a reason.
     """
-    if not 1 <= len(reason.strip()) <= 200:
+    if not 1 <= len(reason.strip()) <= 200 or "\x00" in reason:
         raise Invalid("Give the reason for the release in 1 to 200 characters.", field="reason")
     lock_consumers(consumer_ids)
     newest, outcomes, ended = _newest(list(set(consumer_ids))), [], []

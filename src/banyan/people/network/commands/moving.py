@@ -35,7 +35,7 @@ def move(distributor_id: DistributorId, new_sponsor_id: DistributorId | None, at
     Returns how many members' paths changed; 0 when the member stands there already. One statement for the whole
     subtree, under the tenant's tree lock. Raises MemberNotFound, OwnSponsor, Circle, TooDeep, BackdatedMove, Invalid.
     """
-    if not 1 <= len(reason.strip()) <= 200:
+    if not 1 <= len(reason.strip()) <= 200 or "\x00" in reason:
         raise Invalid("Give the reason for the move in 1 to 200 characters.", field="reason")
     if new_sponsor_id == distributor_id:
         raise OwnSponsor("Nobody stands under himself.")

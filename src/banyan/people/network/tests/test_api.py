@@ -203,3 +203,49 @@ def test_the_parent_is_audited_even_when_raw_sql_changes_it(tenant: Any, people:
     assert rows == [({"parent_id": people["below"]}, {"parent_id": people["mate"]}, "update", "test")]
     with tenant.enter():
         assert queries.uplines([people["deep"]])[people["deep"]][0] == people["below"]
+
+
+NASTY = ("\x00", "a\x00b", "\ud800", "\u202e", " ", "", "'; DROP TABLE x; --", "9" * 5000, None, 7, [], {})
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/distributors", {"sponsor_code": None, "user_id": None}),
+        ("POST", "/distributors/freeze", {"ids": None, "reason": None}),
+        ("POST", "/distributors/tier", {"ids": None, "tier": None, "reason": None}),
+        ("POST", "/network/members", {"distributor_id": None, "sponsor_id": None}),
+        ("POST", "/network/members/{owner}/move", {"sponsor_id": None, "reason": None, "at": None}),
+        ("POST", "/network/bindings", {"code": None, "consumer_id": None}),
+        ("POST", "/network/bindings/release", {"consumer_id": None, "reason": None}),
+        ("PUT", "/network/binding-rules", {"mode": None, "protect_days": None, "validity_days": None}),
+        ("POST", "/auth/sign-in", {"login": None, "password": None, "shop": None}),
+        (
+            "POST",
+            "/auth/sign-up",
+            {"shop": "{slug}", "login": None, "password": None, "display_name": None, "phone": None, "code": None},
+        ),
+        ("POST", "/users", {"login": None, "display_name": None, "password": None, "phone": None, "roles": None}),
+        ("POST", "/me/tokens", {"name": None, "scopes": None, "days": None}),
+        ("PATCH", "/me", {"display_name": None, "phone": None}),
+        ("GET", "/users?cursor={nasty}&role={nasty}", None),
+        ("GET", "/users/search?login={nasty}&phone={nasty}", None),
+        ("GET", "/distributors?cursor={nasty}&status={nasty}", None),
+        ("GET", "/network/members/{nasty}/team?depth={nasty}", None),
+        ("GET", "/network/members/{owner}/upline?at={nasty}", None),
+    ],
+)
+def test_nonsense_is_refused_and_never_a_defect(tenant: Any, people: Any, caller: Any, method: str, path: str, body: Any) -> None:
+    from urllib.parse import quote
+
+    call = caller(people["tokens"]["operator"])
+    for nasty in NASTY:
+        text = quote(str(nasty).encode("utf-8", "surrogatepass"))
+        target = path.replace("{owner}", dst(people["owner"])).replace("{nasty}", text)
+        for field in body or {"": None}:
+            filled = {key: value or "x" * 11 for key, value in (body or {}).items()} | {field: nasty}
+            payload = {key: tenant.slug if value == "{slug}" else value for key, value in filled.items()} if body else None
+            status, answer = call(method, target, payload)
+            assert status < 500, (target, payload, answer)
+            if status >= 400:
+                assert answer["error"]["code"], (target, payload, answer)
