@@ -29,7 +29,7 @@ from banyan.earnings.commission.types import (
     Unqualified,
 )
 
-many = settings(max_examples=150, deadline=None)
+many = settings(max_examples=100, deadline=None)
 
 
 def base_of(order: PaidOrder) -> int:
