@@ -152,7 +152,8 @@ def snapshot(tenant: Any) -> Any:
     [
         ({"login": "a b", "display_name": "x"}, "bad_login"),
         ({"login": "a", "display_name": "x", "phone": "abc"}, "bad_phone"),
-        ({"login": "a", "display_name": "\u0000"}, "bad_name"),
+        ({"login": "a", "display_name": "\u0000"}, "invalid"),
+        ({"login": "a", "display_name": "   "}, "bad_name"),
         ({"login": "a", "display_name": "x", "password": "short"}, "weak_password"),
         ({"login": "a", "display_name": "x", "password": "password123"}, "weak_password"),
         ({"login": "a", "display_name": "x", "roles": ["king"]}, "invalid"),
