@@ -77,7 +77,7 @@ def run(order_count: int = 20_000, say: Callable[[str], None] = lambda text: Non
     tenant_id = tenancy.create_tenant(f"bench-{os.urandom(5).hex()}", "Bench of accrual", jurisdiction="sandbox")
     chance = random.Random(SEED)
     say("people, goods and a plan")
-    buyers = _found(tenant_id, chance)
+    buyers = found(tenant_id, chance)
     skus = _stock(tenant_id)
     line_count = 0
     for start in range(0, order_count, BATCH):
@@ -97,7 +97,7 @@ def run(order_count: int = 20_000, say: Callable[[str], None] = lambda text: Non
     return {"orders_per_s": round(order_count / seconds), "cpu_ms_per_order": round(cpu / order_count * 1000, 4)}
 
 
-def _found(tenant_id: int, chance: random.Random) -> list[UserId]:
+def found(tenant_id: int, chance: random.Random) -> list[UserId]:
     """The tree, the plan and the buyers bound to its leaves."""
     codes: list[str] = []
     leaves: list[int] = []

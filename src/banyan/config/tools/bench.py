@@ -14,6 +14,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measure speed on this machine; every answer is checked.", no_args_is_help=True)
     group.command()(tree)
     group.command()(accrual)
+    group.command()(orders)
     app.add_typer(group, name="bench")
 
 
@@ -43,6 +44,26 @@ def accrual(
 
         result = bench.run(orders, say=lambda text: print(text, file=sys.stderr, flush=True))
     _show(result, as_json)
+
+
+def orders(
+    seconds: Annotated[float, typer.Option(help="Seconds per measurement.", min=1, max=120)] = 8.0,
+    http_orders: Annotated[int, typer.Option(help="Orders placed over HTTP.", min=50, max=100_000)] = 1_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One flat object and nothing else.")] = False,
+) -> None:
+    """Orders: batches against one order per transaction, and single orders over HTTP. Exit 1 when a bar is missed."""
+    from banyan.config import runtime
+
+    with runtime.database_ready():
+        from banyan.config.bench import orders as bench
+
+        result = bench.run(seconds, http_orders, say=lambda text: print(text, file=sys.stderr, flush=True))
+        missed = bench.misses(result)
+    _show(result, as_json)
+    for text in missed:
+        print(text, file=sys.stderr)
+    if missed:
+        raise typer.Exit(1)
 
 
 def _show(result: dict[str, Any], as_json: bool) -> None:

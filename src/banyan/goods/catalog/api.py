@@ -362,5 +362,6 @@ def import_rows(request: HttpRequest, body: ImportIn) -> Any:
     """Create or update SKUs by code; every row has its own outcome."""
     rows = [ImportRow(**(row.dict() | {"tags": tuple(row.tags)})) for row in body.rows]
     return [
-        {"row_number": o.row_number, "outcome": o.outcome, "sku_id": o.sku_id, "problem": o.problem} for o in commands.import_rows(rows)
+        {"row_number": o.row_number, "outcome": o.outcome, "sku_id": o.sku_id, "problem": o.problem}
+        for o in commands.import_rows(rows)
     ]

@@ -29,7 +29,8 @@ def prices(tally: Tally) -> Iterator[Finding]:
     tenant_id = current_tenant_id()
     rows = sql.fetch(
         "SELECT s.id, s.price_minor, p.price_minor FROM catalog_skus s"
-        " LEFT JOIN catalog_prices p ON p.tenant_id = s.tenant_id AND p.sku_id = s.id AND p.valid_to IS NULL WHERE s.tenant_id = %s",
+        " LEFT JOIN catalog_prices p ON p.tenant_id = s.tenant_id AND p.sku_id = s.id AND p.valid_to IS NULL WHERE"
+        " s.tenant_id = %s",
         (tenant_id,),
     )
     tally.compared += len(rows)
@@ -37,7 +38,8 @@ def prices(tally: Tally) -> Iterator[Finding]:
         if expected != actual:
             yield Finding("catalog.prices", f"catalog_skus/{identity}", expected, actual)
     gaps = sql.fetch(
-        "SELECT id, valid_to, next_from FROM (SELECT id, valid_to, lead(valid_from) OVER (PARTITION BY sku_id ORDER BY valid_from,"
+        "SELECT id, valid_to, next_from FROM (SELECT id, valid_to, lead(valid_from) OVER (PARTITION BY sku_id ORDER BY"
+        " valid_from,"
         " valid_to NULLS LAST, id) AS next_from FROM catalog_prices WHERE tenant_id = %s) p"
         " WHERE next_from IS DISTINCT FROM valid_to",
         (tenant_id,),

@@ -21,7 +21,13 @@ class Category(TenantModel):
     name_zh = models.CharField(_("Chinese name"), max_length=120)
     name_en = models.CharField(_("English name"), max_length=120, blank=True)
     parent = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False, verbose_name=_("parent category")
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("parent category"),
     )
     path = ArrayField(models.BigIntegerField(), verbose_name=_("path"))
     position = models.IntegerField(_("position"), default=0)
@@ -124,7 +130,9 @@ class SkuPrice(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "sku"], condition=Q(valid_to=None), name="one_open_price_per_sku"),
             models.CheckConstraint(condition=Q(price_minor__gte=0), name="price_not_negative"),
-            models.CheckConstraint(condition=Q(valid_to=None) | Q(valid_to__gte=models.F("valid_from")), name="price_period_in_order"),
+            models.CheckConstraint(
+                condition=Q(valid_to=None) | Q(valid_to__gte=models.F("valid_from")), name="price_period_in_order"
+            ),
         ]
         indexes = [models.Index(fields=["tenant_id", "sku", "valid_from"], name="prices_by_sku")]
 

@@ -37,7 +37,19 @@ def sku_facts(sku_ids: Iterable[SkuId]) -> dict[SkuId, SkuFacts]:
     rows = sql.fetch(_FACTS, (current_tenant_id(), wanted))
     return {
         row[0]: SkuFacts(
-            row[0], row[1], tuple(row[2]), tuple(row[3]), row[4], row[5], row[6], row[7], row[8], row[9], row[10], row[11], row[12]
+            row[0],
+            row[1],
+            tuple(row[2]),
+            tuple(row[3]),
+            row[4],
+            row[5],
+            row[6],
+            row[7],
+            row[8],
+            row[9],
+            row[10],
+            row[11],
+            row[12],
         )
         for row in rows
     }
@@ -45,14 +57,17 @@ def sku_facts(sku_ids: Iterable[SkuId]) -> dict[SkuId, SkuFacts]:
 
 def known_skus(sku_ids: Iterable[SkuId]) -> set[SkuId]:
     """Those of the ids that are SKUs of this shop."""
-    rows = sql.fetch("SELECT id FROM catalog_skus WHERE tenant_id = %s AND id = ANY(%s::bigint[])", (current_tenant_id(), list(set(sku_ids))))
+    rows = sql.fetch(
+        "SELECT id FROM catalog_skus WHERE tenant_id = %s AND id = ANY(%s::bigint[])", (current_tenant_id(), list(set(sku_ids)))
+    )
     return {row[0] for row in rows}
 
 
 def list_skus_of_supplier(supplier_id: int) -> list[SkuId]:
     """Every SKU that this supplier delivers, newest first."""
     rows = sql.fetch(
-        "SELECT id FROM catalog_skus WHERE tenant_id = %s AND supplier_id = %s ORDER BY id DESC", (current_tenant_id(), supplier_id)
+        "SELECT id FROM catalog_skus WHERE tenant_id = %s AND supplier_id = %s ORDER BY id DESC",
+        (current_tenant_id(), supplier_id),
     )
     return [row[0] for row in rows]
 
@@ -105,7 +120,8 @@ def list_products(
     before_id: int | None = None,
     limit: int = 50,
 ) -> list[Product]:
-    """Products, newest first, with id < ``before_id``; a category includes its subtree, ``text`` is searched in names and codes."""
+    """Products, newest first, with id < ``before_id``; a category includes its subtree, ``text`` is searched in"
+    " names and codes."""
     conditions, params = ["true"], []
     if category_id is not None:
         conditions.append("%s = ANY(c.path)")
@@ -115,10 +131,14 @@ def list_products(
         conditions.append("(p.name_zh ILIKE %s OR p.name_en ILIKE %s OR p.code ILIKE %s)")
         params += [like, like, like]
     if tag is not None:
-        conditions.append("EXISTS (SELECT 1 FROM catalog_skus s WHERE s.tenant_id = p.tenant_id AND s.product_id = p.id AND %s = ANY(s.tags))")
+        conditions.append(
+            "EXISTS (SELECT 1 FROM catalog_skus s WHERE s.tenant_id = p.tenant_id AND s.product_id = p.id AND %s = ANY(s.tags))"
+        )
         params.append(tag)
     if on_sale_only:
-        conditions.append("EXISTS (SELECT 1 FROM catalog_skus s WHERE s.tenant_id = p.tenant_id AND s.product_id = p.id AND s.on_sale)")
+        conditions.append(
+            "EXISTS (SELECT 1 FROM catalog_skus s WHERE s.tenant_id = p.tenant_id AND s.product_id = p.id AND s.on_sale)"
+        )
     if before_id is not None:
         conditions.append("p.id < %s")
         params.append(before_id)

@@ -11,7 +11,16 @@ from ninja import Field, Router, Schema
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory import commands, queries
-from banyan.goods.inventory.types import Adjustment, Movement, MovementKind, NewWarehouse, Receipt, StockLevel, Warehouse, WarehouseId
+from banyan.goods.inventory.types import (
+    Adjustment,
+    Movement,
+    MovementKind,
+    NewWarehouse,
+    Receipt,
+    StockLevel,
+    Warehouse,
+    WarehouseId,
+)
 from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of
 
 router = Router(tags=["inventory"])

@@ -73,7 +73,8 @@ ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s
 GUARD = "AND s.on_hand - s.reserved - s.allocated >= w.quantity"
 RESERVE = """
 WITH held AS (
-  INSERT INTO inventory_reservations (tenant_id, id, order_id, line_id, warehouse_id, sku_id, quantity, state, expires_at, changed_at)
+  INSERT INTO inventory_reservations (tenant_id, id, order_id, line_id, warehouse_id, sku_id, quantity, state,
+    expires_at, changed_at)
   SELECT %s, u.id, u.order_id, u.line_id, u.warehouse_id, u.sku_id, u.quantity, 'reserved', u.expires_at, %s
   FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::timestamptz[])
     AS u(id, order_id, line_id, warehouse_id, sku_id, quantity, expires_at)
@@ -102,7 +103,8 @@ def open_warehouses(warehouses: Sequence[NewWarehouse]) -> list[WarehouseId]:
 def set_warehouse_active(warehouse_id: WarehouseId, is_active: bool) -> None:
     """Let a warehouse serve new orders or not; what it has promised stays promised. Raises UnknownWarehouse."""
     if not sql.execute(
-        "UPDATE inventory_warehouses SET is_active = %s WHERE tenant_id = %s AND id = %s", (is_active, current_tenant_id(), warehouse_id)
+        "UPDATE inventory_warehouses SET is_active = %s WHERE tenant_id = %s AND id = %s",
+        (is_active, current_tenant_id(), warehouse_id),
     ):
         raise UnknownWarehouse("No such warehouse.")
 
@@ -184,7 +186,8 @@ WITH picked AS (
   FROM inventory_stock_levels s JOIN wanted w USING (sku_id, warehouse_id) WHERE s.tenant_id = %s
   ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s
 ), levelled AS (
-  UPDATE inventory_stock_levels s SET reserved = s.reserved - l.from_reserved {allocated} {on_hand} FROM locked l WHERE s.id = l.id
+  UPDATE inventory_stock_levels s SET reserved = s.reserved - l.from_reserved {allocated} {on_hand} FROM locked l
+    WHERE s.id = l.id
 )
 SELECT id, order_id, line_id, sku_id, warehouse_id, quantity FROM picked
 """
@@ -293,7 +296,8 @@ def _check_places(places: Sequence[tuple[int, int]]) -> None:
     """Raise UnknownWarehouse or UnknownSku unless every (warehouse_id, sku_id) names rows of this tenant."""
     warehouses = {place[0] for place in places}
     known = sql.fetch(
-        "SELECT id FROM inventory_warehouses WHERE tenant_id = %s AND id = ANY(%s::bigint[])", (current_tenant_id(), list(warehouses))
+        "SELECT id FROM inventory_warehouses WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (current_tenant_id(), list(warehouses)),
     )
     if len(known) != len(warehouses):
         raise UnknownWarehouse("A warehouse of this batch does not exist.")

@@ -46,7 +46,9 @@ class StockLevel(TenantModel):
         "ALTER TABLE inventory_stock_levels SET (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.05)",
     )
 
-    warehouse = models.ForeignKey(Warehouse, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("warehouse"))
+    warehouse = models.ForeignKey(
+        Warehouse, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("warehouse")
+    )
     sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("SKU"))
     on_hand = models.BigIntegerField(_("on hand"), default=0)
     reserved = models.BigIntegerField(_("reserved"), default=0)
@@ -80,7 +82,9 @@ class Reservation(TenantModel):
     warehouse = models.ForeignKey(
         Warehouse, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("warehouse")
     )
-    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("SKU"))
+    sku = models.ForeignKey(
+        Sku, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("SKU")
+    )
     quantity = models.IntegerField(_("quantity"))
     state = models.CharField(_("state"), max_length=10, choices=[(s.value, s.value) for s in ReservationState])
     expires_at = models.DateTimeField(_("expires at"), null=True)
@@ -107,7 +111,9 @@ class Movement(TenantModel):
     warehouse = models.ForeignKey(
         Warehouse, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("warehouse")
     )
-    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("SKU"))
+    sku = models.ForeignKey(
+        Sku, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("SKU")
+    )
     kind = models.CharField(_("kind"), max_length=10, choices=[(k.value, k.value) for k in MovementKind])
     quantity_change = models.BigIntegerField(_("change"))
     order_id = models.BigIntegerField(_("order"), null=True)

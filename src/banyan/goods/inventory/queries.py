@@ -31,7 +31,10 @@ def available(sku_ids: Iterable[SkuId]) -> dict[SkuId, int]:
 
 
 def stock_levels(
-    sku_ids: Iterable[SkuId] | None = None, warehouse_id: WarehouseId | None = None, before_id: int | None = None, limit: int = 200
+    sku_ids: Iterable[SkuId] | None = None,
+    warehouse_id: WarehouseId | None = None,
+    before_id: int | None = None,
+    limit: int = 200,
 ) -> list[StockLevel]:
     """Levels, newest first, at most ``limit``; restricted to SKUs, a warehouse, and level_id < ``before_id``."""
     rows = sql.fetch(
@@ -63,7 +66,8 @@ def list_reservations(order_ids: Iterable[int]) -> dict[int, tuple[Reservation, 
 def held_quantities(order_ids: Iterable[int]) -> dict[int, dict[str, int]]:
     """Pieces per order and reservation state, for checks; orders without reservations are left out."""
     rows = sql.fetch(
-        "SELECT order_id, state, sum(quantity)::bigint FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
+        "SELECT order_id, state, sum(quantity)::bigint FROM inventory_reservations WHERE tenant_id = %s AND order_id ="
+        " ANY(%s::bigint[])"
         " GROUP BY order_id, state",
         (current_tenant_id(), list(order_ids)),
     )
@@ -79,7 +83,8 @@ def list_movements(
     """Changes of the pieces on hand, newest first."""
     rows = sql.fetch(
         "SELECT id, warehouse_id, sku_id, kind, quantity_change, order_id, reference, occurred_at FROM inventory_movements"
-        " WHERE tenant_id = %s AND (%s::bigint IS NULL OR sku_id = %s::bigint) AND (%s::bigint IS NULL OR warehouse_id = %s::bigint)"
+        " WHERE tenant_id = %s AND (%s::bigint IS NULL OR sku_id = %s::bigint) AND (%s::bigint IS NULL OR warehouse_id"
+        " = %s::bigint)"
         " AND (%s::bigint IS NULL OR id < %s::bigint) ORDER BY id DESC LIMIT %s",
         (current_tenant_id(), sku_id, sku_id, warehouse_id, warehouse_id, before_id, before_id, limit),
     )

@@ -110,7 +110,8 @@ def freeze(payments: Sequence[tuple[int, datetime]]) -> int:
     if not paid_at:
         return 0
     rows = sql.fetch(
-        "SELECT id, buyer_id, buyer_distributor_id, referrer_id, source FROM attribution_referrals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        "SELECT id, buyer_id, buyer_distributor_id, referrer_id, source FROM attribution_referrals WHERE tenant_id ="
+        " %s AND id = ANY(%s::bigint[])",
         (current_tenant_id(), list(paid_at)),
     )
     referred = [(row[3], paid_at[row[0]]) for row in rows if row[3] is not None]
@@ -133,7 +134,8 @@ def freeze(payments: Sequence[tuple[int, datetime]]) -> int:
             )
         )  # fmt: skip
     columns = (
-        "id", "buyer_id", "buyer_distributor_id", "referrer_id", "source", "upline_ids", "upline_tiers", "upline_statuses", "paid_at",
+        "id", "buyer_id", "buyer_distributor_id", "referrer_id", "source", "upline_ids", "upline_tiers",
+        "upline_statuses", "paid_at",
     )  # fmt: skip
     return len(sql.insert(Snapshot, columns, snapshots, on_conflict="ON CONFLICT (id) DO NOTHING", returning="id"))
 
@@ -147,7 +149,13 @@ def create_links(links: Sequence[NewLink]) -> list[Link]:
         raise UnknownDistributor("Only active distributors have links.")
     now = clock.now()
     rows = [
-        (identity, "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(_TOKEN_LENGTH)), link.distributor_id, link.product_id, now)
+        (
+            identity,
+            "".join(secrets.choice(_TOKEN_ALPHABET) for _ in range(_TOKEN_LENGTH)),
+            link.distributor_id,
+            link.product_id,
+            now,
+        )
         for identity, link in zip(ids.next_ids(len(links)), links, strict=True)
     ]
     sql.insert(
@@ -157,7 +165,8 @@ def create_links(links: Sequence[NewLink]) -> list[Link]:
         on_conflict="ON CONFLICT (tenant_id, distributor_id, product_id) DO NOTHING",
     )
     stored = sql.fetch(
-        "SELECT token, distributor_id, product_id FROM attribution_links WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[])",
+        "SELECT token, distributor_id, product_id FROM attribution_links WHERE tenant_id = %s AND distributor_id ="
+        " ANY(%s::bigint[])",
         (current_tenant_id(), list(holders)),
     )
     tokens = {(DistributorId(row[1]), ProductId(row[2]) if row[2] is not None else None): row[0] for row in stored}
@@ -172,7 +181,11 @@ def record_clicks(clicks: Sequence[tuple[str, str]]) -> int:
     """
     links = queries.find_links(token for token, _ in clicks)
     now, key = clock.now(), str(current_tenant_id()).encode()
-    kept = [(links[token].link_id, blake2b(visitor.encode(), key=key, digest_size=16).digest()) for token, visitor in clicks if token in links]
+    kept = [
+        (links[token].link_id, blake2b(visitor.encode(), key=key, digest_size=16).digest())
+        for token, visitor in clicks
+        if token in links
+    ]
     rows = [(identity, link_id, digest, now) for identity, (link_id, digest) in zip(ids.next_ids(len(kept)), kept, strict=True)]
     sql.insert(LinkClick, ("id", "link_id", "visitor", "clicked_at"), rows)
     return len(kept)

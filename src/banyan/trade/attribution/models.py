@@ -33,7 +33,9 @@ class SharingLink(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "token"], name="one_link_per_token"),
             models.UniqueConstraint(
-                fields=["tenant_id", "distributor_id", "product_id"], name="one_link_per_distributor_and_product", nulls_distinct=False
+                fields=["tenant_id", "distributor_id", "product_id"],
+                name="one_link_per_distributor_and_product",
+                nulls_distinct=False,
             ),
         ]
 
@@ -47,7 +49,9 @@ class LinkClick(TenantModel):
     immutable: ClassVar[bool] = True
     audit: ClassVar[Audit] = Audit.NONE
 
-    link = models.ForeignKey(SharingLink, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("sharing link"))
+    link = models.ForeignKey(
+        SharingLink, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("sharing link")
+    )
     visitor = models.BinaryField(_("visitor"), max_length=16)
     clicked_at = models.DateTimeField(_("clicked at"))
 
@@ -81,7 +85,9 @@ class Referral(TenantModel):
         verbose_name = _("referral")
         verbose_name_plural = _("referrals")
         indexes = [
-            models.Index(fields=["tenant_id", "referrer_id", "id"], condition=Q(referrer_id__isnull=False), name="referrals_by_referrer")
+            models.Index(
+                fields=["tenant_id", "referrer_id", "id"], condition=Q(referrer_id__isnull=False), name="referrals_by_referrer"
+            )
         ]
 
     def __str__(self) -> str:

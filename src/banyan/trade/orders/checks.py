@@ -35,11 +35,13 @@ def totals(tally: Tally) -> Iterator[Finding]:
 
 @check("orders.goods")
 def goods(tally: Tally) -> Iterator[Finding]:
-    """What an order owes is exactly what the stock holds or sent for it: no paid order without goods, no goods without an order."""
+    """What an order owes is exactly what the stock holds or sent for it: no paid order without goods, no goods"
+    " without an order."""
     after = 0
     while True:
         rows = sql.fetch(
-            "SELECT o.id, o.state, (SELECT sum(quantity)::bigint FROM orders_lines l WHERE l.tenant_id = o.tenant_id AND l.order_id = o.id)"
+            "SELECT o.id, o.state, (SELECT sum(quantity)::bigint FROM orders_lines l WHERE l.tenant_id = o.tenant_id AND"
+            " l.order_id = o.id)"
             " FROM orders_orders o WHERE o.tenant_id = %s AND o.id > %s ORDER BY o.id LIMIT %s",
             (current_tenant_id(), after, PAGE),
         )

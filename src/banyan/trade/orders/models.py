@@ -77,7 +77,9 @@ class OrderLine(TenantModel):
         Order, on_delete=models.PROTECT, related_name="lines", db_index=False, db_constraint=False, verbose_name=_("order")
     )
     position = models.SmallIntegerField(_("position"))
-    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("SKU"))
+    sku = models.ForeignKey(
+        Sku, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("SKU")
+    )
     product_id = models.BigIntegerField(_("product"))
     quantity = models.IntegerField(_("quantity"))
     unit_price_minor = models.BigIntegerField(_("unit price (minor units)"))

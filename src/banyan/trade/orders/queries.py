@@ -27,7 +27,8 @@ from banyan.trade.orders.types import (
 from banyan.trade.pricing.types import FreightTariff
 
 _LINE = """
-l.order_id, l.id, l.position, l.sku_id, l.product_id, l.category_path, l.tags, l.supplier_id, l.unit_price_minor, l.unit_cost_minor,
+l.order_id, l.id, l.position, l.sku_id, l.product_id, l.category_path, l.tags, l.supplier_id, l.unit_price_minor,
+  l.unit_cost_minor,
 l.listed_at, l.is_commissionable, l.tax_bp, l.quantity, l.gross_minor, l.discount_minor, l.payable_minor, l.tax_minor,
 l.commissionable_minor
 """
@@ -55,7 +56,8 @@ def commissionable(order_ids: Iterable[OrderId]) -> list[CommissionableOrder]:
     lines: dict[int, list[CommissionableLine]] = {row[0]: [] for row in orders}
     currencies = {row[0]: row[3] for row in orders}
     found = sql.fetch(
-        f"SELECT {_LINE} FROM orders_lines l WHERE l.tenant_id = %s AND l.order_id = ANY(%s::bigint[]) ORDER BY l.order_id, l.position",
+        f"SELECT {_LINE} FROM orders_lines l WHERE l.tenant_id = %s AND l.order_id = ANY(%s::bigint[]) ORDER BY"
+        f" l.order_id, l.position",
         (tenant_id, list(lines)),
     )
     for row in found:
@@ -76,7 +78,8 @@ def _with_lines(rows: Sequence[Sequence[Any]]) -> list[Order]:
     lines: dict[int, list[OrderLine]] = {row[0]: [] for row in rows}
     currencies = {row[0]: row[4] for row in rows}
     found = sql.fetch(
-        f"SELECT {_LINE} FROM orders_lines l WHERE l.tenant_id = %s AND l.order_id = ANY(%s::bigint[]) ORDER BY l.order_id, l.position",
+        f"SELECT {_LINE} FROM orders_lines l WHERE l.tenant_id = %s AND l.order_id = ANY(%s::bigint[]) ORDER BY"
+        f" l.order_id, l.position",
         (current_tenant_id(), list(lines)),
     )
     for row in found:
@@ -101,7 +104,9 @@ def list_orders(
         if value is not None:
             conditions.append(condition)
             params.append(value.value if isinstance(value, OrderState) else value)  # type: ignore[arg-type]
-    rows = sql.fetch(f"SELECT {_ORDER} FROM orders_orders o WHERE {' AND '.join(conditions)} ORDER BY o.id DESC LIMIT %s", (*params, limit))
+    rows = sql.fetch(
+        f"SELECT {_ORDER} FROM orders_orders o WHERE {' AND '.join(conditions)} ORDER BY o.id DESC LIMIT %s", (*params, limit)
+    )
     return _with_lines(rows)
 
 
@@ -111,7 +116,8 @@ def find_id_by_number(number: str) -> OrderId | None:
     if order_id is None or order_id >= 2**63:
         return None
     rows = sql.fetch(
-        "SELECT id FROM orders_orders WHERE tenant_id = %s AND id = %s AND number = %s", (current_tenant_id(), order_id, number.strip())
+        "SELECT id FROM orders_orders WHERE tenant_id = %s AND id = %s AND number = %s",
+        (current_tenant_id(), order_id, number.strip()),
     )
     return rows[0][0] if rows else None
 
@@ -123,7 +129,9 @@ def get_recipient(order_id: OrderId) -> Recipient | None:
     if not rows:
         return None
     columns = ("name", "phone", "address")
-    return Recipient(*(unseal(tenant_id, f"orders_recipients.{c}", order_id, bytes(v)) for c, v in zip(columns, rows[0], strict=True)))
+    return Recipient(
+        *(unseal(tenant_id, f"orders_recipients.{c}", order_id, bytes(v)) for c, v in zip(columns, rows[0], strict=True))
+    )
 
 
 def list_shipments(order_id: OrderId) -> list[Shipment]:
@@ -146,7 +154,8 @@ def get_policy() -> Policy:
     if kept is not None and kept[0] > monotonic():
         return kept[1]
     rows = sql.fetch(
-        "SELECT payment_window_seconds, receive_after_days, close_after_days, freight_base_minor, freight_first_grams, freight_step_grams,"
+        "SELECT payment_window_seconds, receive_after_days, close_after_days, freight_base_minor, freight_first_grams,"
+        " freight_step_grams,"
         " freight_step_minor, freight_free_from_minor FROM orders_policies WHERE tenant_id = %s",
         (tenant_id,),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, NewType
@@ -55,7 +55,8 @@ class PlaceOrder:
     """One order to place. ``lines`` may be plain (sku_id, quantity) or (sku_id, quantity, unit_price_minor) tuples.
 
     ``client_key`` is the caller's idempotency key: placing the same key again returns the order that exists (or refuses
-    when the content differs). ``code`` and ``link`` name the referrer and beat any binding. ``placed_at`` None is now; ``shipping_minor`` None is the
+    when the content differs). ``code`` and ``link`` name the referrer and beat any binding. ``placed_at`` None is
+      now; ``shipping_minor`` None is the
     tenant's tariff.
     """
 
@@ -213,4 +214,4 @@ class Policy:
     payment_window_seconds: int = 1800
     receive_after_days: int = 10
     close_after_days: int = 7
-    tariff: FreightTariff = FreightTariff()
+    tariff: FreightTariff = field(default_factory=FreightTariff)

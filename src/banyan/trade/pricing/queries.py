@@ -22,9 +22,7 @@ class NotForSale(Invalid):
     advice = "Take the named SKU out of the order, or ask the shop to put it on sale."
 
 
-def quote(
-    wanted: Sequence[tuple[SkuId, int]], tariff: FreightTariff | None = None, discount_minor: int = 0
-) -> PricedOrder:
+def quote(wanted: Sequence[tuple[SkuId, int]], tariff: FreightTariff | None = None, discount_minor: int = 0) -> PricedOrder:
     """What these SKUs would cost now at catalog prices, with freight by ``tariff``. Raises NotForSale, BadAmounts."""
     facts = sku_facts(sku_id for sku_id, _ in wanted)
     lines = []

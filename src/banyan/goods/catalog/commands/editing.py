@@ -170,7 +170,8 @@ def insert_skus(skus: Sequence[tuple[SkuId, ProductId, NewSku]], currency: str, 
 
 
 def update_products(changes: Sequence[ProductChange]) -> int:
-    """Change names, descriptions or categories; returns how many products exist of those named. Raises UnknownCategory, Invalid."""
+    """Change names, descriptions or categories; returns how many products exist of those named. Raises"
+    " UnknownCategory, Invalid."""
     for change in changes:
         if change.name_zh is not None:
             _check_text(change.name_zh, 200, "name_zh")
@@ -270,7 +271,8 @@ def set_on_sale(sku_ids: Sequence[SkuId], on_sale: bool) -> int:
 def set_commissionable(product_ids: Sequence[ProductId], commissionable: bool) -> int:
     """Let products pay commission or not, in bulk; returns how many really changed. Orders placed before keep their facts."""
     return sql.execute(
-        "UPDATE catalog_products SET commissionable = %s WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND commissionable <> %s",
+        "UPDATE catalog_products SET commissionable = %s WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND"
+        " commissionable <> %s",
         (commissionable, current_tenant_id(), list(product_ids), commissionable),
     )
 

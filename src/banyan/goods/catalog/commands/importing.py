@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from banyan.goods.catalog import queries
-from banyan.goods.catalog.commands.editing import change_prices, check_sku, create_products, insert_skus, update_products, update_skus
+from banyan.goods.catalog.commands.editing import (
+    change_prices,
+    check_sku,
+    create_products,
+    insert_skus,
+    update_products,
+    update_skus,
+)
 from banyan.goods.catalog.types import (
     CategoryId,
     ImportOutcome,
@@ -77,9 +84,7 @@ def _sku(row: ImportRow) -> NewSku:
     )  # fmt: skip
 
 
-def _create(
-    rows: dict[int, ImportRow], categories: dict[str, CategoryId], products: dict[str, ProductId]
-) -> dict[int, SkuId]:
+def _create(rows: dict[int, ImportRow], categories: dict[str, CategoryId], products: dict[str, ProductId]) -> dict[int, SkuId]:
     """New SKUs: under products that exist, and under new ones that several rows may share."""
     made: dict[int, SkuId] = {}
     fresh: dict[str, list[int]] = {}

@@ -18,7 +18,11 @@ from banyan.kernel.values.errors import Invalid
 def test_a_batch_may_hold_parents_and_children(tenant: Any) -> None:
     with tenant.enter():
         root, child, leaf = commands.create_categories(
-            [NewCategory("a", "食品", "Food"), NewCategory("b", "茶", "Tea", parent_code="a"), NewCategory("c", "绿茶", parent_code="b")]
+            [
+                NewCategory("a", "食品", "Food"),
+                NewCategory("b", "茶", "Tea", parent_code="a"),
+                NewCategory("c", "绿茶", parent_code="b"),
+            ]
         )
         paths = {c.category_id: c.path for c in queries.list_categories()}
     assert paths == {root: (root,), child: (root, child), leaf: (root, child, leaf)}

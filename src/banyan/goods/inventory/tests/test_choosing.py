@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from banyan.goods.inventory.engine.choosing import Wish, choose
 
 PRIORITY = [1, 2, 3]
-stock = st.dictionaries(st.integers(10, 13), st.dictionaries(st.sampled_from([1, 2, 3, 9]), st.integers(0, 12), max_size=4), max_size=4)
+stock = st.dictionaries(
+    st.integers(10, 13), st.dictionaries(st.sampled_from([1, 2, 3, 9]), st.integers(0, 12), max_size=4), max_size=4
+)
 orders = st.lists(st.lists(st.tuples(st.integers(10, 14), st.integers(1, 9)), min_size=1, max_size=4), max_size=8)
 
 

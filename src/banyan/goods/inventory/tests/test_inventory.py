@@ -162,12 +162,17 @@ def test_crossing_orders_do_not_deadlock(tenant: Any) -> None:
             for turn in range(15):
                 order = worker * 1000 + turn + 1
                 with tenant.enter():
-                    assert commands.reserve([ReserveLine(order, order * 10, first, 1), ReserveLine(order, order * 10 + 1, second, 1)]) == {}
+                    assert (
+                        commands.reserve(
+                            [ReserveLine(order, order * 10, first, 1), ReserveLine(order, order * 10 + 1, second, 1)]
+                        )
+                        == {}
+                    )
                 with tenant.enter():
                     commands.allocate([order], clock.now())
                     if turn % 3 == 0:
                         commands.release([order])
-        except BaseException as error:  # noqa: BLE001 a thread's failure must reach the test
+        except BaseException as error:
             errors.append(error)
         finally:
             connections.close_all()

@@ -48,7 +48,7 @@ def test_a_distributor_buys_under_his_sponsor_unless_the_shop_allows_self_purcha
     with tenant.enter():
         team = make_team(2)
         top, below = team.users
-        assert record(below)[1] .referrer_id == team.ids[0] and record(below)[1].source is Source.SPONSOR
+        assert record(below)[1].referrer_id == team.ids[0] and record(below)[1].source is Source.SPONSOR
         own_code = record(below, team.codes[1])[1]
         assert (own_code.source, own_code.note) == (Source.SPONSOR, "code_own")
         assert record(top)[1].source is Source.NONE
@@ -108,7 +108,10 @@ def test_links_are_made_once_and_clicks_are_counted(tenant: Any, make_team: Any)
         again = commands.create_links([NewLink(team.ids[0]), NewLink(team.ids[0], 5)])
         assert [link.token for link in first] == [link.token for link in again] and first[0].token != first[1].token
         assert commands.record_clicks([(first[0].token, "visitor-1"), ("unknown", "x"), (first[0].token, "visitor-2")]) == 2
-        assert {link.token: link.click_count for link in queries.list_links(team.ids[0])} == {first[0].token: 2, first[1].token: 0}
+        assert {link.token: link.click_count for link in queries.list_links(team.ids[0])} == {
+            first[0].token: 2,
+            first[1].token: 0,
+        }
 
 
 def test_a_referrer_sees_his_orders_newest_first(tenant: Any, make_team: Any, make_buyers: Any) -> None:
@@ -146,9 +149,7 @@ def test_a_binding_counts_as_of_placement(tenant: Any, make_team: Any, make_buye
 people = st.one_of(st.none(), st.integers(1, 4))
 
 
-@given(st.builds(
-    Candidates, people, st.booleans(), st.booleans(), people, st.booleans(), people, people, people
-), st.booleans())
+@given(st.builds(Candidates, people, st.booleans(), st.booleans(), people, st.booleans(), people, people, people), st.booleans())
 def test_nobody_refers_himself_unless_allowed(known: Candidates, self_purchase: bool) -> None:
     if known.sponsor_id == known.buyer_distributor_id:
         return  # the network has no cycles

@@ -125,7 +125,9 @@ def list_orders(
     def read(before_id: int | None, count: int) -> list[Order]:
         if number is not None:
             order_id = queries.find_id_by_number(number)
-            found = queries.list_by_ids([order_id]) if order_id is not None and (before_id is None or order_id < before_id) else {}
+            found = (
+                queries.list_by_ids([order_id]) if order_id is not None and (before_id is None or order_id < before_id) else {}
+            )
             return [order for order in found.values() if state is None or order.state is state]
         if referred and principal.distributor_id is not None:
             ids = attribution.list_orders_of_referrer(DistributorId(principal.distributor_id), before_id, count)

@@ -26,6 +26,7 @@ from banyan.trade.orders.commands.placing import place_orders
 
 __all__ = [
     "BadOrder", "ClientKeyReused", "NotOnSale", "OrderNotFound", "OutOfStock", "PaymentWindowOver", "UnknownSku", "WrongState",
-    "cancel", "cancel_refunded", "close_due", "expire_due", "mark_paid", "open_payments", "order_ids_of", "place_orders", "receive",
+    "cancel", "cancel_refunded", "close_due", "expire_due", "mark_paid", "open_payments", "order_ids_of",
+    "place_orders", "receive",
     "receive_due", "set_policy", "ship",
 ]  # fmt: skip

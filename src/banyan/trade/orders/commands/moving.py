@@ -46,7 +46,8 @@ def _turn(
             outcomes.append(order_id)
     if moved:
         sql.execute(
-            f"UPDATE orders_orders SET state = %s, {_STAMP[into]} = %s, cancel_reason = %s WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+            f"UPDATE orders_orders SET state = %s, {_STAMP[into]} = %s, cancel_reason = %s WHERE tenant_id = %s AND id ="
+            f" ANY(%s::bigint[])",
             (into.value, at, reason, tenant_id, moved),
         )
     return moved, outcomes
@@ -58,7 +59,11 @@ def ship(shipments: Sequence[Shipment], at: datetime | None = None) -> list[Orde
     Refusals: order_not_found, wrong_state. Raises BadOrder on over-long text.
     """
     for shipment in shipments:
-        if len(shipment.carrier) > 60 or len(shipment.tracking_number) > 80 or not (shipment.carrier + shipment.tracking_number).isprintable():
+        if (
+            len(shipment.carrier) > 60
+            or len(shipment.tracking_number) > 80
+            or not (shipment.carrier + shipment.tracking_number).isprintable()
+        ):
             raise BadOrder("Carrier and tracking number have at most 60 and 80 printable characters.", field="tracking_number")
     at = at or clock.now()
     moved, outcomes = _turn([shipment.order_id for shipment in shipments], OrderState.SHIPPED, at)
@@ -164,8 +169,8 @@ def set_policy(policy: Policy) -> None:
         columns,
         [
             (
-                ids.next_id(), policy.payment_window_seconds, policy.receive_after_days, policy.close_after_days, tariff.base_minor,
-                tariff.first_grams, tariff.step_grams, tariff.step_minor, tariff.free_from_minor,
+                ids.next_id(), policy.payment_window_seconds, policy.receive_after_days, policy.close_after_days,
+                tariff.base_minor, tariff.first_grams, tariff.step_grams, tariff.step_minor, tariff.free_from_minor,
             )
         ],
         on_conflict="ON CONFLICT (tenant_id) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in columns[1:]),

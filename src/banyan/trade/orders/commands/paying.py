@@ -94,7 +94,8 @@ def _serve(pay: Mapping[OrderId, Capture], revive: Mapping[OrderId, Capture]) ->
     if not missing:
         return set()
     lines = sql.fetch(
-        "SELECT order_id, id, sku_id, quantity FROM orders_lines WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) ORDER BY order_id, id",
+        "SELECT order_id, id, sku_id, quantity FROM orders_lines WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
+        " ORDER BY order_id, id",
         (current_tenant_id(), list(missing)),
     )
     refused = inventory.reserve([ReserveLine(*line) for line in lines])
@@ -107,7 +108,8 @@ def _write_paid(paid: Sequence[Capture], orders: Mapping[OrderId, Payable]) -> N
     if not paid:
         return
     sql.execute(
-        "UPDATE orders_orders o SET state = 'paid', paid_at = u.paid_at, payment_id = u.payment_id, cancelled_at = NULL, cancel_reason = ''"
+        "UPDATE orders_orders o SET state = 'paid', paid_at = u.paid_at, payment_id = u.payment_id, cancelled_at ="
+        " NULL, cancel_reason = ''"
         " FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[]) AS u(id, paid_at, payment_id)"
         " WHERE o.tenant_id = %s AND o.id = u.id AND o.state IN ('placed', 'expired')",
         (
@@ -144,7 +146,12 @@ def _give_back(refund: Sequence[tuple[Capture, str]]) -> None:
         return
     payments.request_refunds(
         [
-            NewRefund(capture.order_id, capture.amount_minor, f"shortfall: {reason}", f"shortfall/{ids.public('pay', capture.payment_id)}")
+            NewRefund(
+                capture.order_id,
+                capture.amount_minor,
+                f"shortfall: {reason}",
+                f"shortfall/{ids.public('pay', capture.payment_id)}",
+            )
             for capture, reason in refund
         ]
     )

@@ -81,7 +81,9 @@ def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
     return [outcomes[index] for index in range(len(requests))]
 
 
-def _draft(requests: Sequence[PlaceOrder], facts: Mapping[SkuId, SkuFacts], outcomes: dict[int, Placed | Refused]) -> list[_Draft]:
+def _draft(
+    requests: Sequence[PlaceOrder], facts: Mapping[SkuId, SkuFacts], outcomes: dict[int, Placed | Refused]
+) -> list[_Draft]:
     """Check and price every request; refused ones go to ``outcomes``."""
     now, policy = clock.now(), get_policy()
     window = timedelta(seconds=policy.payment_window_seconds)
@@ -193,7 +195,8 @@ def _answer_known(known: Sequence[_Draft], outcomes: dict[int, Placed | Refused]
     rows = sql.fetch(
         "SELECT k.client_key, k.digest, o.id, o.number, o.total_minor, o.currency, o.expires_at,"
         " (SELECT array_agg(l.id ORDER BY l.position) FROM orders_lines l WHERE l.tenant_id = k.tenant_id AND l.order_id = o.id)"
-        " FROM orders_client_keys k LEFT JOIN orders_orders o ON o.id = k.id WHERE k.tenant_id = %s AND k.client_key = ANY(%s::text[])",
+        " FROM orders_client_keys k LEFT JOIN orders_orders o ON o.id = k.id WHERE k.tenant_id = %s AND k.client_key ="
+        " ANY(%s::text[])",
         (tenant_id, [draft.request.client_key for draft in known]),
     )
     by_key = {row[0]: row[1:] for row in rows}
@@ -218,7 +221,10 @@ def _refuse_short(
     # The key of a refused order is free again: the buyer may ask for less under the same key.
     sql.execute(
         "DELETE FROM orders_client_keys WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
-        (current_tenant_id(), [draft.order_id for draft in drafts if draft.order_id in short and draft.request.client_key is not None]),
+        (
+            current_tenant_id(),
+            [draft.order_id for draft in drafts if draft.order_id in short and draft.request.client_key is not None],
+        ),
     )
     return [draft for draft in drafts if draft.order_id not in short]
 
@@ -226,24 +232,31 @@ def _refuse_short(
 # Orders and their lines in one statement: one round trip, and never one without the other.
 INSERT_ORDERS = """
 WITH placed AS (
-  INSERT INTO orders_orders (tenant_id, id, number, buyer_id, state, currency, gross_minor, discount_minor, shipping_minor, tax_minor,
+  INSERT INTO orders_orders (tenant_id, id, number, buyer_id, state, currency, gross_minor, discount_minor,
+    shipping_minor, tax_minor,
                              total_minor, channel, placed_at, expires_at)
-  SELECT %s::bigint, u.id, u.number, u.buyer_id, 'placed', %s, u.gross, u.discount, u.shipping, u.tax, u.total, u.channel, u.placed_at,
+  SELECT %s::bigint, u.id, u.number, u.buyer_id, 'placed', %s, u.gross, u.discount, u.shipping, u.tax, u.total,
+    u.channel, u.placed_at,
          u.expires_at
-  FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+  FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
+    %s::bigint[], %s::text[],
               %s::timestamptz[], %s::timestamptz[])
     AS u(id, number, buyer_id, gross, discount, shipping, tax, total, channel, placed_at, expires_at)
 )
-INSERT INTO orders_lines (tenant_id, id, order_id, position, sku_id, product_id, quantity, unit_price_minor, unit_cost_minor, gross_minor,
-                          discount_minor, payable_minor, tax_minor, commissionable_minor, is_commissionable, tax_bp, category_path, tags,
+INSERT INTO orders_lines (tenant_id, id, order_id, position, sku_id, product_id, quantity, unit_price_minor,
+  unit_cost_minor, gross_minor,
+                          discount_minor, payable_minor, tax_minor, commissionable_minor, is_commissionable, tax_bp,
+                            category_path, tags,
                           supplier_id, listed_at)
-SELECT %s::bigint, l.id, l.order_id, l.position, l.sku_id, f.product_id, l.quantity, l.price, f.cost, l.quantity * l.price, l.discount,
+SELECT %s::bigint, l.id, l.order_id, l.position, l.sku_id, f.product_id, l.quantity, l.price, f.cost, l.quantity *
+  l.price, l.discount,
        l.quantity * l.price - l.discount, l.tax,
        CASE WHEN f.commissionable THEN l.quantity * l.price - l.discount - l.tax ELSE 0 END, f.commissionable, f.tax_bp,
        f.category_path::bigint[], f.tags::text[], f.supplier_id, f.listed_at
 FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
   AS l(id, order_id, position, sku_id, quantity, price, discount, tax)
-JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[])
+JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::int[], %s::text[], %s::text[], %s::bigint[],
+  %s::timestamptz[])
   AS f(sku_id, product_id, cost, commissionable, tax_bp, category_path, tags, supplier_id, listed_at) ON f.sku_id = l.sku_id
 """
 
@@ -253,7 +266,9 @@ def _write(drafts: Sequence[_Draft], facts: Mapping[SkuId, SkuFacts]) -> None:
     if not drafts:
         return
     currency = tenancy.get_tenant(current_tenant_id()).currency
-    written = sql.execute(INSERT_ORDERS, (*_order_columns(drafts, currency), *_line_columns(drafts), *_fact_columns(drafts, facts)))
+    written = sql.execute(
+        INSERT_ORDERS, (*_order_columns(drafts, currency), *_line_columns(drafts), *_fact_columns(drafts, facts))
+    )
     if written != sum(len(d.line_ids) for d in drafts):
         raise RuntimeError("some order lines were not written")
     _write_recipients(drafts)

@@ -75,7 +75,12 @@ def test_each_sees_the_order_as_he_may(scene: Scene) -> None:
     )  # fmt: skip
     assert warehouse["lines"][0]["payable_minor"] is None and warehouse["lines"][0]["quantity"] == 2
     referrer = seen["referrer"][1]
-    assert (referrer["view"], referrer["buyer_id"], referrer["buyer_name"], referrer["recipient"]) == ("referred", None, "某**", None)
+    assert (referrer["view"], referrer["buyer_id"], referrer["buyer_name"], referrer["recipient"]) == (
+        "referred",
+        None,
+        "某**",
+        None,
+    )
     assert referrer["total_minor"] == 2000
 
 
@@ -116,7 +121,9 @@ def test_only_operators_give_discounts(scene: Scene) -> None:
     assert (status, answer["error"]["code"]) == (403, "only_operators")
     assert scene.call("operator", "POST", "/orders", body)[1]["total_minor"] == 1
     assert scene.call("owner", "POST", "/orders/batch", {"orders": [body]})[0] == 403
-    status, outcomes = scene.call("operator", "POST", "/orders/batch", {"orders": [body | {"client_key": "a"}, body | {"discount_minor": 1001}]})
+    status, outcomes = scene.call(
+        "operator", "POST", "/orders/batch", {"orders": [body | {"client_key": "a"}, body | {"discount_minor": 1001}]}
+    )
     assert status == 200 and outcomes[0]["placed"]["total_minor"] == 1 and outcomes[1]["code"] == "bad_amounts"
 
 

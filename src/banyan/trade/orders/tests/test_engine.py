@@ -38,7 +38,11 @@ def test_final_states_are_final() -> None:
 
 
 @given(
-    st.sampled_from(OrderState), st.integers(0, 5), st.integers(0, 5), st.sampled_from(["CNY", "USD"]), st.one_of(st.none(), st.integers(1, 3))
+    st.sampled_from(OrderState),
+    st.integers(0, 5),
+    st.integers(0, 5),
+    st.sampled_from(["CNY", "USD"]),
+    st.one_of(st.none(), st.integers(1, 3)),
 )
 def test_only_the_exact_money_pays(state: OrderState, total: int, amount: int, currency: str, payment_id: int | None) -> None:
     order = Payable(1, 2, state, total, "CNY", payment_id)  # type: ignore[arg-type]

@@ -91,7 +91,7 @@ def test_wrong_money_never_pays(
 ) -> None:
     """Payments refuses such notices itself; should one slip through, the order still does not become paid."""
     asked: list[Any] = []
-    monkeypatch.setattr(payments, "request_refunds", lambda wishes: asked.extend(wishes))
+    monkeypatch.setattr(payments, "request_refunds", asked.extend)
     with tenant.enter():
         placed = placed_order(make_buyers)
         assert commands.mark_paid([Capture(77, placed.order_id, amount, currency, clock.now())]) == 0

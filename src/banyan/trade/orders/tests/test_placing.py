@@ -80,7 +80,8 @@ def test_one_bad_order_does_not_spoil_the_batch(tenant: Any, make_buyers: Any) -
         )
         codes = [o.code if isinstance(o, Refused) else "placed" for o in outcomes]
         assert codes == [
-            "placed", "bad_order", "bad_amounts", "out_of_stock", "unknown_sku", "not_on_sale", "bad_amounts", "bad_amounts", "bad_order",
+            "placed", "bad_order", "bad_amounts", "out_of_stock", "unknown_sku", "not_on_sale", "bad_amounts",
+            "bad_amounts", "bad_order",
             "placed", "out_of_stock",
         ]  # fmt: skip
         assert outcomes[3].details["shortages"][0] | {"sku_id": ""} == {"sku_id": "", "requested": 4, "available": 3}
@@ -195,5 +196,7 @@ def test_verify_finds_planted_damage(tenant: Any, make_buyers: Any) -> None:
         sql.execute("UPDATE orders_orders SET gross_minor = 1001, total_minor = 1001 WHERE id = %s", (placed.order_id,))
     assert {f.check for f in tenant.verify()} == {"orders.totals"}
     with tenant.enter():
-        sql.execute("UPDATE orders_orders SET gross_minor = 1000, total_minor = 1000, state = 'paid' WHERE id = %s", (placed.order_id,))
+        sql.execute(
+            "UPDATE orders_orders SET gross_minor = 1000, total_minor = 1000, state = 'paid' WHERE id = %s", (placed.order_id,)
+        )
     assert {f.check for f in tenant.verify()} == {"orders.goods"}

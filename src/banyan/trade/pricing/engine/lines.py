@@ -46,9 +46,7 @@ def price_order(lines: Sequence[LineRequest], discount_minor: int = 0, shipping_
         payable = line_gross - line_discount
         line_tax = contained_tax(payable, line.tax_bp)
         tax += line_tax
-        priced.append(
-            PricedLine(line.sku_id, line.quantity, line.unit_price_minor, line_gross, line_discount, payable, line_tax)
-        )
+        priced.append(PricedLine(line.sku_id, line.quantity, line.unit_price_minor, line_gross, line_discount, payable, line_tax))
     return PricedOrder(tuple(priced), gross, discount_minor, shipping_minor, tax, gross - discount_minor + shipping_minor)
 
 
