@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,6 +15,19 @@ import pytest
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 PASSWORD = "Correct-horse-9"
 CHANNEL = "wechat_pay"
+
+PLAN = {
+    "format": 1,
+    "title": "分佣方案",
+    "unqualified": "compression",
+    "hold_days": 7,
+    "caps": {"total_bp": 2000},
+    "groups": {"base": "add"},
+    "rules": [
+        {"key": "seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 1000}},
+        {"key": "sponsor", "pays": {"to": "ancestor", "depth": 1}, "amount": {"kind": "rate", "rate_bp": 500}},
+    ],
+}
 
 
 class Person:
@@ -58,6 +72,18 @@ class Person:
         error = answer.json()["error"]
         assert error["advice"]
         return answer.status_code, error["code"]
+
+    def waits_for(self) -> list[tuple[str, int]]:
+        """What a distributor is told about money that has not arrived yet."""
+        return [(one["reason"], one["amount_minor"]) for one in self.get("/settlements/why-not-yet")["items"]]
+
+    def statements(self) -> list[tuple[str, int]]:
+        """Own statements, newest first."""
+        return [(one["status"], one["amount_minor"]) for one in self.get("/settlements/statements")["items"]]
+
+    def latest_payout(self) -> dict[str, Any]:
+        """The newest own payout."""
+        return dict(self.get("/payouts")["items"][0])
 
 
 class Stage:
@@ -144,6 +170,94 @@ class Stage:
         self.channel.pay(buyer.get(f"/payments/{payment_id}")["out_trade_no"])
         self.run()
         return dict(buyer.get(f"/orders/{order_id}"))
+
+    # ── the scene of most stories ──
+
+    def found(self) -> None:
+        """A shop with one tea, a lawful plan, a monthly settlement that is reviewed, and two distributors in a line."""
+        self.operator, self.finance = self.staff("operator", "operator"), self.staff("finance", "finance")
+        self.warehouse = self.staff("warehouse", "warehouse")
+        operator = self.operator
+        category = operator.post("/categories", {"code": "tea", "name_zh": "茶"})
+        sku = {"code": "longjing", "price_minor": 10_000}
+        product = operator.post("/products", {"code": "tea", "name_zh": "龙井", "category_id": category["id"], "skus": [sku]})
+        self.sku_id = product["skus"][0]["id"]
+        place = operator.post("/warehouses", {"code": "main", "name": "主仓"})
+        operator.post("/stock/receipts", {"receipts": [{"warehouse_id": place["id"], "sku_id": self.sku_id, "quantity": 100}]})
+        version = operator.post("/plans/drafts", {"document": PLAN, "name": "分佣方案"})
+        status, code = operator.refused("POST", f"/plans/versions/{version['version_id']}/publish", {})
+        assert (status, code) == (409, "illegal_plan")  # the letter of the law: nobody above the seller is paid
+        statements = operator.get("/compliance/standing")["statements"]["practice"]
+        operator.post("/compliance/acknowledgements", {"reading": "practice", "statement": next(iter(statements.values()))})
+        operator.post(f"/plans/versions/{version['version_id']}/publish", {})
+        policy = {"scope": "tenant", "cycle": "monthly", "lane": "reviewed", "minimum_minor": 100, "attempt_count": 3}
+        operator.post("/settlements/policies", policy)
+        self.lin, applied = self.distributor("lin", operator)
+        self.mei, below = self.distributor("mei", operator, applied["code"])
+        self.zhou = self.consumer("zhou", below["code"])
+        self.lin_id, self.mei_id = applied["id"], below["id"]
+
+    def ship(self, order: dict[str, Any]) -> None:
+        """The warehouse ships, the buyer receives."""
+        parcel = {"order_id": order["id"], "carrier": "顺丰", "tracking_number": "SF1"}
+        self.warehouse.post("/orders/ship", {"shipments": [parcel]})
+        self.zhou.post(f"/orders/{order['id']}/receive")
+        self.run()
+
+    def give_back(self, order: dict[str, Any], mode: str, **more: Any) -> dict[str, Any]:
+        """One tea goes back: asked for, approved, received where it had left, accepted."""
+        asker = self.operator if more.get("goodwill") else self.zhou
+        lines = [{"line_id": order["lines"][0]["id"], "quantity": 1}]
+        asked = asker.post("/returns", {"order_id": order["id"], "mode": mode, "reason": "不想要了", "lines": lines, **more})
+        path = f"/returns/{asked['return_id']}"
+        self.operator.post(f"{path}/approve")
+        if mode == "goods_back":
+            inspection = {"line_id": order["lines"][0]["id"], "restock_quantity": 1}
+            self.warehouse.post(f"{path}/receive", {"inspections": [inspection]})
+        return dict(self.operator.post(f"{path}/accept"))
+
+    def approve(self, distributor_id: str) -> str:
+        """Finance approves the statement of one distributor that stands in the queue."""
+        queue = self.finance.get("/settlements/review-queue")["items"]
+        (one,) = [entry for entry in queue if entry["distributor_id"] == distributor_id]
+        path = f"/settlements/statements/{one['statement_id']}/review"
+        return str(self.finance.post(path, {"decision": "approve", "expected_minor": one["amount_minor"]})["status"])
+
+    def confirm(self, person: Person) -> None:
+        """The payee confirms in the WeChat client, with the package that only they can read."""
+        payout = person.latest_payout()
+        assert payout["state"] == "awaiting_confirmation"
+        assert person.get(f"/payouts/{payout['id']}/confirmation")["confirm_package"]
+        self.channel.confirm(payout["out_bill_no"])
+        self.run()
+
+    def holding_callbacks(self) -> list[tuple[str, dict[str, str], str]]:
+        """From now on the channel's callbacks are kept back: a list of (address, headers, body) that fills by itself."""
+        held: list[tuple[str, dict[str, str], str]] = []
+
+        def keep(url: str, headers: dict[str, str], body: str) -> str:
+            held.append((url, headers, body))
+            return "200"
+
+        self.channel.deliverer.post = keep
+        return held
+
+    def send(self, callback: tuple[str, dict[str, str], str]) -> int:
+        """Send one kept callback as the platform does: again while we ask for time (a status of 5xx or 409)."""
+        url, headers, body = callback
+        with httpx.Client(timeout=60) as client:
+            for _ in range(50):
+                status = client.post(url, headers=headers, content=body.encode()).status_code
+                if status < 500 and status != 409:
+                    break
+        return status
+
+    def ledger_kinds(self) -> Counter[str]:
+        """How many entries of each kind were posted."""
+        from banyan.kernel import sql
+
+        with self.shop.enter():
+            return Counter(dict(sql.fetch("SELECT kind, count(*)::bigint FROM ledger_entries GROUP BY kind")))
 
     def verify(self) -> None:
         """Every cent is where it must be."""
