@@ -49,6 +49,7 @@ class _Claim:
     attempt_count: int
     may_submit: bool
     is_cancelling: bool
+    has_package: bool
     order: PayoutOrder
 
     @property
@@ -110,7 +111,7 @@ def _claim(limit: int) -> tuple[list[_Claim], int]:
         "  attempt_count = least(p.attempt_count + (p.state IN ('requested', 'submitting', 'unknown'))::int, 30000)"
         " FROM unnest(%s::bigint[], %s::text[]) AS u(id, before) WHERE p.tenant_id = %s AND p.id = u.id"
         " RETURNING p.id, p.channel, u.before, p.attempt_count, p.cancel_requested_at IS NOT NULL, p.out_bill_no, p.amount_minor,"
-        "  p.currency, p.account, p.account_name, p.statement_id",
+        "  p.currency, p.account, p.account_name, p.statement_id, p.confirm_package <> ''",
         (
             now + LEASE,
             sql.array_literal(row[0] for row in rows if row[0] not in held),
@@ -122,7 +123,7 @@ def _claim(limit: int) -> tuple[list[_Claim], int]:
 
 
 def _claim_of(row: tuple[Any, ...], may_submit: bool) -> _Claim:
-    payout_id, channel, before, attempts, is_cancelling, number, amount, currency, account, name, statement_id = row
+    payout_id, channel, before, attempts, is_cancelling, number, amount, currency, account, name, statement_id, packed = row
     tenant_id = tenancy.current_tenant_id()
     order = PayoutOrder(
         number,
@@ -133,7 +134,7 @@ def _claim_of(row: tuple[Any, ...], may_submit: bool) -> _Claim:
         ids.public("stm", statement_id),
         f"{settings.BANYAN_PUBLIC_URL.rstrip('/')}/api/v1/payouts/notify/{channel}/{ids.public('tnt', tenant_id)}",
     )
-    return _Claim(PayoutId(payout_id), channel, PayoutState(before), attempts, may_submit, is_cancelling, order)
+    return _Claim(PayoutId(payout_id), channel, PayoutState(before), attempts, may_submit, is_cancelling, packed, order)
 
 
 def _hold_back(reasons: dict[int, str]) -> None:
@@ -161,11 +162,22 @@ def _call(channel: PayoutChannel, claim: _Claim) -> _Answer:
             return _Answer(claim, channel.cancel(number))
         if known.state is ChannelPayoutState.NOT_FOUND and claim.may_submit and not claim.is_cancelling:
             return _submit(channel, claim)
+        if known.state is ChannelPayoutState.AWAITING_CONFIRMATION and claim.may_submit and not claim.has_package:
+            return _Answer(claim, _with_package(channel, claim, known))
         return _Answer(claim, known)
     except (ChannelUnknown, ChannelError):  # a question that was refused says nothing about the payout
         return _Answer(claim)
     except Exception as error:  # an adapter's defect is as unclear as a time-out; the others of the batch must be recorded
         return _Answer(claim, defect=type(error).__name__)
+
+
+def _with_package(channel: PayoutChannel, claim: _Claim, known: ChannelPayout) -> ChannelPayout:
+    """The answer with the package was lost, and without it nobody can confirm: asking under the same number brings it again."""
+    try:
+        again = channel.submit(claim.order)
+    except (ChannelUnknown, ChannelError):
+        return known
+    return again if again.confirm_package else known
 
 
 def _submit(channel: PayoutChannel, claim: _Claim) -> _Answer:
