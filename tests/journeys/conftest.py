@@ -164,7 +164,7 @@ class Stage:
     def buy(self, buyer: Person, sku_id: str, quantity: int) -> dict[str, Any]:
         """Place an order and pay it through WeChat: our client parameters, the buyer's payment, the channel's callback."""
         placed = buyer.post("/orders", {"lines": [{"sku_id": sku_id, "quantity": quantity}]})
-        order_id = placed["id"] if "id" in placed else placed["order_id"]
+        order_id = placed["id"]
         payment_id = buyer.post(f"/orders/{order_id}/payment", {"channel": CHANNEL})["payment_id"]
         buyer.post(f"/payments/{payment_id}/open", {"payer": f"openid-{buyer.login}"})
         self.channel.pay(buyer.get(f"/payments/{payment_id}")["out_trade_no"])

@@ -48,7 +48,7 @@ def test_ten_captures_at_once_with_the_poll_are_one_payment_and_one_set_of_commi
     stage.at("2026-03-02 10:00")
     held = stage.holding_callbacks()
     placed = stage.zhou.post("/orders", {"lines": [{"sku_id": stage.sku_id, "quantity": 3}]})
-    payment_id = stage.zhou.post(f"/orders/{placed['order_id']}/payment", {"channel": "wechat_pay"})["payment_id"]
+    payment_id = stage.zhou.post(f"/orders/{placed['id']}/payment", {"channel": "wechat_pay"})["payment_id"]
     stage.zhou.post(f"/payments/{payment_id}/open", {"payer": "openid-zhou"})
     stage.channel.pay(stage.zhou.get(f"/payments/{payment_id}")["out_trade_no"])
     stage.channel.deliver_due()

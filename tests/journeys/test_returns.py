@@ -1,4 +1,4 @@
-"""Goods come back at every stage of the river, whole, twice and in thirds; answers get lost; every cent stays where it must be."""
+"""Goods come back at every stage of the river, whole, twice and in thirds; answers get lost; no cent does."""
 
 from __future__ import annotations
 
