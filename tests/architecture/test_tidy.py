@@ -15,13 +15,16 @@ BANNED = frozenset(
     ("level", "agent", "manager", "data", "info", "handle", "process", "util", "utils", "helper", "helpers", "misc", "last")
 )
 
-# Words that a library or the trade itself gives us.
+# Names that a library, a protocol or an agreed output gives us.
 GIVEN = {
     "UserManager",  # Django's word for what makes users
     "last_login",  # Django's column
     "handle_error",  # a hook of Python's own HTTP server
-    "StockLevel", "stock_levels",  # the trade's word for units per item and warehouse (naming guide)
+    "data", "sign_data", "cipher_data",  # parameters of wechatpayv3's request(), which we override
+    "data_revenue_minor",  # `banyan replay --json`: the revenue that the data itself states
+    "in_process", "register_from_process",  # an operating-system process, literally
 }  # fmt: skip
+GIVEN_IN = {"goods/inventory": {"level"}}  # "stock level": the trade's word for units per item and warehouse
 
 
 def _files() -> list[Path]:
@@ -58,10 +61,11 @@ def _words(name: str) -> set[str]:
 
 def name_faults(path: Path) -> Iterator[str]:
     """Names that we give (not those that libraries give) with a banned word in them."""
-    if _words(path.stem) & BANNED:
+    banned = BANNED - next((words for place, words in GIVEN_IN.items() if place in path.as_posix()), set())
+    if path.stem not in GIVEN and _words(path.stem) & banned:
         yield f"{path.name}: the file's own name"
     for line, name in _names(ast.parse(path.read_text())):
-        if name not in GIVEN and _words(name) & BANNED:
+        if name not in GIVEN and _words(name) & banned:
             yield f"{path.name}:{line}: {name}"
 
 
@@ -104,7 +108,7 @@ def test_planted_length_is_caught(tmp_path: Path, text: str, fault: str) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["class OrderManager: ...", "def f(user_data): ...", "last_seen = 1", "def handle(): ...", "for level in []: ..."]
+    "text", ["class OrderManager: ...", "def f(user_info): ...", "last_seen = 1", "def handle(): ...", "for level in []: ..."]
 )
 def test_planted_words_are_caught(tmp_path: Path, text: str) -> None:
     path = tmp_path / "planted.py"

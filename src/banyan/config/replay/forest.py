@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from .stream import DataMissing
+from .stream import SourceMissing
 
 JOIN_NOTE = (
     "The shop's customers and the forest's users are different people: each customer was given a user of the forest by a hash, "
@@ -36,10 +36,10 @@ def read_forest(folder: Path) -> dict[int, int | None]:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
-        raise DataMissing("Reading parquet needs pyarrow: pip install 'banyan[replay]' (the development lock has it).") from None
+        raise SourceMissing("This needs pyarrow: pip install 'banyan[replay]' (it is in the development lock).") from None
     path = folder / "first_join_forest.parquet"
     if not path.exists():
-        raise DataMissing(f"There is no {path}. The forest is expected as first_join_forest.parquet in the --network folder.")
+        raise SourceMissing(f"There is no {path}. The forest is expected as first_join_forest.parquet in the --network folder.")
     table = parquet.read_table(path, columns=["user", "parent"])
     users, parents = table["user"].to_pylist(), table["parent"].to_pylist()
     return {user: (parent if parent >= 0 else None) for user, parent in zip(users, parents, strict=True)}
@@ -53,7 +53,7 @@ def hang(customers: list[int], everybody: dict[int, int | None]) -> Forest:
     """Give each customer one user of the forest, roots included, so that depths come in the forest's own proportions."""
     users = sorted(everybody)
     if len(customers) > len(users):
-        raise DataMissing(f"The forest has {len(users)} users for {len(customers)} customers.")
+        raise SourceMissing(f"The forest has {len(users)} users for {len(customers)} customers.")
     step = len(users) // max(len(customers), 1)
     ordered = sorted(customers, key=_scattered)
     seat = {customer: users[position * step] for position, customer in enumerate(ordered)}

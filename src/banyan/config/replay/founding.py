@@ -125,7 +125,7 @@ def _waves(forest: Forest) -> list[list[int]]:
         parent = forest.parent[member]
         depth[member] = 0 if parent is None else depth[parent] + 1
         waves[depth[member]].append(member)
-    return [waves[level] for level in sorted(waves)]
+    return [waves[distance] for distance in sorted(waves)]
 
 
 def _join(

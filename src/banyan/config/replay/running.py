@@ -63,7 +63,7 @@ def peak_mib() -> int:
 def replay(
     orders: Path, network: Path, *, days: int | None = None, say: Say, progress: Progress, sample: int = SAMPLE
 ) -> Replayed:
-    """Run it. Raises DataMissing with what to do when the data or its reader is not there."""
+    """Run it. Raises SourceMissing with what to do when the data or its reader is not there."""
     started = perf_counter()
     say("Reading the order stream and the forest …")
     stream = _first_days(build(read_lines(orders)), days)

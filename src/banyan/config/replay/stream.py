@@ -95,7 +95,7 @@ class Stream:
         self.excluded_milli[reason] += line.quantity * line.milli
 
 
-class DataMissing(Exception):
+class SourceMissing(Exception):
     """The data or its reader is not there; the message says what to do."""
 
 
@@ -104,10 +104,10 @@ def read_lines(folder: Path) -> Iterator[Line]:
     try:
         import pyarrow.parquet as parquet
     except ImportError:
-        raise DataMissing("Reading parquet needs pyarrow: pip install 'banyan[replay]' (the development lock has it).") from None
+        raise SourceMissing("This needs pyarrow: pip install 'banyan[replay]' (it is in the development lock).") from None
     path = folder / "lines.parquet"
     if not path.exists():
-        raise DataMissing(f"There is no {path}. The shop's lines are expected as lines.parquet in the --orders folder.")
+        raise SourceMissing(f"There is no {path}. The shop's lines are expected as lines.parquet in the --orders folder.")
     columns = ["invoice_no", "stock_code", "description", "quantity", "unit_price_milli", "customer_id", "invoice_ts"]
     for batch in parquet.ParquetFile(path).iter_batches(batch_size=20_000, columns=columns):
         values = [batch.column(name).to_pylist() for name in columns]

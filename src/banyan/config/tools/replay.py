@@ -33,7 +33,7 @@ def replay(
     screen, aside = Console(), Console(stderr=True, quiet=json)
     with runtime.database_ready():
         from banyan.config.replay import report, running
-        from banyan.config.replay.stream import DataMissing
+        from banyan.config.replay.stream import SourceMissing
 
         bar = Progress(
             TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=aside, disable=json
@@ -48,7 +48,7 @@ def replay(
                     say=aside.print,
                     progress=lambda day, count, text: bar.update(task, completed=day, total=count, description=text),
                 )
-            except DataMissing as missing:
+            except SourceMissing as missing:
                 bar.stop()
                 typer.echo(f"banyan replay: {missing}", err=True)
                 raise typer.Exit(2) from None

@@ -44,28 +44,28 @@ Operation = Callable[["WeChatPaySimulator", Call], Answer]
 
 def _route(call: Call) -> tuple[str, Operation]:
     method, path = call.method, call.path
-    last = unquote(path.rsplit("/", 1)[-1])
+    tail = unquote(path.rsplit("/", 1)[-1])
     before = unquote(path.rsplit("/", 2)[-2]) if path.count("/") > 1 else ""
     if method == "POST" and path in (f"{_ORDERS}/jsapi", f"{_ORDERS}/native"):
-        return "collect", lambda sim, c: collecting.place(sim.world, last.upper(), c.body)
+        return "collect", lambda sim, c: collecting.place(sim.world, tail.upper(), c.body)
     if path.startswith(f"{_ORDERS}/out-trade-no/"):
-        if method == "POST" and last == "close":
+        if method == "POST" and tail == "close":
             return "close", lambda sim, c: collecting.close(sim.world, before, c.body)
         if method == "GET":
-            return "query", lambda sim, c: collecting.query(sim.world, c.query.get("mchid", ""), number=last)
+            return "query", lambda sim, c: collecting.query(sim.world, c.query.get("mchid", ""), number=tail)
     if method == "GET" and path.startswith(f"{_ORDERS}/id/"):
-        return "query", lambda sim, c: collecting.query(sim.world, c.query.get("mchid", ""), transaction_id=last)
+        return "query", lambda sim, c: collecting.query(sim.world, c.query.get("mchid", ""), transaction_id=tail)
     if method == "POST" and path == _REFUNDS:
         return "refund", lambda sim, c: collecting.refund(sim.world, c.body)
     if method == "GET" and path.startswith(f"{_REFUNDS}/"):
-        return "query_refund", lambda sim, c: collecting.query_refund(sim.world, last)
+        return "query_refund", lambda sim, c: collecting.query_refund(sim.world, tail)
     if method == "POST" and path == _TRANSFERS:
         return "transfer", lambda sim, c: transferring.submit(sim.world, c.body, c.serial)
     if method == "GET" and path.startswith(f"{_TRANSFERS}/out-bill-no/"):
-        return "query_transfer", lambda sim, c: transferring.query(sim.world, number=last)
+        return "query_transfer", lambda sim, c: transferring.query(sim.world, number=tail)
     if method == "GET" and path.startswith(f"{_TRANSFERS}/transfer-bill-no/"):
-        return "query_transfer", lambda sim, c: transferring.query(sim.world, bill=last)
-    if method == "POST" and path.startswith(f"{_TRANSFERS}/out-bill-no/") and last == "cancel":
+        return "query_transfer", lambda sim, c: transferring.query(sim.world, bill=tail)
+    if method == "POST" and path.startswith(f"{_TRANSFERS}/out-bill-no/") and tail == "cancel":
         return "cancel_transfer", lambda sim, c: transferring.cancel(sim.world, before)
     if method == "GET" and path == "/v3/bill/tradebill":
         return "bill", lambda sim, c: bills.offer(
