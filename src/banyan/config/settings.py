@@ -86,7 +86,7 @@ INSTALLED_APPS = [
     "banyan.console", "unfold.apps.BasicAppConfig", "unfold.contrib.filters", "django.contrib.admin",
     "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions",
     "django.contrib.messages", "django.contrib.staticfiles",
-    "procrastinate.contrib.django",
+    "procrastinate.contrib.django", "ninja",
     "banyan.kernel",
     *installed_houses(),
     "banyan.config",

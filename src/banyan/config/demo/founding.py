@@ -20,6 +20,7 @@ from banyan.goods.catalog.types import NewCategory, NewProduct, NewSku, SkuId
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import NewWarehouse, Receipt
 from banyan.kernel import clock, tenancy
+from banyan.kernel.tenancy.registry import PLATFORM_SLUG
 from banyan.kernel.values.errors import Refusal
 from banyan.people.identity import commands as identity
 from banyan.people.identity.types import NewUser, Role, UserId
@@ -28,6 +29,7 @@ from banyan.rules.compliance import queries as law
 from banyan.rules.compliance.types import Reading
 
 SLUG = "demo"
+PLATFORM_LOGIN = "platform"
 CAMPAIGN_AFTER = timedelta(days=45)
 STAFF: tuple[tuple[str, str, Role], ...] = (
     ("operator", "运营 林小满", Role.OPERATOR),
@@ -56,7 +58,10 @@ class DemoShop:
 def found(opened_at: datetime, stock_per_sku: int, say: Say, slug: str = SLUG, password: str | None = None) -> DemoShop:
     """Found the shop with the clock at ``opened_at``. Raises Conflict when the slug is taken: one demo per installation."""
     with clock.driven(opened_at):
-        shop = DemoShop(tenancy.create_tenant(slug, "榕树生活馆"), password or secrets.token_urlsafe(9))
+        password = password or secrets.token_urlsafe(9)
+        if tenancy.find_tenant_by_slug(PLATFORM_SLUG) is None:
+            identity.found_platform(PLATFORM_LOGIN, password, "平台 管理员")
+        shop = DemoShop(tenancy.create_tenant(slug, "榕树生活馆"), password)
         with tenancy.enter(shop.tenant_id, actor="demo", reason="founding the demo shop"):
             ids = identity.register_users([NewUser(login, shop.password, name, None, (role,)) for login, name, role in STAFF])
             shop.staff = {login: user_id for (login, _, _), user_id in zip(STAFF, ids, strict=True)}

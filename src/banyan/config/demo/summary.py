@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from banyan.config.demo.founding import STAFF
+from banyan.config.demo.founding import PLATFORM_LOGIN, STAFF
 from banyan.kernel import sql, tenancy
+from banyan.kernel.tenancy.registry import PLATFORM_SLUG
 from banyan.kernel.values.money import format_minor
 from banyan.treasury.ledger import queries as ledger
 
@@ -47,4 +48,5 @@ def logins(built: Any) -> str:
     rows += [
         f"  {login}@{slug}".ljust(24) + role for login, role in zip(built.life.sign_in, ("distributor", "consumer"), strict=False)
     ]
+    rows.append(f"  {PLATFORM_LOGIN}@{PLATFORM_SLUG}".ljust(24) + "platform (enters a shop with a reason, on record)")
     return "\n".join([f"Log-ins (password of all: {built.shop.password})", *rows])

@@ -33,9 +33,12 @@ def demo(
 
         if tenancy.find_tenant_by_slug(founding.SLUG) is None:
             clean = _build(world.Scale(distributors, days, orders_per_day), seed)
-        else:
+        elif _logins_path().exists():
             print("The demo shop is built already (delete the home to build it again).", flush=True)
             clean = True
+        else:
+            print("The demo shop in this home was not finished. Delete the home (var) and run the demo again.", flush=True)
+            clean = False
         doors = _read_logins()
     if not clean:
         raise typer.Exit(1)
@@ -56,7 +59,13 @@ def _build(scale: Any, seed: int) -> bool:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=screen
     ) as bar:
         task = bar.add_task("days", total=scale.days)
-        built = building.build(scale, seed, say=screen.print, progress=lambda done: bar.update(task, completed=done))
+
+        def show(done: int) -> None:
+            bar.update(task, completed=done)
+            if not screen.is_terminal and done % 10 == 0:
+                print(f"day {done} of {scale.days}", flush=True)
+
+        built = building.build(scale, seed, say=screen.print, progress=show)
     screen.print(summary.table(built))
     for finding in built.findings[:20]:
         screen.print(f"[red]{finding.check}[/red] {finding.subject}: expected {finding.expected}, found {finding.actual}")
