@@ -184,7 +184,7 @@ def test_lines_are_facts(tenant: Any, make_buyers: Any) -> None:
         (a,) = stocked([1000])
         (buyer,) = make_buyers(1)
         place(PlaceOrder(buyer, ((a, 1),)))
-    with pytest.raises((IntegrityError, Exception), match="refused|denied"), tenant.enter(), transaction.atomic():
+    with pytest.raises((IntegrityError, Exception), match=r"refused|denied"), tenant.enter(), transaction.atomic():
         sql.execute("UPDATE orders_lines SET quantity = 2")
 
 
