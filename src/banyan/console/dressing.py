@@ -7,6 +7,7 @@ itself is left as it is. No list counts further than 10,000 rows.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
@@ -19,7 +20,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from banyan.console import showing
+from banyan.console import showing, trail
 from banyan.kernel import tenancy
 from banyan.kernel.tenancy.registry import get_tenant
 
@@ -43,8 +44,12 @@ def dressed(model: type[models.Model], admin_class: Any) -> Any:
     columns: dict[str, Any] = {}
 
     def dress(name: Any) -> Any:
-        if not isinstance(name, str) or hasattr(admin_class, name) or name in getattr(admin_class, "list_editable", ()):
+        if not isinstance(name, str) or name in getattr(admin_class, "list_editable", ()):
             return name
+        written = getattr(admin_class, name, None)
+        if callable(written):
+            columns[f"linked_{name}"] = _linking(written)
+            return f"linked_{name}"
         try:
             field = model._meta.get_field(name)
         except FieldDoesNotExist:
@@ -56,12 +61,15 @@ def dressed(model: type[models.Model], admin_class: Any) -> Any:
         columns[column] = admin.display(description=field.verbose_name, ordering=name)(shown)  # type: ignore[union-attr]
         return column
 
-    attributes: dict[str, Any] = {
-        "paginator": CappedPaginator,
-        "__module__": admin_class.__module__,
-        "__doc__": admin_class.__doc__,
-    }
-    attributes["list_display"] = _each(admin_class.list_display, dress)
+    attributes: dict[str, Any] = {"__module__": admin_class.__module__, "__doc__": admin_class.__doc__}
+    if hasattr(admin_class, "list_display"):
+        attributes["paginator"] = CappedPaginator
+        first, *others = admin_class.list_display or ("__str__",)
+        # The first column is the row's own link already, and one link cannot hold another.
+        keep = callable(getattr(admin_class, str(first), None))
+        attributes["list_display"] = (first if keep else dress(first), *_each(others, dress))
+    if getattr(admin_class, "inlines", ()):
+        attributes["inlines"] = tuple(dressed(inline.model, inline) for inline in admin_class.inlines)
     read_only = set(admin_class.readonly_fields or ())
 
     def dress_read_only(name: Any) -> Any:
@@ -82,6 +90,18 @@ def _each(names: Any, dress: Callable[[Any], Any]) -> Any:
     if not isinstance(names, Sequence) or isinstance(names, str):
         return names
     return tuple(_each(name, dress) if isinstance(name, list | tuple) else dress(name) for name in names)
+
+
+def _linking(written: Callable[..., Any]) -> Callable[..., Any]:
+    """A house's own column, with a link where it answers a public id: order ↔ commission ↔ entry ↔ statement ↔ payout."""
+
+    @functools.wraps(written)
+    def linked(*args: Any) -> Any:
+        answer = written(*args)
+        url = trail.public_url(answer) if isinstance(answer, str) and not isinstance(answer, SafeString) else ""
+        return format_html('<a class="bn-link" href="{}">{}</a>', url, answer) if url else answer
+
+    return linked
 
 
 def _shown_as(field: Any) -> Callable[[Any, Any], Any] | None:

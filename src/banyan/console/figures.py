@@ -174,3 +174,23 @@ def top_payees(of: Window, count: int = 10) -> list[tuple[int, int, int]]:
         (tenancy.current_tenant_id(), of.start, of.end, count),
     )
     return [(int(payee), int(total), int(orders)) for payee, total, orders in rows]
+
+
+def paid_to(distributor_ids: list[int]) -> dict[int, int]:
+    """What these distributors were paid so far, by completed payouts."""
+    rows = sql.fetch(
+        "SELECT distributor_id, sum(amount_minor) FROM settlement_statements"
+        " WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[]) AND paid_at IS NOT NULL GROUP BY distributor_id",
+        (tenancy.current_tenant_id(), distributor_ids),
+    )
+    return {int(key): int(total) for key, total in rows}
+
+
+def referred_counts(distributor_ids: list[int]) -> dict[int, int]:
+    """How many orders name each of these distributors as their referrer."""
+    rows = sql.fetch(
+        "SELECT referrer_id, count(*) FROM attribution_referrals"
+        " WHERE tenant_id = %s AND referrer_id = ANY(%s::bigint[]) GROUP BY referrer_id",
+        (tenancy.current_tenant_id(), distributor_ids),
+    )
+    return {int(key): int(count) for key, count in rows}

@@ -32,7 +32,12 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
     (
         _("Distribution"),
         (
-            Item(_("Distributors"), "groups", "distributors:read", ("admin:distributors_distributor_changelist",)),
+            Item(
+                _("Distributors"),
+                "groups",
+                "distributors:read",
+                ("console:distributors", "admin:distributors_distributor_changelist"),
+            ),
             Item(_("Applications"), "person_add", "distributors:read", ("console:applications",), "console:applications"),
             Item(_("Network"), "account_tree", "network:read", ("console:network",)),
         ),

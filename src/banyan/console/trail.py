@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,7 @@ from django.urls import NoReverseMatch, reverse
 
 from banyan.console import names
 from banyan.kernel import ids, sql, tenancy
+from banyan.kernel.values.errors import Refusal
 
 
 @dataclass(frozen=True)
@@ -74,18 +76,31 @@ def record_url(model: str, row_id: int | None) -> str:
         return ""
 
 
-def reference_url(reference_kind: str, reference_id: int) -> str:
-    """From a ledger entry back to the fact that it was posted for; nothing for kinds without a page."""
-    if reference_kind in ("order", "commission_accrual"):
-        return order_url(reference_id)
-    if reference_kind in ("commission",):
-        return explain_url(reference_id)
-    if reference_kind in ("statement", "settlement_statement"):
-        return statement_url(reference_id)
-    known = {
-        "payment": "payments_paymentrow",
-        "payout": "payouts_payoutrow",
-        "return": "returns_returnrow",
-        "refund": "payments_refundrow",
-    }
-    return record_url(known[reference_kind], reference_id) if reference_kind in known else ""
+_RECORDS = {
+    names.PAYOUT: "payouts_payoutrow",
+    names.ENTRY: "ledger_entryrow",
+    names.RETURN: "returns_returnrow",
+    names.USER: "identity_user",
+    "pay": "payments_paymentrow",
+    "plv": "commission_planversionrow",
+}
+_PAGES = {
+    names.ORDER: "console:money_story",
+    names.COMMISSION: "console:explain",
+    names.STATEMENT: "console:statement",
+    names.DISTRIBUTOR: "console:network_tree",
+}
+PUBLIC_ID = re.compile(r"[a-z]{3}_[0-9a-hjkmnp-tv-z]{13}")
+
+
+def public_url(text: str) -> str:
+    """The page of whatever a public id names; nothing for text that is no public id or has no page."""
+    if not PUBLIC_ID.fullmatch(text):
+        return ""
+    prefix = text[:3]
+    try:
+        if prefix in _PAGES:
+            return reverse(_PAGES[prefix], args=[text])
+        return record_url(_RECORDS[prefix], ids.parse(prefix, text)) if prefix in _RECORDS else ""
+    except (NoReverseMatch, Refusal):
+        return ""

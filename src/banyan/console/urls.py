@@ -28,14 +28,16 @@ _pages: list[URLPattern] = [
     path("shops/leave", shops.leave, name="leave_shop"),
 ]
 
+# Houses' own records live below /console/<house>/, so our lists avoid those names.
 _river = {
     f"banyan.{one}"
     for one in ("trade.orders", "trade.returns", "treasury.payments", "earnings.commission", "earnings.settlement")
 }
 if _river <= set(settings.INSTALLED_APPS):
-    from banyan.console.views import explain, orders, review
+    from banyan.console.views import distributors, explain, orders, review
 
     _pages += [
+        path("sellers/", distributors.listing, name="distributors"),
         path("commissions/<str:public_id>/explain", explain.explain, name="explain"),
         path("orders/<str:public_id>/money", orders.money_story, name="money_story"),
         path("review/", review.queue, name="review"),

@@ -59,6 +59,12 @@ def symbol(currency: str) -> str:
 
 
 @register.filter
+def net(totals: Any, currency: str = "CNY") -> str:
+    """What a payee's commissions come to after what was taken back."""
+    return showing.money(totals.accrued_minor - totals.reversed_minor, currency)
+
+
+@register.filter
 def public(number: int | None, prefix: str) -> str:
     """The public id; a dash for None."""
     return "–" if number is None else ids.public(prefix, int(number))

@@ -42,7 +42,7 @@ def money_story(request: HttpRequest, public_id: str) -> HttpResponse:
         earned=[{"one": c, "name": people.get(c.payee_id), "url": trail.explain_url(c.commission_id)} for c in earned],
         total=sum(c.amount_minor for c in earned), back=sum(c.reversed_minor for c in earned), paid=paid, returned=returned,
         entries=[{"one": e, "url": trail.record_url("ledger_entryrow", e.entry_id)} for e in entries], moments=_moments(order),
-        sees_money=sees_money, record_url=trail.record_url("orders_orderrow", order.order_id),
+        sees_money=sees_money, record_url=trail.record_url("orders_order", order.order_id),
     )  # fmt: skip
 
 
