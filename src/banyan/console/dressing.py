@@ -19,6 +19,7 @@ from django.db import models
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from banyan.console import showing, trail
 from banyan.kernel import tenancy
@@ -82,6 +83,11 @@ def dressed(model: type[models.Model], admin_class: Any) -> Any:
             (title, {**options, "fields": _each(options["fields"], dress_read_only)}) for title, options in admin_class.fieldsets
         )
     attributes["readonly_fields"] = _each(admin_class.readonly_fields or (), dress)
+    if model._meta.label_lower in trail.JOINED and "list_display" in attributes:
+        columns["joined_page"] = _joined(model._meta.label_lower)
+        for place in ("list_display", "readonly_fields", "fields"):
+            if place in attributes:
+                attributes[place] = (*attributes[place], "joined_page")
     attributes |= columns
     return type(admin_class.__name__, (admin_class,), attributes)
 
@@ -90,6 +96,17 @@ def _each(names: Any, dress: Callable[[Any], Any]) -> Any:
     if not isinstance(names, Sequence) or isinstance(names, str):
         return names
     return tuple(_each(name, dress) if isinstance(name, list | tuple) else dress(name) for name in names)
+
+
+def _joined(label: str) -> Callable[..., Any]:
+    """A column that leads from a house's record to the console's page that joins several houses around it."""
+
+    @admin.display(description=gettext_lazy("more"))
+    def joined_page(self: Any, row: Any) -> SafeString:
+        title, url = trail.JOINED[label]
+        return format_html('<a class="bn-link bn-nowrap" href="{}">{}</a>', url(int(row.pk)), title)
+
+    return joined_page
 
 
 def _linking(written: Callable[..., Any]) -> Callable[..., Any]:

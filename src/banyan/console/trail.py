@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext_lazy as _
 
 from banyan.console import names
 from banyan.kernel import ids, sql, tenancy
@@ -104,3 +106,17 @@ def public_url(text: str) -> str:
         return record_url(_RECORDS[prefix], ids.parse(prefix, text)) if prefix in _RECORDS else ""
     except (NoReverseMatch, Refusal):
         return ""
+
+
+def reveal_url(user_id: int) -> str:
+    """The audited look at a person's name and phone."""
+    return reverse("console:reveal", args=[ids.public(names.USER, user_id)])
+
+
+JOINED: dict[str, tuple[Any, Callable[[int], str]]] = {
+    "orders.order": (_("Money story"), order_url),
+    "settlement.statementrow": (_("Lines and decisions"), statement_url),
+    "distributors.distributor": (_("Network"), distributor_url),
+    "identity.user": (_("Reveal"), reveal_url),
+}
+"""Records whose list and page lead on to one of the console's own pages."""

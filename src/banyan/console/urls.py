@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from banyan.console.views import audit, law, network, people, set_aside, shops
+from banyan.console.views import audit, distributors, explain, law, network, orders, people, review, set_aside, shops
 
+# Houses' own records live below /console/<house>/, so our pages keep out of those names or are told apart by their ids.
 _pages: list[URLPattern] = [
+    path("sellers/", distributors.listing, name="distributors"),
+    path("commissions/<str:public_id>/explain", explain.explain, name="explain"),
+    path("orders/<str:public_id>/money", orders.money_story, name="money_story"),
+    path("review/", review.queue, name="review"),
+    path("review/decide", review.decide, name="review_decide"),
+    path("statements/<str:public_id>/", review.statement, name="statement"),
     path("set-aside/", set_aside.listing, name="set_aside"),
     path("set-aside/decide", set_aside.decide, name="set_aside_decide"),
     path("audit/", audit.listing, name="audit"),
@@ -27,23 +33,6 @@ _pages: list[URLPattern] = [
     path("shops/enter", shops.enter, name="enter_shop"),
     path("shops/leave", shops.leave, name="leave_shop"),
 ]
-
-# Houses' own records live below /console/<house>/, so our lists avoid those names.
-_river = {
-    f"banyan.{one}"
-    for one in ("trade.orders", "trade.returns", "treasury.payments", "earnings.commission", "earnings.settlement")
-}
-if _river <= set(settings.INSTALLED_APPS):
-    from banyan.console.views import distributors, explain, orders, review
-
-    _pages += [
-        path("sellers/", distributors.listing, name="distributors"),
-        path("commissions/<str:public_id>/explain", explain.explain, name="explain"),
-        path("orders/<str:public_id>/money", orders.money_story, name="money_story"),
-        path("review/", review.queue, name="review"),
-        path("review/decide", review.decide, name="review_decide"),
-        path("statements/<str:public_id>/", review.statement, name="statement"),
-    ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),

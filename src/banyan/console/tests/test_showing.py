@@ -1,0 +1,42 @@
+"""Money, rates and masks as the screens show them, by table."""
+
+from __future__ import annotations
+
+import pytest
+
+from banyan.console import showing
+
+
+@pytest.mark.parametrize(
+    ("minor", "currency", "shown"),
+    [
+        (0, "CNY", "¥0.00"), (5, "CNY", "¥0.05"), (123_456, "CNY", "¥1,234.56"), (-123_456_789, "CNY", "-¥1,234,567.89"),
+        (1234, "KRW", "₩1,234"), (1234, "USD", "$12.34"), (1234, "XYZ", "XYZ 12.34"), (None, "CNY", "–"),
+        (9_223_372_036_854_775_807, "CNY", "¥92,233,720,368,547,758.07"),
+    ],
+)  # fmt: skip
+def test_money(minor: int | None, currency: str, shown: str) -> None:
+    assert showing.money(minor, currency) == shown
+
+
+@pytest.mark.parametrize(
+    ("rate", "shown"), [(0, "0%"), (50, "0.5%"), (125, "1.25%"), (1000, "10%"), (10_000, "100%"), (5, "0.05%"), (None, "–")]
+)
+def test_percent(rate: int | None, shown: str) -> None:
+    assert showing.percent(rate) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("张三", "张*"),
+        ("欧阳娜娜", "欧***"),
+        ("A", "A*"),
+        ("13800138000", "138******00"),
+        ("", "–"),
+        (None, "–"),
+        ("阿依古丽·买买提", "阿***"),
+    ],
+)
+def test_masks_never_show_the_whole(text: str | None, shown: str) -> None:
+    assert showing.masked(text) == shown

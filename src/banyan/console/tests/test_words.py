@@ -1,0 +1,49 @@
+"""No screen falls back to English for want of a Chinese word, and the compiled catalog is the written one."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPT = Path(__file__).resolve().parents[4] / "scripts" / "messages.py"
+
+
+@pytest.fixture(scope="module")
+def messages() -> dict[str, Any]:
+    """The script's functions."""
+    if not SCRIPT.exists():
+        pytest.skip("an installed package has no scripts folder")
+    return runpy.run_path(str(SCRIPT))
+
+
+def test_every_word_of_ours_and_of_unfold_has_its_chinese(messages: dict[str, Any]) -> None:
+    assert messages["missing"]() == {}, "run: python scripts/messages.py missing"
+
+
+def test_the_compiled_catalog_is_what_the_written_one_says(messages: dict[str, Any]) -> None:
+    po = messages["PO"]
+    assert po.with_suffix(".mo").read_bytes() == messages["compile_po"](po), "run: python scripts/messages.py compile"
+
+
+def test_placeholders_survive_translation(messages: dict[str, Any]) -> None:
+    import re
+
+    pattern = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*\}")
+    for msgid, forms in messages["read_po"](messages["PO"]).items():
+        if msgid and "href" not in msgid:
+            for form in forms:
+                assert sorted(set(pattern.findall(form))) == sorted(set(pattern.findall(msgid))), msgid
+
+
+def test_a_planted_word_is_found_missing(messages: dict[str, Any], tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text(
+        '{% load i18n %}{% translate "A word that nobody said" %}{% blocktranslate %}Nor {{ this }} one{% endblocktranslate %}'
+    )
+    code = tmp_path / "code.py"
+    code.write_text('_("Another one")\nngettext("one", "many", 2)\n')
+    assert messages["template_words"](page) == {"A word that nobody said", "Nor %(this)s one"}
+    assert messages["python_words"](code) == {"Another one", "one"}
