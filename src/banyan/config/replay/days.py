@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from time import perf_counter
 
-from django.db import connections
+from django.db import OperationalError, connections
 
 from banyan.earnings.settlement import commands as settlement
 from banyan.earnings.settlement import queries as statements
@@ -23,12 +23,15 @@ from banyan.treasury.payments import commands as payments
 from banyan.treasury.payments import queries as collected
 from banyan.treasury.payments.types import CaptureNotice, Payment
 
+from .drainer import Drainer
 from .founding import CHANNEL, CURRENCY, Shop, batches
 from .stream import SHOP_ZONE, GoingBack, Sale, SoldLine, Stream
 
 LINES_PER_ORDER = 200
 """What one order may hold; longer invoices become several orders."""
-ORDERS_PER_BATCH = 100
+ORDERS_PER_BATCH = 20
+"""Small enough that a day has several: while one is placed, the worker delivers the events of the one before."""
+TRIES = 5
 RECEIVED_AFTER = timedelta(days=2)
 PAYING_AFTER = timedelta(minutes=1)
 STATISTICS_AFTER = (1, 3, 8, 20, 60)
@@ -58,7 +61,9 @@ class Tally:
     returns_refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     reviewed: int = 0
     river_seconds: float = 0.0
-    """Placing, paying, accruing and posting: what orders_per_s is measured on."""
+    """Placing, paying, accruing and posting, events delivered to the end: what orders_per_s is measured on."""
+    river_orders: int = 0
+    """The orders placed and paid in that time: all but those that were paid at the channel's own counter."""
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
 
@@ -74,8 +79,8 @@ class Channel:
 class Days:
     """Lives the stream day by day with the clock driven."""
 
-    def __init__(self, shop: Shop, stream: Stream, channel: Channel, sample: int) -> None:
-        self.shop, self.channel, self.tally = shop, channel, Tally()
+    def __init__(self, shop: Shop, stream: Stream, channel: Channel, drainer: Drainer, sample: int) -> None:
+        self.shop, self.channel, self.drainer, self.tally = shop, channel, drainer, Tally()
         self._sales: dict[date, list[Sale]] = defaultdict(list)
         for sale in stream.sales:
             self._sales[sale.at.date()].append(sale)
@@ -83,6 +88,7 @@ class Days:
         for back in stream.returns:
             self._returns[back.at.date()].append(back)
         count = sum(-(-len(sale.lines) // LINES_PER_ORDER) for sale in stream.sales)
+        sample = min(sample, count // 20)  # of a short run, a share
         self._sample, self._every, self._seen = sample, max(count // sample, 1) if sample else 0, 0
         self._chosen = 0
         self._places: dict[tuple[str, int], tuple[OrderId, OrderLineId]] = {}
@@ -90,6 +96,7 @@ class Days:
         self._to_ship: list[OrderId] = []
         self._under_way: dict[date, list[OrderId]] = defaultdict(list)
         self._days = 0
+        self._captured: list[CaptureNotice] = []
 
     def live(self, day: date) -> None:
         """One day, shop's time: sales at 21:00, goods out at 22:00, returns at 22:30, the office at 23:00."""
@@ -115,40 +122,58 @@ class Days:
             for sale in sales
             for start, lines in enumerate(batches(sale.lines, LINES_PER_ORDER))
         ]
-        begin, before = perf_counter(), self.tally.seconds["channel"]
+        begin = perf_counter()
+        walking: list[Payment] = []
         for some in batches(parts, ORDERS_PER_BATCH):
-            self._sell_batch(some)
+            walking += self._sell_batch(some)
+            self.drainer.go(clock.now())
+        self.drainer.wait()
         self._drain()
-        self.tally.river_seconds += perf_counter() - begin - (self.tally.seconds["channel"] - before)
+        self.tally.river_seconds += perf_counter() - begin
+        self.tally.river_orders += len(parts) - len(walking)
+        with self._timed("channel"):
+            self.channel.know(self._captured)
+            self._captured = []
+            if walking:
+                self.channel.pay(self.shop.tenant_id, walking)
+                self.tally.over_http += len(walking)
+                self._drain()
 
-    def _sell_batch(self, parts: Sequence[Part]) -> None:
-        with self._enter("orders of the day"):
-            outcomes = orders.place_orders([self._wish(part) for part in parts])
-            placed = [(part, o) for part, o in zip(parts, outcomes, strict=True) if isinstance(o, Placed)]
-            self.tally.refused += len(parts) - len(placed)
+    def _sell_batch(self, parts: Sequence[Part]) -> list[Payment]:
+        """Place and pay; returns the sampled payments, which are to be paid at the channel's own counter."""
+        placed = self._place(parts)
+        walking, notices = [], []
+        with self._enter("payments of the day"):
             orders.open_payments([outcome.order_id for _, outcome in placed], CHANNEL)
             opened = collected.list_payments_of([outcome.order_id for _, outcome in placed])
-            walking, notices = [], []
             for part, outcome in placed:
                 payment = opened[outcome.order_id][-1]
                 if self._is_sampled():
                     walking.append(payment)
                 else:
-                    paid_at = part.sale.at + PAYING_AFTER
-                    transaction = f"replay{payment.out_trade_no[:24]}"
-                    notices.append(
-                        CaptureNotice(CHANNEL, payment.out_trade_no, transaction, payment.amount_minor, CURRENCY, paid_at)
-                    )
+                    notices.append(_notice(payment, part.sale.at + PAYING_AFTER))
             refused = [outcome for outcome in payments.capture(notices) if outcome.result.is_refused]
         if refused:
             raise RuntimeError(f"{len(refused)} captures were refused, the first as {refused[0].result}")
         for part, outcome in placed:
             self._note(part, outcome)
-        with self._timed("channel"):
-            self.channel.know(notices)
-            if walking:
-                self.channel.pay(self.shop.tenant_id, walking)
-                self.tally.over_http += len(walking)
+        self._captured += notices
+        return walking
+
+    def _place(self, parts: Sequence[Part]) -> list[tuple[Part, Placed]]:
+        """In a transaction of its own, because it holds the stock that the worker wants to allocate."""
+        wishes = [self._wish(part) for part in parts]
+        for left in reversed(range(TRIES)):
+            try:
+                with self._enter("orders of the day"):
+                    outcomes = orders.place_orders(wishes)
+                break
+            except OperationalError:  # a deadlock with the worker: nothing was kept
+                if not left:
+                    raise
+        placed = [(part, outcome) for part, outcome in zip(parts, outcomes, strict=True) if isinstance(outcome, Placed)]
+        self.tally.refused += len(parts) - len(placed)
+        return placed
 
     def _wish(self, part: Part) -> PlaceOrder:
         skus = self.shop.skus
@@ -271,6 +296,11 @@ def gather_statistics() -> None:
     """Tell the planner what the tables hold now, as the owner. Needs no lock that stops anybody."""
     with connections["owner"].cursor() as cursor:
         cursor.execute("ANALYZE")
+
+
+def _notice(payment: Payment, paid_at: datetime) -> CaptureNotice:
+    transaction = f"replay{payment.out_trade_no[:24]}"
+    return CaptureNotice(CHANNEL, payment.out_trade_no, transaction, payment.amount_minor, CURRENCY, paid_at)
 
 
 class _Timed(AbstractContextManager[None]):

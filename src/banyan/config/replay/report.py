@@ -46,8 +46,9 @@ def show(done: Replayed, screen: Any) -> None:
     screen.print("The plan is made up to hold every kind of rule and stands under the sandbox rule set, which is no law.")
     screen.print("Pounds are booked as yuan one to one, because the domestic WeChat protocol carries nothing else.")
     screen.print(
-        f"orders/s counts placing, paying, accruing and posting; the {done.tally.over_http} payments that went the whole way "
-        "through the simulator over HTTP are timed apart, as are goods, returns and settlement. Commits do not wait for the disk."
+        f"orders/s counts placing, paying, accruing and posting, with a worker beside the shop as in production; the "
+        f"{done.tally.over_http} orders that were paid through the simulator over HTTP are counted and timed apart, as are "
+        "goods, returns and settlement. Commits do not wait for the disk."
     )
 
 

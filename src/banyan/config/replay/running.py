@@ -17,6 +17,7 @@ from banyan.kernel.verification import Finding
 
 from . import channel, founding
 from .days import Days, Tally, gather_statistics
+from .drainer import Drainer
 from .forest import Forest, hang, read_forest
 from .founding import Shop
 from .stream import GUEST, SHOP_ZONE, Stream, build, read_lines
@@ -46,7 +47,7 @@ class Replayed:
 
     @property
     def orders_per_s(self) -> float:
-        return self.tally.orders / self.tally.river_seconds if self.tally.river_seconds else 0.0
+        return self.tally.river_orders / self.tally.river_seconds if self.tally.river_seconds else 0.0
 
     @property
     def is_exact(self) -> bool:
@@ -78,8 +79,8 @@ def replay(
         gc.collect()
         gc.freeze()
         founded = perf_counter() - begun
-        with channel.simulated() as counter:
-            lived = Days(shop, stream, counter, sample)
+        with channel.simulated() as counter, Drainer(shop.tenant_id) as drainer:
+            lived = Days(shop, stream, counter, drainer, sample)
             calendar = _calendar(first, latest)
             for done, day in enumerate(calendar, start=1):
                 lived.live(day)
