@@ -7,7 +7,9 @@ keeps arrays binary and lets PostgreSQL reuse prepared plans; errors are still r
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -30,8 +32,55 @@ def _cursor() -> tuple[Any, psycopg.Cursor[Any]]:
     return connection, cursor
 
 
+_pending: ContextVar[list[tuple[str, list[Any]]] | None] = ContextVar("banyan_writes", default=None)
+
+
+@contextmanager
+def together() -> Iterator[None]:
+    """Run the writes of this block that nobody needs an answer of (``write``, ``insert`` without ``returning``) as one statement.
+
+    They are sent when the block ends, or before the next statement that runs at once, in one snapshot: a write in the block
+    must not depend on another one. One round trip and one plan instead of several. Blocks may nest.
+    """
+    if _pending.get() is not None:
+        yield
+        return
+    token = _pending.set([])
+    try:
+        yield
+        _flush()
+    finally:
+        _pending.reset(token)
+
+
+def write(query: str, params: Sequence[Any] = ()) -> None:
+    """Run one INSERT, UPDATE or DELETE whose count nobody needs; inside ``together`` it waits for the others.
+
+    The statement must not begin with WITH.
+    """
+    waiting = _pending.get()
+    if waiting is None:
+        execute(query, params)
+    else:
+        waiting.append((query, list(params)))
+
+
+def _flush() -> None:
+    waiting = _pending.get()
+    if not waiting:
+        return
+    writes = waiting[:]
+    waiting.clear()
+    if len(writes) == 1:
+        execute(*writes[0])
+        return
+    parts = [f"w{number} AS ({text})" for number, (text, _) in enumerate(writes[:-1])]
+    execute(f"WITH {', '.join(parts)} {writes[-1][0]}", [value for _, params in writes for value in params])
+
+
 def _run(query: str, params: Sequence[Any]) -> tuple[list[tuple[Any, ...]] | None, int] | None:
     """Rows and count by the short way through libpq; None when the statement needs psycopg's cursor."""
+    _flush()
     connection = connections[context.alias()]
     connection.ensure_connection()
     session = statements.session_of(connection.connection)
@@ -163,5 +212,5 @@ def insert(
             params.append(array_literal(values))
     if returning:
         return fetch(text, params)
-    execute(text, params)
+    write(text, params)
     return []

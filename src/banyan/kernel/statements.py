@@ -100,6 +100,10 @@ def _shown_list(values: Sequence[Any]) -> tuple[int, bytes | None]:
     return _ARRAY_OF[kind], cast(str, array_literal(values)).encode()
 
 
+def _no_loader() -> Any:
+    raise RuntimeError("psycopg has no loader for timestamptz")
+
+
 class Session:
     """What is kept per connection: prepared plans and the loaders of results."""
 
@@ -113,6 +117,8 @@ class Session:
         # Django has json columns loaded as text for its own field class; plain SQL wants the value.
         cursor.adapters.register_loader("jsonb", JsonbBinaryLoader)
         cursor.adapters.register_loader("jsonb", JsonbLoader)
+        # The session's time zone is UTC: psycopg's own loader, in C, instead of Django's in Python.
+        cursor.adapters.register_loader("timestamptz", psycopg.adapters.get_loader(_TIMESTAMPTZ, pq.Format.TEXT) or _no_loader())
         self.loading = adapt.Transformer(cursor)
 
     def run(self, query: str, params: Sequence[Any]) -> pq.abc.PGresult | None:

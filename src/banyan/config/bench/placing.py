@@ -40,9 +40,10 @@ def _prepare(start: Any) -> None:
 
 
 def _measure(tenant_id: int, skus: list[int], buyers: list[int], seconds: float, number: int) -> tuple[int, float, float]:
+    from banyan.goods.catalog.types import SkuId
     from banyan.kernel import tenancy
     from banyan.trade.orders import commands as orders
-    from banyan.trade.orders.types import Placed, PlaceOrder
+    from banyan.trade.orders.types import Placed, PlaceLine, PlaceOrder
 
     chance, run, numbers = random.Random(number), os.urandom(4).hex(), count()
 
@@ -50,7 +51,7 @@ def _measure(tenant_id: int, skus: list[int], buyers: list[int], seconds: float,
         return [
             PlaceOrder(
                 chance.choice(buyers),  # type: ignore[arg-type]
-                [(sku, 1) for sku in chance.sample(skus, 2)],  # type: ignore[list-item]
+                [PlaceLine(SkuId(sku), 1) for sku in chance.sample(skus, 2)],
                 client_key=f"{run}/{next(numbers)}",
             )
             for _ in range(BATCH)

@@ -122,7 +122,8 @@ def list_products(
 ) -> list[Product]:
     """Products, newest first, with id < ``before_id``; a category includes its subtree, ``text`` is searched in"
     " names and codes."""
-    conditions, params = ["true"], []
+    conditions = ["true"]
+    params: list[Any] = []
     if category_id is not None:
         conditions.append("%s = ANY(c.path)")
         params.append(category_id)

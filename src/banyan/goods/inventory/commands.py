@@ -259,7 +259,7 @@ def _move(changes: Sequence[Change], at: datetime) -> list[tuple[int, int, int]]
     identities = ids.next_ids(len(changes))
     rows = [(identity, *change, at) for identity, change in zip(identities, changes, strict=True)]
     columns = ("id", "warehouse_id", "sku_id", "kind", "quantity_change", "order_id", "reference", "key", "occurred_at")
-    return sql.insert(  # type: ignore[return-value]
+    return sql.insert(
         Movement, columns, rows,
         on_conflict="ON CONFLICT (tenant_id, key) WHERE key IS NOT NULL DO NOTHING",
         returning="warehouse_id, sku_id, quantity_change",

@@ -41,3 +41,26 @@ def test_arrays_come_back_as_they_went_in(tenant: Any) -> None:
 def test_text_that_is_too_long_is_refused_and_never_cut(tenant: Any) -> None:
     with pytest.raises(DataError), tenant.enter():
         sql.insert(ReactionCursor, ("id", "reaction", "commit_order", "event_id"), [(ids.next_id(), "x" * 81, 0, 0)])
+
+
+def test_writes_together_are_one_statement_and_reads_see_them(tenant: Any) -> None:
+    """What is written in the block is there at the next read and at its end; an error in the block leaves nothing."""
+
+    with tenant.enter():
+        sql.execute("CREATE TEMP TABLE together_seen (id bigint, word text) ON COMMIT DROP")
+        insert = "INSERT INTO together_seen SELECT * FROM unnest(%s::bigint[], %s::text[])"
+        with sql.together():
+            sql.write(insert, ([1], ["a"]))
+            with sql.together():
+                sql.write(insert, ([2], ["b"]))
+            assert sql.fetch("SELECT count(*) FROM together_seen") == [(2,)]
+            sql.write(insert, ([3, 4], ["c", "d"]))
+            sql.write("UPDATE together_seen SET word = %s WHERE id = %s", ("z", 1))
+        assert sql.fetch("SELECT string_agg(word, '' ORDER BY id) FROM together_seen") == [("zbcd",)]
+        try:
+            with sql.together():
+                sql.write(insert, ([5], ["e"]))
+                raise KeyError
+        except KeyError:
+            pass
+        assert sql.fetch("SELECT count(*) FROM together_seen") == [(4,)]

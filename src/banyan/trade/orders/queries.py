@@ -84,7 +84,12 @@ def _with_lines(rows: Sequence[Sequence[Any]]) -> list[Order]:
     )
     for row in found:
         lines[row[0]].append(OrderLine(row[1], row[2], _facts(row, currencies[row[0]]), *row[13:19]))
-    return [Order(*row[:3], OrderState(row[3]), *row[4:], tuple(lines[row[0]])) for row in rows]
+    return [_order(row, lines[row[0]]) for row in rows]
+
+
+def _order(row: Sequence[Any], lines: Sequence[OrderLine]) -> Order:
+    values: list[Any] = [*row[:3], OrderState(row[3]), *row[4:], tuple(lines)]
+    return Order(*values)
 
 
 def get_order(order_id: OrderId) -> Order:
@@ -159,7 +164,7 @@ def get_policy() -> Policy:
         " freight_step_minor, freight_free_from_minor FROM orders_policies WHERE tenant_id = %s",
         (tenant_id,),
     )
-    policy = Policy(*rows[0][:3], FreightTariff(*rows[0][3:])) if rows else Policy()
+    policy = Policy(rows[0][0], rows[0][1], rows[0][2], FreightTariff(*rows[0][3:])) if rows else Policy()
     _policies[tenant_id] = (monotonic() + _POLICY_SECONDS, policy)
     return policy
 

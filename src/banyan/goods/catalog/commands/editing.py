@@ -277,7 +277,7 @@ def set_commissionable(product_ids: Sequence[ProductId], commissionable: bool) -
     )
 
 
-def _insert_or_taken(model: type, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+def _insert_or_taken(model: type, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     try:
         with transaction.atomic():  # a savepoint, so that the caller's transaction survives the refusal
             sql.insert(model, columns, rows)

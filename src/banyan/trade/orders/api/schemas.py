@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from ninja import Field, Schema
 
 from banyan.kernel.http import Principal, PublicId
+from banyan.people.identity.types import UserId
 from banyan.trade.orders.types import Order, OrderState, Placed, Policy, Recipient, Shipment
 
 OrderRef = Annotated[int, PublicId("ord")]
@@ -251,7 +252,7 @@ def view_of(order: Order, principal: Principal, referrer_id: int | None) -> View
     return None
 
 
-def order_out(order: Order, view: View, names: Mapping[int, str] | None = None) -> dict[str, Any]:
+def order_out(order: Order, view: View, names: Mapping[UserId, str] | None = None) -> dict[str, Any]:
     """An order in one view; ``names`` holds masked buyers' names for REFERRED."""
     money = view is not View.FULFILMENT
     shown: dict[str, Any] = {

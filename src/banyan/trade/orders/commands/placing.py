@@ -229,66 +229,63 @@ def _refuse_short(
     return [draft for draft in drafts if draft.order_id not in short]
 
 
-# Orders and their lines in one statement: one round trip, and never one without the other.
 INSERT_ORDERS = """
-WITH placed AS (
-  INSERT INTO orders_orders (tenant_id, id, number, buyer_id, state, currency, gross_minor, discount_minor,
-    shipping_minor, tax_minor,
-                             total_minor, channel, placed_at, expires_at)
-  SELECT %s::bigint, u.id, u.number, u.buyer_id, 'placed', %s, u.gross, u.discount, u.shipping, u.tax, u.total,
-    u.channel, u.placed_at,
-         u.expires_at
-  FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[],
-    %s::bigint[], %s::text[],
-              %s::timestamptz[], %s::timestamptz[])
-    AS u(id, number, buyer_id, gross, discount, shipping, tax, total, channel, placed_at, expires_at)
+INSERT INTO orders_orders (
+  tenant_id, id, number, buyer_id, state, currency, gross_minor, discount_minor, shipping_minor, tax_minor, total_minor, channel,
+  placed_at, expires_at
 )
-INSERT INTO orders_lines (tenant_id, id, order_id, position, sku_id, product_id, quantity, unit_price_minor,
-  unit_cost_minor, gross_minor,
-                          discount_minor, payable_minor, tax_minor, commissionable_minor, is_commissionable, tax_bp,
-                            category_path, tags,
-                          supplier_id, listed_at)
-SELECT %s::bigint, l.id, l.order_id, l.position, l.sku_id, f.product_id, l.quantity, l.price, f.cost, l.quantity *
-  l.price, l.discount,
-       l.quantity * l.price - l.discount, l.tax,
+SELECT %s::bigint, u.id, u.number, u.buyer_id, 'placed', %s, u.gross, u.discount, u.shipping, u.tax, u.total, u.channel,
+       u.placed_at, u.expires_at
+FROM unnest(
+  %s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[],
+  %s::timestamptz[], %s::timestamptz[]
+) AS u(id, number, buyer_id, gross, discount, shipping, tax, total, channel, placed_at, expires_at)
+"""
+# What was true of each SKU comes once per SKU and is joined to the lines here.
+INSERT_LINES = """
+INSERT INTO orders_lines (
+  tenant_id, id, order_id, position, sku_id, product_id, quantity, unit_price_minor, unit_cost_minor, gross_minor, discount_minor,
+  payable_minor, tax_minor, commissionable_minor, is_commissionable, tax_bp, category_path, tags, supplier_id, listed_at
+)
+SELECT %s::bigint, l.id, l.order_id, l.position, l.sku_id, f.product_id, l.quantity, l.price, f.cost, l.quantity * l.price,
+       l.discount, l.quantity * l.price - l.discount, l.tax,
        CASE WHEN f.commissionable THEN l.quantity * l.price - l.discount - l.tax ELSE 0 END, f.commissionable, f.tax_bp,
        f.category_path::bigint[], f.tags::text[], f.supplier_id, f.listed_at
-FROM unnest(%s::bigint[], %s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
-  AS l(id, order_id, position, sku_id, quantity, price, discount, tax)
-JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::int[], %s::text[], %s::text[], %s::bigint[],
-  %s::timestamptz[])
-  AS f(sku_id, product_id, cost, commissionable, tax_bp, category_path, tags, supplier_id, listed_at) ON f.sku_id = l.sku_id
+FROM unnest(
+  %s::bigint[], %s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]
+) AS l(id, order_id, position, sku_id, quantity, price, discount, tax)
+JOIN unnest(
+  %s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[]
+) AS f(sku_id, product_id, cost, commissionable, tax_bp, category_path, tags, supplier_id, listed_at) ON f.sku_id = l.sku_id
 """
 
 
 def _write(drafts: Sequence[_Draft], facts: Mapping[SkuId, SkuFacts]) -> None:
-    """Orders with lines, recipients, referrals and events: one statement each."""
+    """Referrals, orders, lines, recipients and events, all in one statement."""
     if not drafts:
         return
     currency = tenancy.get_tenant(current_tenant_id()).currency
-    written = sql.execute(
-        INSERT_ORDERS, (*_order_columns(drafts, currency), *_line_columns(drafts), *_fact_columns(drafts, facts))
-    )
-    if written != sum(len(d.line_ids) for d in drafts):
-        raise RuntimeError("some order lines were not written")
-    _write_recipients(drafts)
-    attribution.record(
-        [
-            OrderReferral(
-                d.order_id, d.request.buyer_id, d.request.code, d.request.link, d.placed_at, d.request.buyer_is_consumer
-            )
-            for d in drafts
-        ]
-    )
-    events.record(
-        [
-            OrderPlaced(
-                order_id=d.order_id, buyer_id=d.request.buyer_id, total_minor=d.priced.total_minor, currency=currency,
-                occurred_at=d.placed_at,
-            )
-            for d in drafts
-        ]
-    )  # fmt: skip
+    with sql.together():
+        attribution.record(
+            [
+                OrderReferral(
+                    d.order_id, d.request.buyer_id, d.request.code, d.request.link, d.placed_at, d.request.buyer_is_consumer
+                )
+                for d in drafts
+            ]
+        )
+        sql.write(INSERT_ORDERS, _order_columns(drafts, currency))
+        sql.write(INSERT_LINES, [*_line_columns(drafts), *_fact_columns(drafts, facts)])
+        _write_recipients(drafts)
+        events.record(
+            [
+                OrderPlaced(
+                    order_id=d.order_id, buyer_id=d.request.buyer_id, total_minor=d.priced.total_minor, currency=currency,
+                    occurred_at=d.placed_at,
+                )
+                for d in drafts
+            ]
+        )  # fmt: skip
 
 
 def _order_columns(drafts: Sequence[_Draft], currency: str) -> list[Any]:
