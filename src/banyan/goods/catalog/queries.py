@@ -18,7 +18,7 @@ SELECT s.id, s.product_id, c.path, s.tags, s.supplier_id, s.price_minor, s.cost_
 FROM catalog_skus s
 CROSS JOIN LATERAL (SELECT commissionable, category_id FROM catalog_products WHERE id = s.product_id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT path FROM catalog_categories WHERE id = p.category_id OFFSET 0) c
-WHERE s.tenant_id = %s AND s.id = ANY(%s::bigint[])
+WHERE s.tenant_id = %s AND s.id = ANY({ids})
 """
 
 _PRODUCT_COLUMNS = """
@@ -34,7 +34,8 @@ def sku_facts(sku_ids: Iterable[SkuId]) -> dict[SkuId, SkuFacts]:
     wanted = list(set(sku_ids))
     if not wanted:
         return {}
-    rows = sql.fetch(_FACTS, (current_tenant_id(), wanted))
+    array, params = sql.few(wanted)
+    rows = sql.fetch(_FACTS.format(ids=array), (current_tenant_id(), *params))
     return {
         row[0]: SkuFacts(
             row[0],

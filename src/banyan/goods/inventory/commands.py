@@ -66,7 +66,7 @@ LOCK_LEVELS = """
 SELECT s.sku_id, s.warehouse_id, s.on_hand - s.reserved - s.allocated, w.priority
 FROM inventory_stock_levels s
 CROSS JOIN LATERAL (SELECT priority FROM inventory_warehouses WHERE id = s.warehouse_id AND is_active OFFSET 0) w
-WHERE s.tenant_id = %s AND s.sku_id = ANY(%s::bigint[])
+WHERE s.tenant_id = %s AND s.sku_id = ANY({skus})
 ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s
 """
 # The guard. The levels are locked already; the condition makes the statement safe even without the lock.
@@ -80,7 +80,7 @@ WITH held AS (
     AS u(id, order_id, line_id, warehouse_id, sku_id, quantity, expires_at)
 )
 UPDATE inventory_stock_levels s SET reserved = s.reserved + w.quantity
-FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS w(sku_id, warehouse_id, quantity)
+FROM unnest({skus}, {warehouses}, {quantities}) AS w(sku_id, warehouse_id, quantity)
 WHERE s.tenant_id = %s AND s.sku_id = w.sku_id AND s.warehouse_id = w.warehouse_id {guard}
 """
 
@@ -126,7 +126,8 @@ def reserve(lines: Sequence[ReserveLine]) -> dict[int, tuple[Shortage, ...]]:
     tenant_id = current_tenant_id()
     levels: choosing.Available = {}
     warehouses: set[tuple[int, int]] = set()
-    for sku_id, warehouse_id, free, priority in sql.fetch(LOCK_LEVELS, (tenant_id, list({line.sku_id for line in lines}))):
+    array, params = sql.few(list({line.sku_id for line in lines}))
+    for sku_id, warehouse_id, free, priority in sql.fetch(LOCK_LEVELS.format(skus=array), (tenant_id, *params)):
         levels.setdefault(sku_id, {})[warehouse_id] = free
         warehouses.add((priority, warehouse_id))
     by_priority = [warehouse_id for _, warehouse_id in sorted(warehouses)]
@@ -148,8 +149,11 @@ def _hold(holds: Sequence[choosing.Hold], expires: dict[int, datetime | None]) -
         place = (hold.sku_id, hold.warehouse_id)
         totals[place] = totals.get(place, 0) + hold.quantity
     places = sorted(totals)
+    skus, sku_params = sql.few([place[0] for place in places])
+    warehouses, warehouse_params = sql.few([place[1] for place in places])
+    quantities, quantity_params = sql.few([totals[place] for place in places])
     touched = sql.execute(
-        RESERVE.format(guard=GUARD),
+        RESERVE.format(guard=GUARD, skus=skus, warehouses=warehouses, quantities=quantities),
         (
             tenant_id,
             clock.now(),
@@ -160,9 +164,9 @@ def _hold(holds: Sequence[choosing.Hold], expires: dict[int, datetime | None]) -
             [h.sku_id for h in holds],
             [h.quantity for h in holds],
             [expires[h.order_id] for h in holds],
-            [place[0] for place in places],
-            [place[1] for place in places],
-            [totals[place] for place in places],
+            *sku_params,
+            *warehouse_params,
+            *quantity_params,
             tenant_id,
         ),
     )

@@ -59,7 +59,8 @@ def list_reservations(order_ids: Iterable[int]) -> dict[int, tuple[Reservation, 
     )
     found: dict[int, list[Reservation]] = {}
     for row in rows:
-        found.setdefault(row[1], []).append(Reservation(row[0], row[1], row[2], row[3], row[4], row[5], ReservationState(row[6]), row[7]))
+        state = ReservationState(row[6])
+        found.setdefault(row[1], []).append(Reservation(row[0], row[1], row[2], row[3], row[4], row[5], state, row[7]))
     return {order_id: tuple(reservations) for order_id, reservations in found.items()}
 
 

@@ -25,5 +25,5 @@ def id_of(number: str) -> int | None:
     width = len(digits) - 6
     if width not in _WIDTHS or not digits.isascii() or not digits.isdecimal():
         return None
-    inverse: int = pow(_FACTOR, -1, 10**width)
-    return int(digits[6:]) * inverse % 10**width
+    order_id: int = int(digits[6:]) * pow(_FACTOR, -1, 10**width) % 10**width
+    return order_id
