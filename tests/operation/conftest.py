@@ -102,6 +102,14 @@ def alive(pid: int) -> bool:
 
 
 @pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that every account may enter (pytest's own are closed, and PostgreSQL does not run as root)."""
+    with tempfile.TemporaryDirectory(prefix="banyan-ops-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.fixture
 def make_installation() -> Iterator[Callable[..., Installation]]:
     """A function that makes installations in folders named as asked; all are stopped and removed."""
     made: list[Installation] = []
