@@ -18,7 +18,6 @@ from django.core.paginator import Paginator
 from django.db import models
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from banyan.console import showing, trail
@@ -143,7 +142,7 @@ def _shown_as(field: Any) -> Callable[[Any, Any], Any] | None:
             value = getattr(row, name)
             if value in (None, ""):
                 return "–"
-            return format_html('<span class="bn-pill bn-pill-{}">{}</span>', showing.tone_of(value), _(str(value)))
+            return format_html('<span class="bn-pill bn-pill-{}">{}</span>', showing.tone_of(value), showing.word_of(value))
 
         return state
     return None

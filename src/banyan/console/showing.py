@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 SYMBOLS = {"CNY": "¥", "USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "KRW": "₩", "HKD": "HK$", "TWD": "NT$", "SGD": "S$"}
 WITHOUT_MINOR = frozenset({"JPY", "KRW", "VND"})
@@ -54,6 +55,13 @@ def masked(text: str | None) -> str:
     if digits.isdigit() and len(digits) >= 7:
         return f"{text[:3]}{'*' * (len(text) - 5)}{text[-2:]}"
     return text[0] + "*" * min(max(len(text) - 1, 1), 3)
+
+
+def word_of(code: object) -> str:
+    """A code word such as `under_review` in the active language; where nobody translated it, at least without underlines."""
+    text = str(code)
+    said = _(text) if text else "–"
+    return said.replace("_", " ") if said == text else said
 
 
 def tone_of(state: str) -> str:

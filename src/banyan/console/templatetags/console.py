@@ -8,7 +8,6 @@ from typing import Any
 from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 
 from banyan.console import showing
 from banyan.kernel import ids
@@ -59,6 +58,12 @@ def symbol(currency: str) -> str:
 
 
 @register.filter
+def word(code: object) -> str:
+    """A code word in the active language."""
+    return showing.word_of(code)
+
+
+@register.filter
 def net(totals: Any, currency: str = "CNY") -> str:
     """What a payee's commissions come to after what was taken back."""
     return showing.money(totals.accrued_minor - totals.reversed_minor, currency)
@@ -85,4 +90,4 @@ def field_of(row: Any, name: str) -> Any:
 @register.simple_tag
 def state_label(state: str, text: str = "") -> SafeString:
     """A colored pill for a state word."""
-    return format_html('<span class="bn-pill bn-pill-{}">{}</span>', showing.tone_of(state), text or (_(state) if state else "–"))
+    return format_html('<span class="bn-pill bn-pill-{}">{}</span>', showing.tone_of(state), text or showing.word_of(state))
