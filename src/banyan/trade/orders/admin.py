@@ -15,7 +15,6 @@ from banyan.kernel import ids
 from banyan.kernel.backoffice import FactsAdmin
 from banyan.kernel.values.money import format_minor
 from banyan.trade.orders import commands, queries
-from banyan.trade.orders.engine.numbers import id_of
 from banyan.trade.orders.models import Order, OrderLine, OrderPolicy, OrderShipment
 from banyan.trade.orders.types import OrderId, Refused, Shipment
 
@@ -83,8 +82,8 @@ class OrderAdmin(FactsAdmin):
                     return queryset.filter(**{field: ids.parse(prefix, words)}), False
                 except ids.BadPublicId:
                     return queryset.none(), False
-        order_id = id_of(words)
-        return (queryset.filter(pk=order_id, number=words) if order_id is not None else queryset.none()), False
+        order_id = queries.find_id_by_number(words)
+        return (queryset.filter(pk=order_id) if order_id is not None else queryset.none()), False
 
     @display(description=_("state"), label=STATE_TONES, ordering="state")  # type: ignore[untyped-decorator]
     def state_pill(self, row: Order) -> tuple[str, Any]:
