@@ -16,7 +16,7 @@ def main() -> None:
     django.setup()
     from django.db import connections
 
-    from banyan.goods.inventory import commands as inventory
+    from banyan.goods.inventory.commands import holding as inventory
     from banyan.kernel import tenancy
     from banyan.trade.orders import commands as orders
     from banyan.trade.orders.types import Placed, PlaceOrder

@@ -1,4 +1,4 @@
-"""place_orders in batches, from as many processes as there are processors.
+"""place_orders in batches, from twice as many processes as there are processors: each waits now and then for disk and locks.
 
 A module of its own that imports Django late: the processes are started afresh and set Django up themselves.
 """
@@ -23,7 +23,7 @@ _start: Any = None
 def rate(tenant_id: int, skus: Sequence[int], buyers: Sequence[int], seconds: float) -> float:
     """Accepted orders per second over all processes, each order with two lines and a client key. Refusals raise."""
     spawning = multiprocessing.get_context("spawn")
-    processes = max(2, os.cpu_count() or 2)
+    processes = 2 * (os.cpu_count() or 1)
     with ProcessPoolExecutor(processes, spawning, _prepare, (spawning.Barrier(processes),)) as pool:
         work = [pool.submit(_measure, tenant_id, list(skus), list(buyers), seconds, number) for number in range(processes)]
         done = [each.result(timeout=600) for each in work]

@@ -48,20 +48,22 @@ def measure(
         web.wait_until_it_answers()
         assert web.pid is not None
         _pay(tenant_id, _place(web.url, tokens, shop.skus, WARM_UP, chance))
-        before = processor.tree_seconds(web.pid) + processor.tree_seconds(server)
+        web_before, server_before = processor.tree_seconds(web.pid), processor.tree_seconds(server)
         began = time.perf_counter()
         placed = _place(web.url, tokens, shop.skus, count, chance)
         seconds = time.perf_counter() - began
-        placing = processor.tree_seconds(web.pid) + processor.tree_seconds(server) - before
+        in_web = processor.tree_seconds(web.pid) - web_before
+        in_server = processor.tree_seconds(server) - server_before
     finally:
         web.stop()
     gc.collect()
     before = processor.own_seconds() + processor.tree_seconds(server)
     _pay(tenant_id, placed)
     paying = processor.own_seconds() + processor.tree_seconds(server) - before
-    say(f"per order: {placing / count * 1000:.2f} ms placing over HTTP, {paying / count * 1000:.2f} ms paying and commission")
+    shares = {"web": in_web, "database": in_server, "paying, commission and ledger, both": paying}
+    say("per order: " + ", ".join(f"{share / count * 1000:.2f} ms {name}" for name, share in shares.items()))
     _check(tenant_id, placed)
-    return count / seconds, (placing + paying) / count * 1000
+    return count / seconds, (in_web + in_server + paying) / count * 1000
 
 
 def postmaster_or_fail() -> int:

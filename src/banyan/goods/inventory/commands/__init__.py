@@ -1,0 +1,19 @@
+"""Writes of inventory; other houses import them from here."""
+
+from banyan.goods.inventory.commands.holding import NotHeld, allocate, expire_due, release, release_lines, reserve, ship
+from banyan.goods.inventory.commands.stocking import (
+    CodeTaken,
+    StockPromised,
+    UnknownSku,
+    UnknownWarehouse,
+    adjust_stock,
+    open_warehouses,
+    receive_stock,
+    restock_returns,
+    set_warehouse_active,
+)
+
+__all__ = [
+    "CodeTaken", "NotHeld", "StockPromised", "UnknownSku", "UnknownWarehouse", "adjust_stock", "allocate", "expire_due",
+    "open_warehouses", "receive_stock", "release", "release_lines", "reserve", "restock_returns", "set_warehouse_active", "ship",
+]  # fmt: skip
