@@ -8,12 +8,15 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.views import redirect_to_login
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from banyan.kernel import tenancy
+from banyan.kernel.values.errors import Refusal
 
 View = Callable[..., HttpResponse]
 
@@ -41,7 +44,15 @@ def page(scope: str) -> Callable[[View], View]:
                 return redirect_to_login(request.get_full_path(), reverse("admin:login"))
             if not may(request, scope):
                 raise PermissionDenied(f"This page needs the scope {scope}.")
-            return view(request, *args, **kwargs)
+            if any("\x00" in text for sent in (request.GET, request.POST) for texts in sent.lists() for text in texts[1]):
+                raise BadRequest("A zero byte is no text.")  # PostgreSQL has no such text either
+            try:
+                with transaction.atomic():  # a savepoint: a refused act leaves nothing behind
+                    return view(request, *args, **kwargs)
+            except Refusal as refusal:
+                answer = show(request, "console/refused.html", _("This was refused"), refusal=refusal)
+                answer.status_code = refusal.status
+                return answer
 
         run.banyan_scope = scope  # type: ignore[attr-defined]
         return run

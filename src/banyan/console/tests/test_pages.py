@@ -124,6 +124,18 @@ def test_ids_that_name_nothing_here_are_not_found(staffed: Staffed, page: str, t
     assert staffed.client(Role.FINANCE).get(f"/console/{page.format(text)}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["review/?code=%00", "review/?cursor=%00&tier=%00", "network/?q=%00", "audit/?table=%00", "audit/?row=9999999999999999999",
+     "audit/?day=x", "set-aside/?reaction=%00", "sellers/?q=%00&status=x", "applications/?cursor=%00", "law/%00/", "?days=%00",
+     "network/?q=%F0%9F%98%80",
+     "sellers/?cursor=WzFd", "sellers/?cursor=!!", "audit/?cursor=!!"],
+)  # fmt: skip
+def test_no_filter_breaks_a_page(staffed: Staffed, address: str) -> None:
+    for role in (Role.AUDITOR, Role.FINANCE):
+        assert staffed.client(role).get(f"/console/{address}").status_code < 500, (address, role)
+
+
 def test_lists_of_the_back_office_have_one_look(staffed: Staffed) -> None:
     """Money is money, states are words, public ids lead on: also in a house's own list."""
     from banyan.people.distributors import commands

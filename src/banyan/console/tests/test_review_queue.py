@@ -79,6 +79,19 @@ def test_only_reviewers_decide(staffed: Staffed) -> None:
         assert staffed.client(role).post("/console/review/decide", {"decision": "approve"}).status_code == 403, role
 
 
+def test_nonsense_posted_to_the_queue_is_no_accident(staffed: Staffed) -> None:
+    client = staffed.client(Role.FINANCE)
+    for form in (
+        {"decision": "approve", "statement": "a/b\nc", "pick": "stm_x:1"},
+        {"decision": "approve", "pick": ["stm_0000000000000:999999999999999999999999", ":", "x" * 5000]},
+        {"decision": "nothing", "filters": "a\r\nLocation: x"},
+        {"decision": "reject", "scope": "all", "filters": "%%%", "shown_count": "x"},
+    ):
+        answer = client.post("/console/review/decide", form)
+        assert answer.status_code == 302, form
+        assert answer["Location"].startswith("/console/review/"), form
+
+
 def _held(staffed: Any) -> int:
     from banyan.kernel import sql
 

@@ -65,8 +65,8 @@ def queue(request: HttpRequest) -> HttpResponse:
 def decide(request: HttpRequest) -> HttpResponse:
     """One decision about the picked statements, or about all that the filters leave, exactly as they were shown."""
     back = f"{reverse('console:review')}?{request.POST.get('filters', '')}"
-    if request.POST.get("statement"):
-        back = reverse("console:statement", args=[request.POST["statement"]])
+    if (shown := request.POST.get("statement", "")) and trail.PUBLIC_ID.fullmatch(shown):
+        back = reverse("console:statement", args=[shown])
     decision = next((one for one in Decision if one.value == request.POST.get("decision")), None)
     if decision is None:
         messages.error(request, _("Choose what to decide."))
@@ -76,7 +76,7 @@ def decide(request: HttpRequest) -> HttpResponse:
         messages.error(request, _("The queue changed since this page was shown. Look again before you decide about all of it."))
         return redirect(back)
     reason = request.POST.get("reason", "").strip()
-    requests = [ReviewRequest(StatementId(key), decision, person(request).pk, reason, shown) for key, shown in picked]
+    requests = [ReviewRequest(StatementId(key), decision, person(request).pk, reason, amount) for key, amount in picked]
     try:
         outcomes = commands.review(requests)
     except Refusal as refusal:
