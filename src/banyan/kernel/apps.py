@@ -17,6 +17,15 @@ class KernelConfig(AppConfig):
     verbose_name = "Kernel"
 
     def ready(self) -> None:
+        """Pooled connections are checked without a round trip; the registering rooms of every house are imported."""
+        from psycopg_pool import ConnectionPool
+
+        from banyan.kernel import statements
+
+        setattr(ConnectionPool, "check_connection", staticmethod(statements.check_connection))  # noqa: B010 a method, for mypy
+        self._register_all()
+
+    def _register_all(self) -> None:
         """Import the registering rooms of every installed house, so that none can be forgotten. Models are loaded by now."""
         import_module("banyan.kernel.audit.sealing")
         import_module("banyan.kernel.idempotency")

@@ -8,6 +8,7 @@ parameters, unknown Python types, a connection in pipeline mode) is left to psyc
 from __future__ import annotations
 
 import re
+import select
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from functools import lru_cache
@@ -17,6 +18,7 @@ import psycopg
 from django.conf import settings
 from psycopg import adapt, errors, pq
 from psycopg.types.json import JsonbBinaryLoader, JsonbLoader
+from psycopg_pool import ConnectionPool
 
 PLANS_MAX = 400
 """Prepared statements kept per connection; beyond that a new statement runs unprepared."""
@@ -186,3 +188,20 @@ def begin_with(raw: psycopg.Connection[Any], settings_of_transaction: Mapping[st
     result = pgconn.exec_(start + b"SELECT " + b", ".join(parts))
     if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
         raise errors.error_from_result(result, encoding="utf-8")
+
+
+def check_connection(raw: psycopg.Connection[Any]) -> None:
+    """Raise when the server has closed this pooled connection. Asks the socket, and the server only if the socket has news.
+
+    A server that was stopped or killed has closed its sockets, which is news. A network that swallows packets goes
+    unnoticed here as it would a moment after any check.
+    """
+    if not raw.closed:
+        news = select.poll()
+        news.register(raw.fileno(), select.POLLIN)
+        if not news.poll(0):
+            return
+    _ask_the_server(raw)
+
+
+_ask_the_server = ConnectionPool.check_connection

@@ -75,19 +75,17 @@ def find_answer(actor_id: int, key: str, digest: bytes) -> Answer | None:
     """
     tenant_id = tenancy.current_tenant_id()
     lock = int.from_bytes(blake2b(f"{tenant_id}/{actor_id}/{key}".encode(), digest_size=8).digest(), "big", signed=True)
-    # One round trip: the lock is tried first; a concurrent holder that has just committed is seen by the retry advice.
-    rows = sql.fetch("SELECT pg_try_advisory_xact_lock(%s)", (lock,))
-    if not rows[0][0]:
+    free, known, status, body = sql.fetch(
+        "SELECT is_free, known, status, body FROM banyan_find_answer(%s::bigint, %s::bigint, %s::bigint, %s::text)",
+        (lock, tenant_id, actor_id, key),
+    )[0]
+    if not free:
         raise StillRunning("A request with this Idempotency-Key is being answered.")
-    found = sql.fetch(
-        "SELECT digest, status, body FROM idempotency_records WHERE tenant_id = %s AND actor_id = %s AND key = %s",
-        (tenant_id, actor_id, key),
-    )
-    if not found:
+    if known is None:
         return None
-    if bytes(found[0][0]) != digest:
+    if bytes(known) != digest:
         raise KeyReused("This Idempotency-Key belongs to a different request.")
-    return Answer(found[0][1], found[0][2])
+    return Answer(status, body)
 
 
 def keep_answer(actor_id: int, key: str, digest: bytes, answer: Answer) -> None:

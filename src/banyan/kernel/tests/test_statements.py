@@ -87,3 +87,16 @@ def test_a_connection_in_pipeline_mode_is_left_to_psycopg(tenant: Any) -> None:
         with raw.pipeline():
             assert statements.session_of(raw) is None
             assert sql.fetch("SELECT 2") == [(2,)]
+
+
+def test_a_connection_that_the_server_closed_is_noticed_without_asking_it(tenant: Any) -> None:
+    with tenant.enter():
+        place = connections["default"].connection.info.dsn
+        secret = connections["default"].connection.info.password
+    with psycopg.connect(place, password=secret) as victim, psycopg.connect(place, password=secret, autocommit=True) as other:
+        statements.check_connection(victim)
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", (victim.info.backend_pid,))
+        with pytest.raises(psycopg.OperationalError):
+            statements.check_connection(victim)
+        with pytest.raises(psycopg.OperationalError):
+            statements.check_connection(victim)
