@@ -63,8 +63,8 @@ def write_calendars(changes: Sequence[tuple[Key, datetime | None, datetime | Non
         (
             [key[0] for key, _, _ in changes],
             [key[1] for key, _, _ in changes],
-            [due_at for _, due_at, _ in changes],
-            [settled_until for _, _, settled_until in changes],
+            sql.array_literal(due_at for _, due_at, _ in changes),
+            sql.array_literal(settled_until for _, _, settled_until in changes),
             tenancy.current_tenant_id(),
         ),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from banyan.earnings.settlement.commands.claiming import Key, claim, find_open_items, lock_calendars, write_calendars
 from banyan.earnings.settlement.commands.intake import period_ends
 from banyan.earnings.settlement.types import OPEN_STATUSES, SourceKind, StatementStatus
-from banyan.kernel import sql, tenancy
+from banyan.kernel import clock, sql, tenancy
 
 STATEMENT_LOCK = "FOR NO KEY UPDATE"
 
@@ -97,13 +97,22 @@ def write_statements(changed: Collection[Locked]) -> None:
             [one.reason[:500] for one in changed],
             [one.first_approver_id for one in changed],
             [one.approver_id for one in changed],
-            [one.approved_at for one in changed],
+            sql.array_literal(one.approved_at for one in changed),
             [one.payout_id for one in changed],
             [one.attempt for one in changed],
-            [one.pay_at for one in changed],
-            [one.paid_at for one in changed],
+            sql.array_literal(one.pay_at for one in changed),
+            sql.array_literal(one.paid_at for one in changed),
             tenancy.current_tenant_id(),
         ),
+    )
+
+
+def pay_soon(distributor_ids: Iterable[int]) -> int:
+    """Let approved statements that wait for something of these distributors be looked at now, lowest id first."""
+    return sql.execute(
+        "UPDATE settlement_statements SET pay_at = least(pay_at, %s) WHERE id IN (SELECT id FROM settlement_statements"
+        " WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[]) AND status = 'approved' ORDER BY id FOR NO KEY UPDATE)",
+        (clock.now(), tenancy.current_tenant_id(), sorted(set(distributor_ids))),
     )
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from banyan.earnings.settlement.commands.locking import pay_soon
 from banyan.earnings.settlement.models import PayeeRow
 from banyan.earnings.settlement.types import PayeeAccount
-from banyan.kernel import clock, sql, tenancy
+from banyan.kernel import clock, tenancy
 from banyan.kernel.values.errors import Invalid
 
 
@@ -33,8 +34,4 @@ def set_payee_accounts(accounts: Sequence[PayeeAccount]) -> None:
     PayeeRow.objects.bulk_create(list(fresh.values()))
     for row in changed.values():  # rare, and only save() seals the new text
         row.save()
-    sql.execute(
-        "UPDATE settlement_statements SET pay_at = least(pay_at, %s) WHERE tenant_id = %s AND status = 'approved' AND"
-        " distributor_id = ANY(%s::bigint[])",
-        (now, tenant_id, [one.distributor_id for one in accounts]),
-    )
+    pay_soon(one.distributor_id for one in accounts)

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from banyan.earnings.settlement.commands.booking import book, pay_out
 from banyan.earnings.settlement.commands.claiming import carry, unclaim
-from banyan.earnings.settlement.commands.locking import Locked, absorb_reversals, lock_statements, schedule, write_statements
+from banyan.earnings.settlement.commands.locking import (
+    Locked,
+    absorb_reversals,
+    lock_statements,
+    pay_soon,
+    schedule,
+    write_statements,
+)
 from banyan.earnings.settlement.commands.opening import approve_by_itself
 from banyan.earnings.settlement.engine.drafting import FROZEN, carry_reason, needs_review
 from banyan.earnings.settlement.engine.review import Case, Ruling, rule
@@ -39,8 +46,9 @@ def review(requests: Sequence[ReviewRequest]) -> list[ReviewOutcome]:
     own_policy, four_eyes, distributor_frozen, insufficient_balance.
     """
     locked = lock_statements(request.statement_id for request in requests)
-    changed = {one.statement_id: one for one in absorb_reversals(locked.values())}
     facts = _Facts(locked.values())
+    changed = {one.statement_id: one for one in absorb_reversals(locked.values())}
+    sunk = _sink(changed.values(), facts)
     outcomes: list[ReviewOutcome] = []
     approved: list[int] = []
     decided: list[tuple[int, ReviewRequest]] = []
@@ -49,11 +57,14 @@ def review(requests: Sequence[ReviewRequest]) -> list[ReviewOutcome]:
         if one is None:
             outcomes.append(ReviewOutcome(request.statement_id, None, "not_found", "No such statement."))
             continue
+        if one.statement_id in sunk:  # nothing is left to decide about
+            outcomes.append(ReviewOutcome(request.statement_id, one.status))
+            continue
         ruling = _judge(one, request, facts)
         outcomes.append(ReviewOutcome(request.statement_id, ruling.status, ruling.refused, ruling.message))
         if ruling.status is None:
             continue
-        _apply(one, ruling.status, request, facts)
+        _apply(one, ruling.status, request)
         changed[one.statement_id] = one
         decided.append((position, request))
         if ruling.status is StatementStatus.APPROVED:
@@ -99,14 +110,12 @@ def _judge(one: Locked, request: ReviewRequest, facts: _Facts) -> Ruling:
     return rule(case, request.decision, request.reviewer_id, request.reason)
 
 
-def _apply(one: Locked, status: StatementStatus, request: ReviewRequest, facts: _Facts) -> None:
+def _apply(one: Locked, status: StatementStatus, request: ReviewRequest) -> None:
     one.status, one.reason = status, request.reason.strip()
     if status is StatementStatus.AWAITING_SECOND:
         one.first_approver_id = request.reviewer_id
     elif status is StatementStatus.APPROVED:
         one.approver_id = request.reviewer_id
-    elif status is StatementStatus.CARRIED:
-        one.reason = carry_reason(one.amount_minor, facts.policy(one).terms) or ""
     elif status is StatementStatus.UNDER_REVIEW:
         one.first_approver_id = None  # after a hold everybody looks again
 
@@ -129,7 +138,6 @@ def _settle(
             outcomes[position] = ReviewOutcome(StatementId(one.statement_id), None, "insufficient_balance", message)
     pay_out([locked[requests[position].statement_id] for position in approved])
     rejected = [one for one in changed.values() if one.status is StatementStatus.REJECTED]
-    carry_over([one for one in changed.values() if one.status is StatementStatus.CARRIED])
     if rejected:
         unclaim([one.statement_id for one in rejected])
         schedule({one.key for one in rejected})
@@ -139,9 +147,16 @@ def _settle(
             outcomes[position] = ReviewOutcome(outcome.statement_id, locked[outcome.statement_id].status)
 
 
-def carry_over(statements: Sequence[Locked]) -> None:
-    """Let the amounts of statements that are not paid after all go into the next ones."""
-    carry([(one.statement_id, one.key, one.amount_minor, one.period_to) for one in statements], SourceKind.CARRIED)
+def _sink(statements: Iterable[Locked], facts: _Facts) -> set[int]:
+    """Carry statements that reversals brought below what is paid: their amounts go into the next ones. Returns their ids."""
+    sunk = []
+    for one in statements:
+        reason = carry_reason(one.amount_minor, facts.policy(one).terms)
+        if reason is not None:
+            one.status, one.reason, one.first_approver_id = StatementStatus.CARRIED, reason.value, None
+            sunk.append(one)
+    carry([(one.statement_id, one.key, one.amount_minor, one.period_to) for one in sunk], SourceKind.CARRIED)
+    return {one.statement_id for one in sunk}
 
 
 def _record(
@@ -171,14 +186,7 @@ def take_reversals(distributor_ids: Iterable[int]) -> int:
     """Show reversals in the statements that still wait for a person; one that falls below its minimum is carried at once."""
     locked = lock_statements(_open_statements_of(distributor_ids))
     changed = absorb_reversals(locked.values())
-    facts = _Facts(changed)
-    sunk = []
-    for one in changed:
-        reason = carry_reason(one.amount_minor, facts.policy(one).terms)
-        if reason is not None:
-            one.status, one.reason = StatementStatus.CARRIED, reason.value
-            sunk.append(one)
-    carry_over(sunk)
+    _sink(changed, _Facts(changed))
     write_statements(changed)
     return len(changed)
 
@@ -198,11 +206,7 @@ def follow_standing(distributor_ids: Iterable[int]) -> int:
             (changed if needs_review(one.amount_minor, facts.policy(one).terms) else by_itself).append(one)
     write_statements(changed)
     approve_by_itself(by_itself)
-    sql.execute(
-        "UPDATE settlement_statements SET pay_at = least(pay_at, %s) WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[])"
-        " AND status = 'approved'",
-        (clock.now(), tenancy.current_tenant_id(), sorted(set(distributor_ids))),
-    )
+    pay_soon(distributor_ids)
     return len(changed) + len(by_itself)
 
 

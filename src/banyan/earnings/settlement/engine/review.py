@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from banyan.earnings.settlement.engine.drafting import carry_reason, needs_four_eyes
+from banyan.earnings.settlement.engine.drafting import needs_four_eyes
 from banyan.earnings.settlement.types import Decision, PolicyTerms, StatementStatus
 
 TIER_RANK = {"diamond": 0, "platinum": 1, "gold": 2, "silver": 3, "bronze": 4}
@@ -45,7 +45,7 @@ def rule(case: Case, decision: Decision, reviewer_id: int, reason: str) -> Rulin
     """Judge one decision of one reviewer.
 
     The opener of the policy and the payee never approve; at or above the four-eyes threshold two different persons do; a
-    frozen distributor's statement is not approved; an amount that sank below the minimum since is carried, not paid.
+    frozen distributor's statement is not approved.
     """
     if case.status not in _FROM[decision]:
         return Ruling(None, "statement_state", f"A statement that is {case.status.value} cannot {decision.value}.")
@@ -63,8 +63,6 @@ def rule(case: Case, decision: Decision, reviewer_id: int, reason: str) -> Rulin
         return Ruling(None, "own_statement", "Nobody approves their own money.")
     if reviewer_id == case.policy_opener_id:
         return Ruling(None, "own_policy", "Who opened the policy does not approve under it.")
-    if carry_reason(case.amount_minor, case.terms) is not None:
-        return Ruling(StatementStatus.CARRIED)
     if needs_four_eyes(case.amount_minor, case.terms):
         if case.first_approver_id is None:
             return Ruling(StatementStatus.AWAITING_SECOND)

@@ -64,7 +64,7 @@ def make_distributors(number: int = 1, *, account: bool = True) -> list[int]:
 def earn(pairs: list[tuple[int, int]], at: datetime | None = None) -> list[int]:
     """Released commission for (distributor, amount) pairs; returns the commission ids. A release pays off debt first."""
     at = at or clock.now()
-    items, entries = [], []
+    items, entries, left = [], [], {}  # type: tuple[list[NewItem], list[NewEntry], dict[AccountRef, int]]
     from banyan.treasury.ledger import queries as balances
 
     for distributor_id, amount_minor in pairs:
@@ -75,7 +75,9 @@ def earn(pairs: list[tuple[int, int]], at: datetime | None = None) -> list[int]:
         expense = AccountRef(AccountKind.COMMISSION_EXPENSE)
         accrued = ((expense, amount_minor), (pending, -amount_minor))
         entries.append(NewEntry(EntryKind.COMMISSION_ACCRUED, "commission", commission_id, at, accrued, f"a{commission_id}"))
-        netted = min(balances.balances([debt])[debt], amount_minor)
+        left.setdefault(debt, balances.balances([debt])[debt])
+        netted = min(left[debt], amount_minor)
+        left[debt] -= netted
         released = tuple(
             part for part in ((pending, amount_minor), (debt, -netted), (available, netted - amount_minor)) if part[1]
         )

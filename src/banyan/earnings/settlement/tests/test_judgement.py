@@ -108,7 +108,6 @@ HELD = replace(CASE, status=StatementStatus.HELD)
         (CASE, Decision.APPROVE, 7, "", "own_policy"),
         (CASE, Decision.APPROVE, 8, "", "own_statement"),
         (replace(CASE, frozen=True), Decision.APPROVE, 1, "", "distributor_frozen"),
-        (replace(CASE, amount_minor=99), Decision.APPROVE, 1, "", StatementStatus.CARRIED),
         (LARGE, Decision.APPROVE, 1, "", StatementStatus.AWAITING_SECOND),
         (SECOND, Decision.APPROVE, 1, "", "four_eyes"),
         (SECOND, Decision.APPROVE, 7, "", "own_policy"),

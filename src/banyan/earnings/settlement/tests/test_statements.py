@@ -263,6 +263,27 @@ def test_a_reversal_joins_the_waiting_statement(tenant: Any, driven_clock: Any) 
     assert tenant.verify() == []
 
 
+def test_a_debt_that_a_sunk_statement_left_is_taken_by_the_next_one_that_waits(tenant: Any, driven_clock: Any) -> None:
+    """Two statements wait; the older one sinks below zero. Whatever is then decided about the other, the debt comes off first."""
+    with tenant.enter():
+        open_policy(replace(MONTHLY, rhythm=Rhythm(Cycle.DAILY)))
+        (payee,) = make_distributors()
+        earn([(payee, 500)])
+        driven_clock(clock.now() + timedelta(days=1))
+        open_all()
+        earn([(payee, 400)])
+        driven_clock(clock.now() + timedelta(days=1))
+        open_all()
+        take_away(payee, 1_100)
+        newer, older = queries.list_statements(distributor_id=payee)
+        assert (older.status, older.amount_minor, newer.amount_minor) == (StatementStatus.CARRIED, -600, 400)
+        outcome = decide(newer.statement_id, Decision.HOLD, reason="等资料")
+        assert (outcome.status, outcome.refused) == (StatementStatus.CARRIED, "")
+        assert queries.get_statement(newer.statement_id).amount_minor == -200
+        assert balance(payee, AccountKind.DISTRIBUTOR_DEBT) == 200
+    assert tenant.verify() == []
+
+
 def test_a_reversal_not_heard_of_yet_cannot_be_overpaid(tenant: Any, driven_clock: Any) -> None:
     with tenant.enter():
         open_policy()
