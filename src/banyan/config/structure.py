@@ -156,7 +156,8 @@ def _no_strays(tally: Tally) -> Iterator[Finding]:
             tally.compared += 1
             query = (
                 f'SELECT tenant_id, count(*) FROM "{table}" x'
-                " WHERE NOT EXISTS (SELECT FROM tenants t WHERE t.id = x.tenant_id) GROUP BY 1"
+                " WHERE NOT EXISTS (SELECT FROM tenants t WHERE t.id = x.tenant_id)"
+                f"{' AND x.tenant_id <> 0' if getattr(model, 'may_belong_to_nobody', False) else ''} GROUP BY 1"
             )
             for tenant_id, count in _rows(query):
                 yield Finding(

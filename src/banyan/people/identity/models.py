@@ -148,6 +148,7 @@ class LoginAttempt(TenantModel):
     """
 
     audit: ClassVar[Audit] = Audit.NONE
+    may_belong_to_nobody: ClassVar[bool] = True
 
     class Outcome(models.TextChoices):
         """Failed until the password proved right, so that concurrent tries count each other."""

@@ -113,6 +113,8 @@ def _begin_attempt(tenant_id: int, login: str, address: str) -> int:
         locked_by = _nth_failure(tenant_id, column, value, limit, now)
         if locked_by is not None:
             raise TooManyAttempts(locked_by + WINDOW, now)
+    if tenant_id == NOBODY:
+        forget_old_attempts(100)  # periodic jobs visit the tenants that exist
     attempt_id = ids.next_id()
     sql.insert(
         LoginAttempt,
@@ -165,10 +167,10 @@ def lift_lock(login: str) -> int:
     )
 
 
-def forget_old_attempts() -> int:
-    """Delete attempts older than 90 days, at most 5,000; returns how many."""
+def forget_old_attempts(limit: int = 5000) -> int:
+    """Delete attempts older than 90 days, at most ``limit``; returns how many."""
     return sql.execute(
         "DELETE FROM identity_login_attempts WHERE id IN (SELECT id FROM identity_login_attempts"
-        " WHERE tenant_id = %s AND attempted_at < %s ORDER BY attempted_at LIMIT 5000)",
-        (tenancy.current_tenant_id(), clock.now() - ATTEMPTS_KEPT),
+        " WHERE tenant_id = %s AND attempted_at < %s ORDER BY attempted_at LIMIT %s)",
+        (tenancy.current_tenant_id(), clock.now() - ATTEMPTS_KEPT, limit),
     )

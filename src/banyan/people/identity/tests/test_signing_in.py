@@ -234,3 +234,25 @@ def test_normalizing_a_login_twice_changes_nothing_more(text: str) -> None:
 def test_every_spelling_of_a_mobile_number_is_one(number: str) -> None:
     spellings = {number, f"+86{number}", f"0086 {number[:3]} {number[3:7]} {number[7:]}", f"+86-{number[:3]}-{number[3:]}"}
     assert {normalize_phone(spelling) for spelling in spellings} == {f"+86{number}"}
+
+
+def test_tries_at_shops_that_do_not_exist_are_counted_forgotten_and_no_finding(database: None) -> None:
+    from banyan.config import structure
+    from banyan.kernel import tenancy, verification
+
+    def try_nowhere(address: str) -> None:
+        with pytest.raises(commands.SignInRefused):
+            commands.sign_in("somebody@no-such-shop-at-all", PASSWORD, address)
+
+    def addresses() -> set[str]:
+        with tenancy.enter(signing_in.NOBODY):
+            return {row[0] for row in sql.fetch("SELECT address FROM identity_login_attempts WHERE tenant_id = 0", ())}
+
+    with clock.driven(AT):
+        try_nowhere("192.0.2.201")
+    assert "192.0.2.201" in addresses()
+    findings = list(structure._no_strays(verification.Tally()))
+    assert [finding for finding in findings if "login_attempts" in finding.subject] == []
+    with clock.driven(AT + signing_in.ATTEMPTS_KEPT + timedelta(days=1)):
+        try_nowhere("192.0.2.202")
+    assert "192.0.2.201" not in addresses()
