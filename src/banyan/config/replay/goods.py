@@ -41,11 +41,9 @@ def products(stream: Stream, category_ids: dict[str, CategoryId]) -> tuple[list[
     for code in codes:
         title = stream.titles.get(code) or code
         category = category_of(code, title)
-        tags = ("charge",) if category == "charges" else ()
+        is_goods = category != "charges"  # nobody earns on postage and fees
         price = prices[code].most_common(1)[0][0]
-        made.append(
-            NewProduct(code, title, category_ids[category], (NewSku(code, price, tags=tags),), title, commissionable=True)
-        )
+        made.append(NewProduct(code, title, category_ids[category], (NewSku(code, price),), title, commissionable=is_goods))
     if not made:
         raise Invalid("The order stream holds nothing to sell.")
     return codes, made

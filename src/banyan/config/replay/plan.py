@@ -14,7 +14,6 @@ def document(category_ids: dict[str, int], unqualified: str) -> dict[str, Any]:
     """Rates, bands, fixed amounts, campaign overlays; caps on the order, a payee and a rule. Amounts in minor units."""
     assert set(category_ids) >= set(CATEGORY_CODES)
     seller, rules = {"to": "seller"}, []
-    rules.append(_rule("shut-out", seller, {"kind": "rate", "rate_bp": 0}, priority=1, when={"tag": ["charge"]}))
     rules.append(
         _rule("lighting", seller, {"kind": "rate", "rate_bp": 700}, priority=10, when={"category": [category_ids["lighting"]]})
     )
@@ -24,7 +23,6 @@ def document(category_ids: dict[str, int], unqualified: str) -> dict[str, Any]:
             "sponsor",
             {"to": "ancestor", "depth": 1},
             _bands("whole_band", "order", (0, 150), (30_000, 200)),
-            when={"not": {"tag": ["charge"]}},
         )
     )
     rules.append(
@@ -32,7 +30,6 @@ def document(category_ids: dict[str, int], unqualified: str) -> dict[str, Any]:
             "grand-sponsor",
             {"to": "ancestor", "depth": 2, "min_tier": "silver"},
             {"kind": "rate", "rate_bp": 50},
-            when={"not": {"tag": ["charge"]}},
         )
     )
     # The better of two on Christmas goods, for sellers of the upper tiers.
