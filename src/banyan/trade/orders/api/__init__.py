@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Field, Router
 
 from banyan.goods.catalog.types import SkuId
@@ -85,7 +85,7 @@ def place_order(request: HttpRequest, body: s.OrderIn) -> Any:
     (outcome,) = commands.place_orders([wanted])
     if isinstance(outcome, Refused):
         raise outcome.reason
-    return 201, s.placed_out(outcome)
+    return HttpResponse(s.placed_json(outcome), status=201, content_type="application/json")
 
 
 @router.post("/orders/batch", response={200: list[s.BatchOutcomeOut], **_ERRORS})

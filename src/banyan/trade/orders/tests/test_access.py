@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +16,8 @@ from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import NewWarehouse, Receipt
 from banyan.kernel import ids
 from banyan.trade.orders import queries
-from banyan.trade.orders.types import OrderState
+from banyan.trade.orders.api.schemas import PlacedOut, placed_json, placed_out
+from banyan.trade.orders.types import OrderId, OrderLineId, OrderState, Placed
 
 RECIPIENT = {"name": "王小明", "phone": "13800000000", "address": "杭州市西湖区 1 号"}
 
@@ -171,3 +174,12 @@ def test_buyers_are_found_as_distributors(scene: Scene) -> None:
     status, own = scene.call("referrer", "POST", "/orders", {"lines": [line], "code": code})
     assert status == 201
     assert scene.call("team_mate", "GET", f"/orders/{own['id']}")[1]["view"] == "referred"
+
+
+def test_the_quick_answer_is_what_the_schema_says() -> None:
+    """placed_json is PlacedOut as pydantic writes it."""
+    for micro in (0, 123456):
+        expires_at = datetime(2026, 3, 1, 12, 30, 5, micro, tzinfo=UTC)
+        placed = Placed(OrderId(5), "2603010000000001", 1999, "CNY", (OrderLineId(6), OrderLineId(7)), expires_at)
+        expected = PlacedOut(**placed_out(placed)).model_dump_json()
+        assert json.loads(placed_json(placed)) == json.loads(expected)
