@@ -28,7 +28,9 @@ serve: setup  ## run everything: database, cache, web, worker
 doctor: setup  ## say in words what is wrong and how to mend it
 	@.venv/bin/banyan doctor
 
-test: check fast slow  ## everything that has to be green
+test: setup-dev  ## everything that has to be green
+	@$(MAKE) --no-print-directory -j2 --output-sync=target check fast
+	@$(MAKE) --no-print-directory slow
 
 fast: setup-dev
 	$(RUN) pytest -q -rs -m "not slow" --ignore=tests/architecture

@@ -1,6 +1,6 @@
 """kill -9 of worker, web and database at random points under load: nothing is lost, nothing is doubled, verify is clean.
 
-FAULT_SEEDS says how many seeds (50), FAULT_SECONDS how long at most (150, so that CI stays short; 0: no limit). At least
+FAULT_SEEDS says how many seeds (50), FAULT_SECONDS how long at most (120, so that CI stays short; 0: no limit). At least
 eight seeds run. `make faults` runs all 50.
 """
 
@@ -26,7 +26,7 @@ from tests.operation.conftest import Installation, wait_for
 pytestmark = pytest.mark.slow
 
 SEEDS = int(os.environ.get("FAULT_SEEDS", "50"))
-SECONDS = float(os.environ.get("FAULT_SECONDS", "150"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "120"))
 FEWEST = 8
 ORDERS = 24
 THREADS = 3
