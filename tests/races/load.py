@@ -24,7 +24,7 @@ from banyan.kernel.supervisor import places
 
 T = TypeVar("T")
 CHANNEL = "wechat_pay"
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 120.0
 
 
 class Shop:

@@ -102,6 +102,14 @@ def _shown_list(values: Sequence[Any]) -> tuple[int, bytes | None]:
     return _ARRAY_OF[kind], cast(str, array_literal(values)).encode()
 
 
+def _error_of(pgconn: pq.abc.PGconn, result: pq.abc.PGresult) -> psycopg.Error:
+    """psycopg's error for a failed result. A lost connection is an OperationalError, as with psycopg's own cursor: callers
+    try those again, while anything else may poison an event or become a 500."""
+    if pgconn.status == pq.ConnStatus.BAD:
+        return psycopg.OperationalError((result.error_message or b"the connection is lost").decode(errors="replace").strip())
+    return errors.error_from_result(result, encoding="utf-8")
+
+
 def _no_loader() -> Any:
     raise RuntimeError("psycopg has no loader for timestamptz")
 
@@ -133,14 +141,14 @@ class Session:
         self._begin()
         result = self._send(text, types, values)
         if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-            raise errors.error_from_result(result, encoding="utf-8")
+            raise _error_of(self.pgconn, result)
         return result
 
     def _begin(self) -> None:
         if self.pgconn.transaction_status == pq.TransactionStatus.IDLE and not self.raw.autocommit:
             result = self.pgconn.exec_(b"BEGIN")
             if result.status != pq.ExecStatus.COMMAND_OK:
-                raise errors.error_from_result(result, encoding="utf-8")
+                raise _error_of(self.pgconn, result)
 
     def _send(self, text: bytes, types: tuple[int, ...], values: Any) -> pq.abc.PGresult:
         key = (text, types)
@@ -151,7 +159,7 @@ class Session:
             name = b"banyan_%d" % len(self.plans) + b"_%x" % (hash(key) & 0xFFFFFFFF)
             result = self.pgconn.prepare(name, text, types)
             if result.status != pq.ExecStatus.COMMAND_OK:
-                raise errors.error_from_result(result, encoding="utf-8")
+                raise _error_of(self.pgconn, result)
             self.plans[key] = name
             return self.pgconn.exec_prepared(name, values)
         if self.keeps_plans and len(self.plans) < PLANS_MAX:
@@ -187,7 +195,7 @@ def begin_with(raw: psycopg.Connection[Any], settings_of_transaction: Mapping[st
     start = b"BEGIN; " if pgconn.transaction_status == pq.TransactionStatus.IDLE and not raw.autocommit else b""
     result = pgconn.exec_(start + b"SELECT " + b", ".join(parts))
     if result.status not in (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK):
-        raise errors.error_from_result(result, encoding="utf-8")
+        raise _error_of(pgconn, result)
 
 
 def check_connection(raw: psycopg.Connection[Any]) -> None:
