@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 SEEDS = int(os.environ.get("FAULT_SEEDS", "50"))
 SECONDS = float(os.environ.get("FAULT_SECONDS", "120"))
 FEWEST = 8
-ORDERS = 24
+ORDERS = 36
 THREADS = 3
 VICTIMS = ("worker", "web", "postgres", "web child", "database backend")
 
@@ -106,7 +106,7 @@ def _victim(installation: Installation, name: str, chance: random.Random) -> int
 
 def _kill_at_random(installation: Installation, chance: random.Random, done: threading.Event, killed: list[str]) -> None:
     for _ in range(chance.randint(1, 3)):
-        if done.wait(chance.uniform(0.02, 0.9)):
+        if done.wait(chance.uniform(0.02, 0.6)):
             return
         name = chance.choice(VICTIMS)
         pid = _victim(installation, name, chance)
