@@ -25,6 +25,7 @@ def demo(
 
     from banyan.config.runtime import database_ready
 
+    environment = dict(os.environ)
     # The build is repeatable, so its commits need not wait for the disk; what serves afterwards is a process of its own.
     os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
     with database_ready():
@@ -43,7 +44,7 @@ def demo(
     if not clean:
         raise typer.Exit(1)
     if serve:
-        _serve(port, doors)
+        _serve(port, doors, environment)
     else:
         print(doors)
 
@@ -92,17 +93,10 @@ def _read_logins() -> str:
     return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
-def _serve(port: int, doors: str) -> None:
+def _serve(port: int, doors: str, environment: dict[str, str]) -> None:
+    """Become ``banyan up``, in the environment from before the build: what was set since names a database that has stopped."""
     import os
+    import sys
 
-    from banyan.kernel.supervisor import places
-    from banyan.kernel.supervisor.supervisor import Supervisor
-
-    os.environ.pop("PGOPTIONS", None)
-    supervisor = Supervisor(places.default_home(), port=port, say=lambda line: print(line, flush=True))
-    supervisor.stop_on_signals()
-    supervisor.start()
-    address = supervisor.web.url if supervisor.web else ""
-    print(f"\n{doors}\nConsole  {address}/console/\nAPI      {address}/api/v1/docs\n\nCtrl-C stops it.", flush=True)
-    supervisor.run()
-    supervisor.stop()
+    print(f"\n{doors}\n\nThe console is at /console/ and the API at /api/v1/docs of the address below.\n", flush=True)
+    os.execve(sys.executable, [sys.executable, "-m", "banyan.config.cli", "up", "--port", str(port)], environment)
