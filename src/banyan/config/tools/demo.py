@@ -99,4 +99,5 @@ def _serve(port: int, doors: str, environment: dict[str, str]) -> None:
     import sys
 
     print(f"\n{doors}\n\nThe console is at /console/ and the API at /api/v1/docs of the address below.\n", flush=True)
-    os.execve(sys.executable, [sys.executable, "-m", "banyan.config.cli", "up", "--port", str(port)], environment)
+    command = [sys.executable, "-m", "banyan.config.cli", "up", "--port", str(port)]
+    os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter and module, no shell wanted
