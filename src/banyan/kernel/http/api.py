@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -54,6 +54,11 @@ class TokenAuth(HttpBearer):
         return principal if isinstance(principal, Principal) else None
 
 
+def missing_scope(scope: str) -> Forbidden:
+    """The refusal of a caller whose token lacks this scope."""
+    return Forbidden(f"This needs the scope {scope}.", scope=scope)
+
+
 def endpoint(*, scope: str, write: bool = False) -> Callable[[F], F]:
     """Mark a view as an operation that needs ``scope``. ``write`` says that it changes something (POST, PUT, PATCH, DELETE).
 
@@ -65,7 +70,7 @@ def endpoint(*, scope: str, write: bool = False) -> Callable[[F], F]:
         def run(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
             principal = principal_of(request)
             if scope not in principal.scopes:
-                raise Forbidden(f"This needs the scope {scope}.", scope=scope)
+                raise missing_scope(scope)
             if write is (request.method in ("GET", "HEAD")):
                 raise ImproperlyConfigured(f"{view.__module__}.{view.__name__}: write={write} does not fit {request.method}")
             return view(request, *args, **kwargs)
@@ -146,22 +151,36 @@ def _answer_refusal(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _answer_invalid(request: HttpRequest, error: Any) -> HttpResponse:
+    return answer_invalid(error.errors)
+
+
+def answer_invalid(problems: Sequence[Mapping[str, Any]]) -> HttpResponse:
+    """What is wrong with which field, from pydantic's list of problems."""
     fields = [
         {
             "field": ".".join(str(part) for part in problem.get("loc", ())),
             "problem": str(problem.get("msg", "")),
             "type": str(problem.get("type", "")),
         }
-        for problem in error.errors
+        for problem in problems
     ]
     return error_response(_Invalid("Some fields are not acceptable.", fields=fields))
 
 
 def _answer_unauthenticated(request: HttpRequest, error: Any) -> HttpResponse:
-    reason = getattr(request, "token_problem", "")
-    response = error_response(_Unauthenticated(reason or "No valid token was sent."))
+    return answer_unauthenticated(getattr(request, "token_problem", ""))
+
+
+def answer_unauthenticated(problem: str) -> HttpResponse:
+    """No token, or none that is valid here."""
+    response = error_response(_Unauthenticated(problem or "No valid token was sent."))
     response["WWW-Authenticate"] = "Bearer"
     return response
+
+
+def unreadable_body() -> HttpResponse:
+    """The body is not JSON."""
+    return error_response(_BadRequest("Cannot parse request body"))
 
 
 def _answer_http_error(request: HttpRequest, error: Any) -> HttpResponse:
@@ -172,8 +191,13 @@ def _answer_http_error(request: HttpRequest, error: Any) -> HttpResponse:
 
 
 def _answer_defect(request: HttpRequest, error: Any) -> HttpResponse:
+    return answer_defect(request.path, error)
+
+
+def answer_defect(path: str, error: Exception) -> HttpResponse:
+    """An unexpected error: logged, and told without a word of what it held. A busy or lost database is worth another try."""
     if isinstance(error, OperationalError):
-        log.warning("busy", path=request.path, error=type(error).__name__)
+        log.warning("busy", path=path, error=type(error).__name__)
         return error_response(_Busy("The database asked us to wait."))
-    log.error("defect", path=request.path, error=type(error).__name__, exc_info=error)
+    log.error("defect", path=path, error=type(error).__name__, exc_info=error)
     return error_response(_Defect("Something went wrong on our side."))

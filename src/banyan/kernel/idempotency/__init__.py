@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import blake2b
+from typing import Any
 
 from django.conf import settings
 
@@ -12,6 +14,8 @@ from banyan.kernel import clock, ids, jobs, sql, tenancy
 from banyan.kernel.values.errors import Refusal
 
 KEPT = timedelta(days=30)
+REPLAYED = "Idempotent-Replayed"
+"""The header of an answer that was given before."""
 
 
 class StillRunning(Refusal):
@@ -67,33 +71,67 @@ def digest_of(*parts: bytes) -> bytes:
     return hasher.digest()
 
 
-def find_answer(actor_id: int, key: str, digest: bytes) -> Answer | None:
-    """The stored answer for this key, or None when this transaction is now the one to answer.
+def is_usable(key: str) -> bool:
+    """Whether a caller's key can be kept."""
+    return 1 <= len(key) <= 200 and key.isprintable() and key.isascii()
 
-    Takes a transaction-scoped advisory lock on the key, so exactly one request at a time works on it. Raises StillRunning
-    when another one holds it and KeyReused when the digest differs.
+
+def find_answers(asked: Sequence[tuple[int, str, bytes]]) -> list[Answer | Refusal | None]:
+    """For each (actor, key, digest): the stored answer, or None when this transaction is now the one to answer.
+
+    Takes a transaction-scoped advisory lock on each key, so that exactly one request at a time works on it. The refusals are
+    StillRunning, when another one holds it, and KeyReused, when the digest differs. A key may come once only.
     """
+    if not asked:
+        return []
     tenant_id = tenancy.current_tenant_id()
-    lock = int.from_bytes(blake2b(f"{tenant_id}/{actor_id}/{key}".encode(), digest_size=8).digest(), "big", signed=True)
-    free, known, status, body = sql.fetch(
-        "SELECT is_free, known, status, body FROM banyan_find_answer(%s::bigint, %s::bigint, %s::bigint, %s::text)",
-        (lock, tenant_id, actor_id, key),
-    )[0]
-    if not free:
-        raise StillRunning("A request with this Idempotency-Key is being answered.")
+    rows = sql.fetch(
+        "SELECT is_free, known, status, body FROM banyan_find_answers(%s::bigint[], %s::bigint, %s::bigint[], %s::text[])",
+        (
+            [_lock_of(tenant_id, actor_id, key) for actor_id, key, _ in asked],
+            tenant_id,
+            [actor_id for actor_id, _, _ in asked],
+            [key for _, key, _ in asked],
+        ),
+    )
+    return [_found(row, digest) for row, (_, _, digest) in zip(rows, asked, strict=True)]
+
+
+def _lock_of(tenant_id: int, actor_id: int, key: str) -> int:
+    return int.from_bytes(blake2b(f"{tenant_id}/{actor_id}/{key}".encode(), digest_size=8).digest(), "big", signed=True)
+
+
+def _found(row: tuple[Any, ...], digest: bytes) -> Answer | Refusal | None:
+    is_free, known, status, body = row
+    if not is_free:
+        return StillRunning("A request with this Idempotency-Key is being answered.")
     if known is None:
         return None
     if bytes(known) != digest:
-        raise KeyReused("This Idempotency-Key belongs to a different request.")
+        return KeyReused("This Idempotency-Key belongs to a different request.")
     return Answer(status, body)
 
 
-def keep_answer(actor_id: int, key: str, digest: bytes, answer: Answer) -> None:
-    """Store the answer in the transaction of its effect."""
-    sql.execute(
-        "INSERT INTO idempotency_records (id, tenant_id, actor_id, key, digest, status, body, answered_at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (ids.next_id(), tenancy.current_tenant_id(), actor_id, key, digest, answer.status, answer.body, clock.now()),
+def find_answer(actor_id: int, key: str, digest: bytes) -> Answer | None:
+    """As ``find_answers`` for one request, but raises its refusals."""
+    (found,) = find_answers([(actor_id, key, digest)])
+    if isinstance(found, Refusal):
+        raise found
+    return found
+
+
+def keep_answers(answered: Sequence[tuple[int, str, bytes, Answer]]) -> None:
+    """Store the answers, as (actor, key, digest, answer), in the transaction of their effects."""
+    from banyan.kernel.idempotency.models import IdempotencyRecord
+
+    now = clock.now()
+    sql.insert(
+        IdempotencyRecord,
+        ("id", "actor_id", "key", "digest", "status", "body", "answered_at"),
+        [
+            (identity, actor_id, key, digest, answer.status, answer.body, now)
+            for identity, (actor_id, key, digest, answer) in zip(ids.next_ids(len(answered)), answered, strict=True)
+        ],
     )
 
 

@@ -10,16 +10,19 @@ from banyan.kernel.tenancy.base import Audit, TenantModel
 
 # Lock, then look, in one round trip: each statement of a volatile function sees what was committed before it began, so an
 # answer that its holder has just committed is found.
-FIND_ANSWER = """
-CREATE OR REPLACE FUNCTION banyan_find_answer(wanted_lock bigint, of_tenant bigint, of_actor bigint, of_key text)
+FIND_ANSWERS = """
+CREATE OR REPLACE FUNCTION banyan_find_answers(wanted_locks bigint[], of_tenant bigint, of_actors bigint[], of_keys text[])
 RETURNS TABLE (is_free boolean, known bytea, status smallint, body text) LANGUAGE plpgsql VOLATILE SET search_path = public AS $$
 BEGIN
-  is_free := pg_try_advisory_xact_lock(wanted_lock);
-  IF is_free THEN
-    SELECT r.digest, r.status, r.body INTO known, status, body FROM idempotency_records r
-    WHERE r.tenant_id = of_tenant AND r.actor_id = of_actor AND r.key = of_key;
-  END IF;
-  RETURN NEXT;
+  FOR place IN 1 .. cardinality(wanted_locks) LOOP
+    is_free := pg_try_advisory_xact_lock(wanted_locks[place]);
+    known := NULL; status := NULL; body := NULL;
+    IF is_free THEN
+      SELECT r.digest, r.status, r.body INTO known, status, body FROM idempotency_records r
+      WHERE r.tenant_id = of_tenant AND r.actor_id = of_actors[place] AND r.key = of_keys[place];
+    END IF;
+    RETURN NEXT;
+  END LOOP;
 END $$
 """
 
@@ -29,7 +32,7 @@ class IdempotencyRecord(TenantModel):
 
     immutable: ClassVar[bool] = False
     audit: ClassVar[Audit] = Audit.NONE
-    database_rules: ClassVar[tuple[str, ...]] = (FIND_ANSWER,)
+    database_rules: ClassVar[tuple[str, ...]] = (FIND_ANSWERS,)
 
     actor_id = models.BigIntegerField()
     key = models.CharField(max_length=200)

@@ -91,7 +91,7 @@ class Web(Program):
         self.port = free_port(self.host, self.port)
         self.arguments = [
             "-m", "granian", "--interface", "wsgi", "--host", self.host, "--port", str(self.port),
-            "--workers", str(self._workers), "--blocking-threads", "4", "--backpressure", "64",
+            "--workers", str(self._workers), "--blocking-threads", "32", "--backpressure", "256",
             "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "15",
             "--no-ws", "--log-level", "warning", "banyan.config.wsgi:application",
         ]  # fmt: skip

@@ -44,6 +44,22 @@ END $$
 
 It stands here because this is the lowest house that knows tokens, users and distributors.
 """
+AUTHENTICATE_ALL_FUNCTION = """
+CREATE OR REPLACE FUNCTION banyan_authenticate_all(token_digests bytea[], at timestamptz)
+RETURNS TABLE (digest bytea, user_id bigint, roles text[], scopes text[], distributor_id bigint, status text)
+LANGUAGE sql STABLE ROWS 10 SET search_path = public, pg_temp AS $$
+  SELECT t.digest, t.user_id, u.roles::text[], t.scopes::text[], d.id,
+         CASE WHEN t.revoked_at IS NOT NULL THEN 'revoked'
+              WHEN t.expires_at <= at THEN 'expired'
+              WHEN NOT u.active THEN 'inactive'
+              ELSE 'ok' END
+  FROM identity_tokens t
+  JOIN identity_users u ON u.id = t.user_id
+  LEFT JOIN distributors d ON d.tenant_id = t.tenant_id AND d.user_id = t.user_id
+  WHERE t.digest = ANY (token_digests)
+$$
+"""
+"""The same for a group of requests of one shop, inside its tenant: row-level security shows only this shop's tokens."""
 
 
 class Distributor(TenantModel):
@@ -54,6 +70,7 @@ class Distributor(TenantModel):
         AUTHENTICATE_FUNCTION,
         "REVOKE ALL ON FUNCTION banyan_authenticate(bytea, timestamptz) FROM PUBLIC",
         "GRANT EXECUTE ON FUNCTION banyan_authenticate(bytea, timestamptz) TO {app_role}",
+        AUTHENTICATE_ALL_FUNCTION,
     )
 
     user = models.ForeignKey("identity.User", on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("user"))

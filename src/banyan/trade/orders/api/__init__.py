@@ -5,19 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
 from ninja import Field, Router
 
 from banyan.goods.catalog.types import SkuId
-from banyan.kernel.http import ErrorBody, Page, Principal, endpoint, page_of, principal_of
-from banyan.kernel.values.errors import Forbidden, NotFound
+from banyan.kernel.http import ErrorBody, GroupedOperation, Page, Principal, endpoint, page_of, principal_of
+from banyan.kernel.values.errors import Forbidden, NotFound, Refusal
 from banyan.people.distributors.types import DistributorId
 from banyan.people.identity import queries as identity
 from banyan.people.identity.types import UserId
 from banyan.trade.attribution import queries as attribution
 from banyan.trade.orders import commands, queries
 from banyan.trade.orders.api import schemas as s
-from banyan.trade.orders.types import Order, OrderId, OrderState, PlaceLine, PlaceOrder, Policy, Recipient, Refused, Shipment
+from banyan.trade.orders.types import (
+    Order,
+    OrderId,
+    OrderState,
+    Placed,
+    PlaceLine,
+    PlaceOrder,
+    Policy,
+    Recipient,
+    Refused,
+    Shipment,
+)
 from banyan.trade.pricing.queries import quote
 from banyan.trade.pricing.types import FreightTariff
 
@@ -51,10 +63,14 @@ def _request(body: s.OrderIn, principal: Principal, client_key: str | None = Non
     )
 
 
+def _no_buyer() -> NotFound:
+    return NotFound("A named buyer does not exist in this shop.")
+
+
 def _check_buyers(requests: Sequence[PlaceOrder], principal: Principal) -> None:
     others = {request.buyer_id for request in requests if request.buyer_id != principal.user_id}
     if others and set(identity.list_users_by_ids(list(others))) != others:
-        raise NotFound("A named buyer does not exist in this shop.")
+        raise _no_buyer()
 
 
 @router.post("/quotes", response={200: s.QuoteOut, **_ERRORS})
@@ -79,13 +95,30 @@ def get_quote(request: HttpRequest, body: s.QuoteIn) -> Any:
 @endpoint(scope="orders:write", write=True)
 def place_order(request: HttpRequest, body: s.OrderIn) -> Any:
     """Place an order and hold its goods until it is paid or its time is over."""
-    principal = principal_of(request)
-    wanted = _request(body, principal)
-    _check_buyers([wanted], principal)
-    (outcome,) = commands.place_orders([wanted])
-    if isinstance(outcome, Refused):
-        raise outcome.reason
-    return HttpResponse(s.placed_json(outcome), status=201, content_type="application/json")
+    raise ImproperlyConfigured("Orders are answered in groups, by PLACING.")  # declared here for the document of the API
+
+
+def _place(asked: Sequence[tuple[Principal, s.OrderIn]]) -> list[str | Refusal]:
+    """The orders of a group of callers, each placed or refused alone, in the order in which they came."""
+    wanted: list[PlaceOrder | Refusal] = []
+    for principal, body in asked:
+        try:
+            wanted.append(_request(body, principal))
+        except Refusal as refusal:
+            wanted.append(refusal)
+    named = {UserId(body.buyer_id) for _, body in asked if body.buyer_id is not None}
+    strangers = named - set(identity.list_users_by_ids(list(named))) if named else named
+    if strangers:
+        wanted = [_no_buyer() if isinstance(each, PlaceOrder) and each.buyer_id in strangers else each for each in wanted]
+    placed = iter(commands.place_orders([each for each in wanted if isinstance(each, PlaceOrder)]))
+    return [each if isinstance(each, Refusal) else _told(next(placed)) for each in wanted]
+
+
+def _told(outcome: Placed | Refused) -> str | Refusal:
+    return outcome.reason if isinstance(outcome, Refused) else s.placed_json(outcome)
+
+
+PLACING = GroupedOperation("POST", "/orders", scope="orders:write", body=s.OrderIn, perform=_place)
 
 
 @router.post("/orders/batch", response={200: list[s.BatchOutcomeOut], **_ERRORS})

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from ninja import Field, Schema
+from pydantic import BaseModel
 
 from banyan.kernel import ids
 from banyan.kernel.http import Principal, PublicId
@@ -34,14 +35,14 @@ class View(StrEnum):
     """The distributor who referred it: amounts and lines, the buyer masked."""
 
 
-class LineIn(Schema):
+class LineIn(BaseModel):
     """One wanted line."""
 
     sku_id: SkuRef
     quantity: Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-class RecipientBody(Schema):
+class RecipientBody(BaseModel):
     """Where the goods go: personal, stored encrypted."""
 
     name: Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00]+$")]
@@ -75,7 +76,7 @@ class QuoteOut(Schema):
     total_minor: int
 
 
-class OrderIn(Schema):
+class OrderIn(BaseModel):
     """An order to place. ``code`` or ``link`` names the referrer. Freight is the shop's tariff.
 
     Only operators may name another buyer, a discount, or the freight."""
