@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from banyan.earnings.commission.events import CommissionReleased, CommissionReversed
 from banyan.earnings.settlement import commands
-from banyan.earnings.settlement.types import NewItem, SourceKind
+from banyan.earnings.settlement.types import NewItem, PayoutEnd, SourceKind
 from banyan.kernel import events
 from banyan.people.distributors.events import DistributorFrozen, DistributorUnfrozen, TierChanged
 from banyan.treasury.payouts.events import PayoutCompleted, PayoutFailed, PayoutReturned
@@ -47,9 +47,12 @@ def follow_tier(happened: list[TierChanged]) -> None:
 
 @events.reaction("settlement.record_payouts", on=(PayoutCompleted, PayoutFailed, PayoutReturned))
 def record_payouts(happened: list[PayoutCompleted | PayoutFailed | PayoutReturned]) -> None:
-    """A statement is paid, or its money came back."""
-    for event in happened:  # in commit order: a payout that completed may be returned later
-        if isinstance(event, PayoutCompleted):
-            commands.record_payouts([(event.payout_id, event.occurred_at)], [])
-        else:
-            commands.record_payouts([], [(event.payout_id, event.reason, isinstance(event, PayoutFailed))])
+    """A statement is paid, or its money came back. What a person took back is not paid again by itself."""
+    commands.record_payouts(
+        [
+            PayoutEnd(event.payout_id, event.occurred_at)
+            if isinstance(event, PayoutCompleted)
+            else PayoutEnd(event.payout_id, None, event.reason, isinstance(event, PayoutFailed) and not event.taken_back)
+            for event in happened  # in commit order: a payout that completed may be returned later
+        ]
+    )

@@ -185,6 +185,16 @@ class NewItem:
     cause_id: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class PayoutEnd:
+    """How one payout ended: paid at an instant, or (None) unpaid with the reason. `may_retry`: may be paid again by itself."""
+
+    payout_id: int
+    paid_at: datetime | None
+    reason: str = ""
+    may_retry: bool = False
+
+
 @dataclass(frozen=True)
 class Draft:
     """What the engine decided about one distributor and period."""

@@ -33,6 +33,7 @@ class PayoutAdmin(FactsAdmin, FindsById):
     fields = (
         "public_id", "distributor", "statement", "channel", "out_bill_no", "reference", "amount", "shown_state", "failure_code",
         "failure", "shown_hold", "key", "attempt_count", "requested_at", "submitted_at", "confirm_by", "cancel_requested_at",
+        "cancel_reason",
         "ended_at",
     )  # fmt: skip
     actions = ("submit_now", "cancel")

@@ -39,7 +39,10 @@ class PayoutCompleted(events.Event):
 
 @dataclass(frozen=True)
 class PayoutFailed(events.Event):
-    """It ended unpaid and the amount is available again. `reason`: failed, expired or cancelled, then the channel's code."""
+    """It ended unpaid and the amount is available again. `reason`: failed, expired or cancelled, then the channel's code.
+
+    `taken_back`: a person wanted it back, here or at the channel, so it must not be paid again before a person says so.
+    """
 
     kind = "payouts.payout_failed"
     version = 1
@@ -50,6 +53,7 @@ class PayoutFailed(events.Event):
     currency: str
     reason: str
     occurred_at: datetime
+    taken_back: bool = False
 
 
 @dataclass(frozen=True)

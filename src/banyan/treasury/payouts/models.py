@@ -17,6 +17,7 @@ class PayoutRow(TenantModel):
     """One payout. `out_bill_no` never changes, so the channel pays it once however often we ask.
 
     `due_at`: when the job looks at it next; while the job has it, the end of its lease; null when nothing is expected any more.
+    `cancel_reason` is what a person gave for taking it back; empty when a freeze asked it back.
     The receiver's account and name are sealed and never shown or audited.
     """
 
@@ -46,6 +47,7 @@ class PayoutRow(TenantModel):
     told_at = models.DateTimeField(_("channel spoke at"), null=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
     cancel_requested_at = models.DateTimeField(_("cancellation asked for at"), null=True)
+    cancel_reason = models.CharField(_("taken back because"), max_length=200, blank=True, db_default="")
     due_at = models.DateTimeField(_("due at"), null=True)
 
     class Meta:

@@ -9,7 +9,7 @@ from banyan.earnings.settlement.commands.claiming import Key, carry, find_open_i
 from banyan.earnings.settlement.commands.locking import Locked, lock_statements, schedule, write_statements
 from banyan.earnings.settlement.models import PayeeRow
 from banyan.earnings.settlement.queries import list_policies_by_ids
-from banyan.earnings.settlement.types import PayeeAccount, PolicyId, SourceKind, StatementStatus, WaitReason
+from banyan.earnings.settlement.types import PayeeAccount, PayoutEnd, PolicyId, SourceKind, StatementStatus, WaitReason
 from banyan.kernel import clock, sql, tenancy
 from banyan.kernel.values.errors import Conflict
 from banyan.people.distributors import queries as distributors
@@ -219,30 +219,35 @@ def _failed(statement_ids: Sequence[int]) -> list[Locked]:
     return list(locked.values())
 
 
-def record_payouts(completed: Sequence[tuple[int, datetime]], failed: Sequence[tuple[int, str, bool]]) -> int:
-    """Take over how payouts ended: (payout id, paid at) and (payout id, failure, may be tried by itself).
+def record_payouts(ends: Sequence[PayoutEnd]) -> int:
+    """Take over how payouts ended, in the order in which it happened: one that completed may come back later.
 
     Only the statement's latest payout counts, so repeats and late news change nothing. Returns the statements changed.
     """
-    ended = {payout_id for payout_id, _ in completed} | {payout_id for payout_id, _, _ in failed}
     rows = sql.fetch(
         "SELECT id FROM settlement_statements WHERE tenant_id = %s AND payout_id = ANY(%s::bigint[])",
-        (tenancy.current_tenant_id(), sorted(ended)),
+        (tenancy.current_tenant_id(), sorted({end.payout_id for end in ends})),
     )
     by_payout = {one.payout_id: one for one in lock_statements(row[0] for row in rows).values()}
     policies = list_policies_by_ids({one.policy_id for one in by_payout.values()})
     changed: dict[int, Locked] = {}
-    for payout_id, paid_at in completed:
-        one = by_payout.get(payout_id)
-        if one is not None and one.status is StatementStatus.PAYING:
-            one.status, one.paid_at, one.pay_at = StatementStatus.PAID, paid_at, None
-            changed[one.statement_id] = one
-    for payout_id, failure, may_retry in failed:
-        one = by_payout.get(payout_id)
-        if one is not None and one.status in (StatementStatus.PAYING, StatementStatus.PAID):
-            again = may_retry and one.attempt < policies[PolicyId(one.policy_id)].terms.attempt_count
-            one.status, one.reason, one.paid_at = StatementStatus.PAYOUT_FAILED, failure, None
-            one.pay_at = clock.now() if again else None
+    for end in ends:
+        one = by_payout.get(end.payout_id)
+        if one is not None and _take_over(one, end, policies[PolicyId(one.policy_id)].terms.attempt_count):
             changed[one.statement_id] = one
     write_statements(changed.values())
     return len(changed)
+
+
+def _take_over(one: Locked, end: PayoutEnd, attempts: int) -> bool:
+    """Change the statement as its payout's end says; False where that is old news."""
+    if end.paid_at is not None:
+        if one.status is not StatementStatus.PAYING:
+            return False
+        one.status, one.paid_at, one.pay_at = StatementStatus.PAID, end.paid_at, None
+        return True
+    if one.status not in (StatementStatus.PAYING, StatementStatus.PAID):
+        return False
+    one.status, one.reason, one.paid_at = StatementStatus.PAYOUT_FAILED, end.reason, None
+    one.pay_at = clock.now() if end.may_retry and one.attempt < attempts else None
+    return True

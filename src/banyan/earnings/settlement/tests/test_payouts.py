@@ -29,11 +29,13 @@ from banyan.treasury.payouts import queries as payout_queries
 from banyan.treasury.payouts.types import ChannelPayoutState, Payout, PayoutNotice
 
 APRIL, MAY = (datetime(2026, month, 1, tzinfo=UTC) - timedelta(hours=8) for month in (4, 5))
-COMPLETED, FAILED, EXPIRED, RETURNED = (
+COMPLETED, FAILED, EXPIRED, RETURNED, CANCELLED, AWAITING = (
     ChannelPayoutState.COMPLETED,
     ChannelPayoutState.FAILED,
     ChannelPayoutState.EXPIRED,
     ChannelPayoutState.RETURNED,
+    ChannelPayoutState.CANCELLED,
+    ChannelPayoutState.AWAITING_CONFIRMATION,
 )
 
 
@@ -126,6 +128,59 @@ def test_a_failed_payout_is_tried_again_as_a_new_one_and_then_waits_for_a_person
         ]
     assert len(booked) == 3
     assert balance(shop, payee, AccountKind.DISTRIBUTOR_AVAILABLE) == 0
+    assert shop.verify() == []
+
+
+def test_a_payout_that_a_person_took_back_waits_for_a_person(paying: Any) -> None:
+    shop, payee = paying
+    (payout,) = payouts_of(shop, payee)
+    with shop.enter():
+        payouts.cancel_payouts([payout.payout_id], "wrong account")
+    shop.drain()
+    statement = latest(shop, payee)
+    assert (statement.status, statement.attempt) == (StatementStatus.PAYOUT_FAILED, 1)
+    assert balance(shop, payee, AccountKind.DISTRIBUTOR_AVAILABLE) == 1_000
+    assert pay_due(shop) == 0 and len(payouts_of(shop, payee)) == 1, "nobody said that it may be paid again"
+    with shop.enter():
+        commands.retry_payout([statement.statement_id])
+    assert pay_due(shop) == 1
+    assert len(payouts_of(shop, payee)) == 2
+    tell(shop, payouts_of(shop, payee)[1], COMPLETED)
+    assert latest(shop, payee).status is StatementStatus.PAID
+    assert shop.verify() == []
+
+
+@pytest.mark.parametrize("end", [CANCELLED, EXPIRED], ids=str)
+def test_what_a_person_took_back_is_not_tried_again_however_it_ends(paying: Any, end: ChannelPayoutState) -> None:
+    shop, payee = paying
+    (payout,) = payouts_of(shop, payee)
+    tell(shop, payout, AWAITING)
+    with shop.enter():
+        payouts.cancel_payouts([payout.payout_id], "wrong account")
+    tell(shop, payout, end)
+    assert pay_due(shop) == 0 and len(payouts_of(shop, payee)) == 1
+    assert latest(shop, payee).status is StatementStatus.PAYOUT_FAILED
+
+
+def test_what_was_taken_back_at_the_channel_is_not_tried_again(paying: Any) -> None:
+    shop, payee = paying
+    (payout,) = payouts_of(shop, payee)
+    tell(shop, payout, AWAITING, CANCELLED)
+    assert pay_due(shop) == 0 and len(payouts_of(shop, payee)) == 1
+
+
+def test_what_a_freeze_asked_back_goes_on_when_it_ends(paying: Any) -> None:
+    shop, payee = paying
+    (payout,) = payouts_of(shop, payee)
+    tell(shop, payout, AWAITING)
+    with shop.enter():
+        distributors.freeze([payee], "调查")  # type: ignore[list-item]
+    shop.drain()
+    tell(shop, payout, CANCELLED)
+    with shop.enter():
+        distributors.unfreeze([payee])  # type: ignore[list-item]
+    shop.drain()
+    assert pay_due(shop) == 1 and len(payouts_of(shop, payee)) == 2
     assert shop.verify() == []
 
 

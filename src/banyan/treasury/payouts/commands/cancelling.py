@@ -24,6 +24,7 @@ class PayoutEnded(Conflict):
 def cancel_payouts(payout_ids: Sequence[int], reason: str) -> int:
     """Take payouts back: at once where the channel was never asked, else as soon as the channel agrees. Idempotent.
 
+    The event says that a person took it back (``PayoutFailed.taken_back``), so that it is not paid again by itself.
     Returns how many were or will be cancelled. Raises NotFound, PayoutEnded when one of them has ended otherwise, or Invalid
     without a reason.
     """
@@ -39,19 +40,19 @@ def cancel_payouts(payout_ids: Sequence[int], reason: str) -> int:
         " AND state = 'requested' AND attempt_count = 0 ORDER BY id FOR NO KEY UPDATE",
         (tenancy.current_tenant_id(), sql.array_literal(payout_ids)),
     )
-    record_results(
+    taken_back = sql.execute(
+        "UPDATE payouts_payouts SET cancel_requested_at = coalesce(cancel_requested_at, %s), cancel_reason = %s, failure = %s,"
+        " due_at = CASE WHEN state = 'submitting' THEN due_at ELSE %s END"
+        " WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND ended_at IS NULL",
+        (now, reason.strip()[:200], reason[:200], now, tenancy.current_tenant_id(), sql.array_literal(payout_ids)),
+    )
+    record_results(  # after the reason is written: the event says that a person took it back
         [
             PayoutNotice(channel, number, ChannelPayoutState.CANCELLED, "", amount, currency, now, "cancelled", reason[:200])
             for channel, number, amount, currency in never_asked
         ]
     )
-    asked = sql.execute(
-        "UPDATE payouts_payouts SET cancel_requested_at = coalesce(cancel_requested_at, %s), failure = %s,"
-        " due_at = CASE WHEN state = 'submitting' THEN due_at ELSE %s END"
-        " WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND ended_at IS NULL",
-        (now, reason[:200], now, tenancy.current_tenant_id(), sql.array_literal(payout_ids)),
-    )
-    return len(never_asked) + asked
+    return taken_back
 
 
 def bring_forward(payout_ids: Sequence[int]) -> int:

@@ -48,6 +48,8 @@ class _Working:
     reference: str
     failure_code: str
     failure: str
+    cancel_requested_at: datetime | None
+    cancel_reason: str
     entries: list[tuple[EntryKind, datetime]] = field(default_factory=list)
     ended_at: datetime | None = None
     is_changed: bool = False
@@ -87,8 +89,8 @@ _INCIDENTS = {
 def _lock(numbers: Sequence[str]) -> dict[str, _Working]:
     rows = sql.fetch(
         "SELECT out_bill_no, id, distributor_id, statement_id, channel, state, amount_minor, currency, told_at, confirm_by,"
-        " reference, failure_code, failure FROM payouts_payouts WHERE tenant_id = %s AND out_bill_no = ANY(%s::text[])"
-        " ORDER BY id FOR NO KEY UPDATE",
+        " reference, failure_code, failure, cancel_requested_at, cancel_reason FROM payouts_payouts"
+        " WHERE tenant_id = %s AND out_bill_no = ANY(%s::text[]) ORDER BY id FOR NO KEY UPDATE",
         (tenancy.current_tenant_id(), sql.array_literal(set(numbers))),
     )
     return {row[0]: _Working(PayoutId(row[1]), row[2], row[3], row[4], PayoutState(row[5]), *row[6:]) for row in rows}
@@ -167,10 +169,15 @@ def _events(payout: _Working) -> list[events.Event]:
         if kind is EntryKind.PAYOUT_COMPLETED:
             told.append(PayoutCompleted(*head, at))
         elif kind is EntryKind.PAYOUT_FAILED:
-            told.append(PayoutFailed(*head, reason, at))
+            told.append(PayoutFailed(*head, reason, at, _is_taken_back(payout)))
         else:
             told.append(PayoutReturned(*head, reason, at))
     return told
+
+
+def _is_taken_back(payout: _Working) -> bool:
+    """A person took it back, here or at the channel. What a freeze asked back goes on when the freeze ends."""
+    return bool(payout.cancel_reason) or (payout.state is PayoutState.CANCELLED and payout.cancel_requested_at is None)
 
 
 def _incident(kind: IncidentKind, payout: _Working | None, notice: PayoutNotice) -> Incident:
