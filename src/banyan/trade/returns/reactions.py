@@ -10,8 +10,9 @@ from banyan.treasury.payments.events import RefundCompleted, RefundFailed
 @events.reaction("returns.record_refunds", on=(RefundCompleted, RefundFailed))
 def record_refunds(ended: list[RefundCompleted | RefundFailed]) -> None:
     """A completed refund completes its return; a failed one shows in it and can be asked for again."""
-    for event in ended:  # in commit order: a failed refund may still arrive
-        done = isinstance(event, RefundCompleted)
-        commands.record_refunds(
-            [(event.key, event.completed_at if isinstance(event, RefundCompleted) else event.failed_at, done)]
-        )
+    commands.record_refunds(
+        [
+            (event.key, event.completed_at, True) if isinstance(event, RefundCompleted) else (event.key, event.failed_at, False)
+            for event in ended  # in commit order: a failed refund may still arrive
+        ]
+    )

@@ -235,10 +235,14 @@ def _parse_key(key: str) -> tuple[int, int] | None:
 def record_refunds(ended: Iterable[tuple[str, datetime, bool]]) -> int:
     """accepted → refunded or refund_failed, for refunds given as (key, ended at, completed). Only a return's latest refund
     counts; other keys and repeats change nothing. Money that arrives after all wins: refund_failed → refunded."""
-    ours = [(*parsed, at, completed) for key, at, completed in ended if (parsed := _parse_key(key)) is not None]
+    ours: dict[tuple[int, int], tuple[datetime, bool]] = {}
+    for key, at, completed in ended:
+        parsed = _parse_key(key)
+        if parsed is not None and (parsed not in ours or (completed and not ours[parsed][1])):
+            ours[parsed] = (at, completed)
     if not ours:
         return 0
-    columns = [list(column) for column in zip(*ours, strict=True)]
+    columns = [list(column) for column in zip(*((*refund, *end) for refund, end in ours.items()), strict=True)]
     return sql.execute(
         "UPDATE returns r SET status = CASE WHEN d.completed THEN 'refunded' ELSE 'refund_failed' END,"
         " refunded_at = CASE WHEN d.completed THEN d.at END"
