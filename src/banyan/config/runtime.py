@@ -26,6 +26,7 @@ def database_ready(*, migrate: bool = True, home: Path | None = None) -> Iterato
     A running `banyan up` (or another tool) is joined; otherwise PostgreSQL is started for as long as the tool runs.
     """
     home = (home or places.default_home()).absolute()
+    places.prepare(home)  # also beside a server elsewhere: logs and secrets stay here
     with attach_or_start(home, say) as urls:
         set_up_django(home, urls)
         try:

@@ -25,6 +25,7 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH = 20_000
 TEAM = 10_000
 SEED = 20260101
+UPLINE_BAR_MS, BIND_BAR_MS, MOVE_BAR_MS = 50.0, 5.0, 2_000.0
 T = TypeVar("T")
 
 
@@ -54,6 +55,16 @@ def run(members: int = 1_000_000, say: Callable[[str], None] = lambda text: None
         findings, _ = verification.run_checks()
     assert not findings, findings[:3]
     return result
+
+
+def misses(result: dict[str, Any]) -> list[str]:
+    """Which bars a result does not reach, in words."""
+    bars = [
+        ("the upline of 1,000 members", result["upline_1000_ms"], UPLINE_BAR_MS),
+        ("binding one leaf", result["bind_ms"], BIND_BAR_MS),
+        ("moving a team of 10,000", result["move_10k_ms"], MOVE_BAR_MS),
+    ]
+    return [f"{what} takes {spent:,} ms, wanted {bar:,.0f}" for what, spent, bar in bars if spent > bar]
 
 
 def _shape(members: int, chance: random.Random) -> list[int]:

@@ -1,0 +1,92 @@
+"""The measuring tools: their objects have exactly the agreed names, a missed bar is an exit code, and `make bench` runs all."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import clean_environment
+
+ROOT = Path(__file__).resolve().parents[2]
+KEYS = {
+    "orders": {
+        "floor_c8", "floor_c32", "floor_hot_c8", "batch_spread", "batch_hot", "spread_ratio", "hot_ratio", "http_orders_per_s",
+        "http_cpu_ms_per_order",
+    },
+    "accrual": {"orders_per_s", "cpu_ms_per_order"},
+    "tree": {"members", "upline_1000_ms", "bind_ms", "move_10k_ms"},
+}  # fmt: skip
+SMALL = {
+    "orders": ("--seconds", "1", "--http-orders", "50"),
+    "accrual": ("--orders", "300"),
+    "tree": ("--members", "12000"),
+}
+
+
+def _tool(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, on the session's database: what is tested is what it says, not how it finds a server."""
+    named = {name: os.environ[name] for name in ("BANYAN_DATABASE_APP_URL", "BANYAN_DATABASE_OWNER_URL")}
+    return subprocess.run(
+        [sys.executable, "-m", "banyan.config.cli", *arguments], env=clean_environment(home, **named), text=True,
+        capture_output=True, cwd="/", timeout=240, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bench", list(KEYS))
+def test_a_bench_prints_one_flat_object_with_the_agreed_names(database: None, tmp_path: Path, bench: str) -> None:
+    answer = _tool(tmp_path, "bench", bench, *SMALL[bench], "--json")
+    assert answer.stdout.count("\n") == 1, answer.stdout + answer.stderr[-2000:]
+    result = json.loads(answer.stdout)
+    assert set(result) == KEYS[bench]
+    assert all(type(value) in (int, float) for value in result.values()), result
+    assert all(value > 0 for value in result.values()), result
+    # So little says nothing about speed, but a bar that it does not reach is told and is the exit code.
+    assert answer.returncode == (1 if ", wanted " in answer.stderr else 0), answer.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_verify_prints_one_flat_object_with_the_agreed_names(tenant: Any, tmp_path: Path) -> None:
+    answer = _tool(tmp_path, "verify", "--json", "--tenant", tenant.slug)
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    result = json.loads(answer.stdout)
+    assert set(result) == {"findings", "checked"}
+    assert result["findings"] == 0
+    assert answer.stdout.count("\n") == 1
+
+
+def test_every_missed_bar_is_named_and_a_reached_one_is_not() -> None:
+    from banyan.config.bench import orders, tree
+    from banyan.config.tools.bench import _accrual_misses
+
+    assert tree.misses({"members": 1, "upline_1000_ms": 50.0, "bind_ms": 5.0, "move_10k_ms": 2000.0}) == []
+    slow = tree.misses({"members": 1, "upline_1000_ms": 50.01, "bind_ms": 5.01, "move_10k_ms": 2000.5})
+    assert [text.split(" takes ")[0] for text in slow] == [
+        "the upline of 1,000 members", "binding one leaf", "moving a team of 10,000",
+    ]  # fmt: skip
+    assert _accrual_misses({"orders_per_s": 3000, "cpu_ms_per_order": 1}) == []
+    assert len(_accrual_misses({"orders_per_s": 2999, "cpu_ms_per_order": 1})) == 1
+    assert orders.misses({"spread_ratio": 2.0, "hot_ratio": 5.0, "http_cpu_ms_per_order": 3.0}) == []
+    assert len(orders.misses({"spread_ratio": 1.99, "hot_ratio": 4.99, "http_cpu_ms_per_order": 3.01})) == 3
+
+
+@pytest.mark.parametrize(("failing", "code"), [("none", 0), ("orders", 2), ("tree", 2)])
+def test_make_bench_runs_all_three_and_fails_at_the_end(tmp_path: Path, failing: str, code: int) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts/setup.sh").write_text("exit 0\n")
+    command = tmp_path / ".venv/bin/banyan"
+    command.parent.mkdir(parents=True)
+    command.write_text(f'#!/bin/sh\necho "ran $2"\n[ "$2" != {failing} ]\n')
+    command.chmod(0o755)
+    answer = subprocess.run(["make", "bench"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert answer.stdout.split("\n")[:3] == ["ran orders", "ran accrual", "ran tree"]
+    assert answer.returncode == code
+    assert ("Not reached: " in answer.stderr) == bool(code)
