@@ -1,32 +1,68 @@
-"""The platform's people: the list of shops, entering one with a reason, and coming back."""
+"""The platform's people: the list of shops, opening one, entering one with a reason, and coming back."""
 
 from __future__ import annotations
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from banyan.console.access import page, person, show
+from banyan.console.access import may, page, person, show
+from banyan.console.showing import word_of
 from banyan.kernel.http.middleware import SESSION_TENANT
 from banyan.kernel.tenancy.models import TenantRow
 from banyan.kernel.values.errors import Refusal
-from banyan.people.identity import sessions
+from banyan.people.identity import commands, sessions
+from banyan.people.identity.types import NewShop, OpenedShop, UserId
+from banyan.rules.compliance import queries as law
 
 SHOWN = 500
+ASKED = ("slug", "name", "currency", "timezone", "jurisdiction", "login")
 
 
 @page("tenants:read")
 def listing(request: HttpRequest) -> HttpResponse:
-    """Shops by name; entering needs a reason, which the shop's auditors see."""
+    """Shops by name; entering needs a reason, which the shop's auditors see. Posting opens a shop."""
+    may_open = may(request, "tenants:write")
+    opened = None
+    if request.method == "POST":
+        if not may_open:
+            raise PermissionDenied("Opening a shop needs the scope tenants:write.")
+        opened = _open(request)
     words = request.GET.get("q", "").strip()
     rows = TenantRow.objects.order_by("slug")
     if words:
         rows = rows.filter(slug__icontains=words) | rows.filter(name__icontains=words)
     current = request.session.get(SESSION_TENANT)
-    return show(request, "console/shops.html", _("Shops"), rows=list(rows[:SHOWN]), q=words, current=current,
-                at_home=current == getattr(request.user, "tenant_id", None))  # fmt: skip
+    wanted = {} if opened else {name: request.POST.get(name, "") for name in ASKED if name in request.POST}
+    answer = show(request, "console/shops.html", _("Shops"), rows=list(rows[:SHOWN]), q=words, current=current,
+                  at_home=current == getattr(request.user, "tenant_id", None), may_open=may_open, opened=opened,
+                  wanted={**_usual(), **wanted}, jurisdictions=_jurisdictions() if may_open else [])  # fmt: skip
+    if opened is not None:
+        answer["Cache-Control"] = "no-store"  # it holds a password
+    return answer
+
+
+def _open(request: HttpRequest) -> OpenedShop | None:
+    asked = NewShop(**{name: request.POST.get(name, "").strip() for name in ASKED})
+    try:
+        return commands.open_shop(asked, UserId(person(request).pk))
+    except Refusal as refusal:
+        messages.error(request, f"{word_of(refusal.message)} {word_of(refusal.advice)}")
+        return None
+
+
+def _usual() -> dict[str, str]:
+    blank = NewShop("", "")
+    return {name: getattr(blank, name) for name in ASKED}
+
+
+def _jurisdictions() -> list[tuple[str, str]]:
+    chinese = (translation.get_language() or "").startswith("zh")
+    return [(one.code.upper(), one.name_zh if chinese else one.name) for one in law.list_jurisdictions()]
 
 
 @require_POST

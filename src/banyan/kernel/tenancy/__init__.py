@@ -23,11 +23,27 @@ __all__ = [
     "find_tenant_by_slug",
     "get_tenant",
     "list_tenant_ids",
+    "list_tenants",
+    "offer_jurisdictions",
 ]
 
 if TYPE_CHECKING:
     from banyan.kernel.tenancy.base import Audit, TenantModel
-    from banyan.kernel.tenancy.registry import Tenant, TenantId, create_tenant, find_tenant_by_slug, get_tenant, list_tenant_ids
+    from banyan.kernel.tenancy.registry import (
+        Tenant,
+        TenantId,
+        create_tenant,
+        find_tenant_by_slug,
+        get_tenant,
+        list_tenant_ids,
+        list_tenants,
+        offer_jurisdictions,
+    )
+
+REGISTRY = frozenset(
+    ("Tenant", "TenantId", "create_tenant", "find_tenant_by_slug", "get_tenant", "list_tenant_ids", "list_tenants",
+     "offer_jurisdictions")
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> object:
@@ -36,7 +52,7 @@ def __getattr__(name: str) -> object:
         from banyan.kernel.tenancy import base
 
         return getattr(base, name)
-    if name in {"Tenant", "TenantId", "create_tenant", "find_tenant_by_slug", "get_tenant", "list_tenant_ids"}:
+    if name in REGISTRY:
         from banyan.kernel.tenancy import registry
 
         return getattr(registry, name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.db.models import Q
+
 from banyan.kernel import secrets, sql, tenancy
 from banyan.kernel.values.errors import NotFound
 from banyan.people.identity.engine.normalizing import normalize_login, normalize_phone
@@ -95,7 +97,10 @@ def list_users(before_id: int | None, count: int, role: Role | None = None) -> l
     return [as_user(row) for row in rows.order_by("-pk")[:count]]
 
 
-def list_tokens(user_id: UserId, at: datetime) -> list[Token]:
-    """The tokens of a user that still work at ``at``, newest first."""
-    rows = TokenRow.objects.filter(tenant_id=tenancy.current_tenant_id(), user_id=user_id, revoked_at=None).order_by("-pk")[:200]
-    return [as_token(row) for row in rows if row.expires_at is None or row.expires_at > at]
+def list_tokens(user_id: UserId, at: datetime, before_id: int | None = None, count: int = 200) -> list[Token]:
+    """The tokens of a user that still work at ``at``, newest first, at most ``count``, with id below ``before_id``."""
+    rows = TokenRow.objects.filter(tenant_id=tenancy.current_tenant_id(), user_id=user_id, revoked_at=None)
+    rows = rows.filter(Q(expires_at=None) | Q(expires_at__gt=at))
+    if before_id is not None:
+        rows = rows.filter(pk__lt=before_id)
+    return [as_token(row) for row in rows.order_by("-pk")[:count]]

@@ -209,6 +209,29 @@ class User:
 
 
 @dataclass(frozen=True)
+class NewShop:
+    """A shop to open, with the login of its first operator."""
+
+    slug: str
+    name: str
+    currency: str = "CNY"
+    timezone: str = "Asia/Shanghai"
+    jurisdiction: str = "CN"
+    login: str = "operator"
+
+
+@dataclass(frozen=True)
+class OpenedShop:
+    """A new shop. The first operator's password is told this once and stored hashed."""
+
+    tenant_id: int
+    slug: str
+    operator_id: UserId
+    login: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Token:
     """An issued API token without its secret, which is shown once at issue and not kept."""
 

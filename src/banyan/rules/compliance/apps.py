@@ -10,3 +10,10 @@ class ComplianceConfig(AppConfig):
     name = "banyan.rules.compliance"
     label = "compliance"
     verbose_name = _("Compliance")
+
+    def ready(self) -> None:
+        """Say under which jurisdictions a shop may be opened."""
+        from banyan.kernel import tenancy
+        from banyan.rules.compliance import queries
+
+        tenancy.offer_jurisdictions(queries.list_jurisdiction_codes())

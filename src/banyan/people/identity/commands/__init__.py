@@ -2,6 +2,7 @@
 
 from banyan.people.identity.commands.passwords import change_password, set_password
 from banyan.people.identity.commands.platform import found_platform
+from banyan.people.identity.commands.shops import open_shop, require_platform
 from banyan.people.identity.commands.signing_in import (
     SignInRefused,
     TooManyAttempts,
@@ -47,7 +48,9 @@ __all__ = [
     "leave_shop",
     "lift_lock",
     "note_sign_up",
+    "open_shop",
     "register_users",
+    "require_platform",
     "revoke_presented",
     "revoke_token",
     "revoke_tokens_of",

@@ -35,8 +35,8 @@ class ShopNotFound(NotFound):
     advice = "Check the shop's slug."
 
 
-def _in(tenant_id: int, visitor_id: UserId, reason: str, work: Callable[[], T]) -> T:
-    """Run ``work`` in its own transaction of ``tenant_id``.
+def apart(work: Callable[[], T]) -> T:
+    """Run ``work`` outside of the caller's transaction.
 
     The caller usually stands in the platform's own transaction, and one transaction never holds two tenants; another
     thread has its own connection. A visit is rare, so a thread is cheap.
@@ -44,13 +44,22 @@ def _in(tenant_id: int, visitor_id: UserId, reason: str, work: Callable[[], T]) 
 
     def run() -> T:
         try:
-            with tenancy.enter(tenant_id, actor=ids.public("usr", visitor_id), reason=reason, origin="visit"):
-                return work()
+            return work()
         finally:
             connections.close_all()
 
     with ThreadPoolExecutor(max_workers=1) as thread:
         return thread.submit(run).result()
+
+
+def _in(tenant_id: int, visitor_id: UserId, reason: str, work: Callable[[], T]) -> T:
+    """Run ``work`` in its own transaction of ``tenant_id``."""
+
+    def run() -> T:
+        with tenancy.enter(tenant_id, actor=ids.public("usr", visitor_id), reason=reason, origin="visit"):
+            return work()
+
+    return apart(run)
 
 
 def begin_visit(visitor_id: UserId, slug: str, reason: str) -> int:

@@ -59,8 +59,11 @@ def test_a_narrow_token_cannot_make_a_wide_one(tenant: Any, staff: Any, caller: 
 def test_tokens_are_listed_and_revoked(tenant: Any, staff: Any, caller: Any) -> None:
     call = caller(staff["consumer"][1])
     _, fresh = call("POST", "/me/tokens", {"name": "phone", "scopes": ["me:read"], "days": 30})
-    rows = call("GET", "/me/tokens")[1]
+    rows = call("GET", "/me/tokens")[1]["items"]
     assert [row["name"] for row in rows] == ["phone", "test"]
+    first = call("GET", "/me/tokens?limit=1")[1]
+    rest = call("GET", f"/me/tokens?limit=1&cursor={first['next_cursor']}")[1]
+    assert ([*first["items"], *rest["items"]], rest["next_cursor"]) == (rows, None)
     assert "token" not in rows[0]
     assert caller(staff["finance"][1])("DELETE", f"/me/tokens/{rows[0]['id']}")[0] == 404
     assert caller(fresh["token"])("GET", "/me")[0] == 200
@@ -233,3 +236,100 @@ def test_every_operation_asks_for_a_scope_that_some_role_has() -> None:
     assert asked - {"public"} <= set(Scope)
     held = frozenset().union(*(scopes for role, scopes in ROLE_SCOPES.items() if role is not Role.PLATFORM))
     assert asked - {"public"} - {Scope.TENANTS_READ, Scope.TENANTS_WRITE} <= held
+
+
+@pytest.fixture
+def root(database: None, tenant: Any, caller: Any) -> Any:
+    """A call with every right of a platform person."""
+    from banyan.kernel import tenancy
+    from banyan.kernel.tenancy.registry import find_tenant_by_slug
+
+    person = commands.found_platform(f"opener{tenant.id}", None, "Root")
+    home = find_tenant_by_slug("platform")
+    assert home is not None
+    with tenancy.enter(home.id, actor="test"):
+        return caller(commands.issue_token(person, scopes_of([Role.PLATFORM]), "test"))
+
+
+def test_the_platform_opens_a_shop_whose_operator_can_begin(tenant: Any, root: Any, caller: Any) -> None:
+    from banyan.kernel import tenancy
+
+    slug = f"new-{tenant.slug}"
+    body = {"slug": slug, "name": "新店", "timezone": "Asia/Tokyo", "currency": "JPY", "jurisdiction": "jp", "login": "boss"}
+    status, opened = root("POST", "/platform/shops", body, **{"Idempotency-Key": slug})
+    assert status == 201, opened
+    assert {key: opened[key] for key in ("slug", "currency", "jurisdiction", "login")} == {
+        "slug": slug, "currency": "JPY", "jurisdiction": "JP", "login": "boss",
+    }  # fmt: skip
+    assert root("POST", "/platform/shops", body, **{"Idempotency-Key": slug})[1]["error"]["code"] == "shown_once"
+    assert root("POST", "/platform/shops", body)[1]["error"]["code"] == "slug_taken"
+    sign_in = {"login": "boss", "shop": slug, "password": opened["password"]}
+    _, session = caller()("POST", "/auth/sign-in", sign_in)
+    boss = caller(session["token"])
+    assert boss("POST", "/users", {"login": "till", "display_name": "Till", "roles": ["finance"]})[0] == 201
+    assert boss("PUT", "/me/password", {"present": opened["password"], "new": "a brand new passphrase"})[0] == 204
+    assert caller()("POST", "/auth/sign-in", sign_in)[0] == 401
+    found = tenancy.find_tenant_by_slug(slug)
+    assert found is not None
+    with tenancy.enter(found.id, actor="test"):
+        rows = sql.fetch("SELECT actor, reason FROM audit_entries WHERE table_name IN ('tenants', 'identity_users') ORDER BY id")
+    me = root("GET", "/me")[1]["id"]
+    assert rows[:2] == [(me, "opening the shop")] * 2
+
+
+def test_the_platform_pages_through_the_shops(tenant: Any, make_shop: Any, root: Any) -> None:
+    slugs = [make_shop().slug for _ in range(3)]
+    first = root("GET", "/platform/shops?limit=2")[1]
+    rest = root("GET", f"/platform/shops?limit=200&cursor={first['next_cursor']}")[1]
+    seen = [shop["slug"] for shop in [*first["items"], *rest["items"]]]
+    assert seen[:3] == slugs[::-1]
+    assert len(first["items"]) == 2
+    assert tenant.slug in seen
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"slug": "Bad"}, "invalid"),
+        ({"slug": "platform"}, "slug_taken"),
+        ({"timezone": "Mars/Olympus"}, "invalid"),
+        ({"timezone": "America"}, "invalid"),
+        ({"jurisdiction": "ZZ"}, "unknown_jurisdiction"),
+        ({"currency": "yen"}, "invalid"),
+        ({"name": "  "}, "invalid"),
+        ({"login": "a b"}, "bad_login"),
+    ],
+)
+def test_a_refused_shop_leaves_nothing(tenant: Any, root: Any, change: dict[str, str], code: str) -> None:
+    from banyan.kernel import tenancy
+
+    body = {"slug": f"refused-{tenant.slug}", "name": "新店"} | change
+    status, answer = root("POST", "/platform/shops", body)
+    assert (status in (409, 422), answer["error"]["code"]) == (True, code)
+    assert answer["error"]["advice"]
+    assert tenancy.find_tenant_by_slug(f"refused-{tenant.slug}") is None
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_nobody_else_sees_or_opens_shops(tenant: Any, caller: Any, role: Role) -> None:
+    """Not even somebody who bears the platform's role inside a shop."""
+    from banyan.kernel import tenancy
+
+    with tenant.enter():
+        (user,) = commands.register_users([NewUser("someone", None, "某人", None, (role,))])
+        call = caller(commands.issue_token(user, scopes_of([role]), "test"))
+    slug = f"stolen-{tenant.slug}"
+    assert call("POST", "/platform/shops", {"slug": slug, "name": "x"})[0] == 403
+    assert call("GET", "/platform/shops")[0] == 403
+    assert tenancy.find_tenant_by_slug(slug) is None
+
+
+def test_an_operator_lifts_a_lock(tenant: Any, staff: Any, caller: Any) -> None:
+    sign_in = {"login": "finance", "shop": tenant.slug, "password": PASSWORD}
+    for _ in range(5):
+        assert caller()("POST", "/auth/sign-in", {**sign_in, "password": "wrong"})[0] == 401
+    assert caller()("POST", "/auth/sign-in", sign_in)[0] == 429
+    path = f"/users/{ids.public('usr', staff['finance'][0])}/lift-lock"
+    assert caller(staff["auditor"][1])("POST", path)[0] == 403
+    assert caller(staff["operator"][1])("POST", path) == (200, {"forgiven_count": 5})
+    assert caller()("POST", "/auth/sign-in", sign_in)[0] == 200

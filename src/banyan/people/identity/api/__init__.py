@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Field, Query, Router, Schema, Status
+from ninja import Query, Router, Status
 
 from banyan.kernel import clock, tenancy
-from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of, public_endpoint
+from banyan.kernel.http import Page, endpoint, page_of, principal_of, public_endpoint
 from banyan.kernel.values.errors import Forbidden
 from banyan.people.identity import commands, queries
+from banyan.people.identity.api import platform
+from banyan.people.identity.api.schemas import (
+    ERRORS,
+    PRINTABLE,
+    LockLiftedOut,
+    MeOut,
+    NewPasswordIn,
+    NewUserIn,
+    PasswordIn,
+    ProfileIn,
+    RolesIn,
+    SignInIn,
+    TokenIdOut,
+    TokenIn,
+    TokenOut,
+    TokenRowOut,
+    UserIdOut,
+    UserOut,
+    keep_nowhere,
+)
 from banyan.people.identity.types import NewUser, Role, Scope, Token, TokenId, User, UserId, scopes_of
 
 router = Router(tags=["identity"])
-ERRORS: dict[int, Any] = {
-    400: ErrorBody,
-    401: ErrorBody,
-    403: ErrorBody,
-    404: ErrorBody,
-    409: ErrorBody,
-    422: ErrorBody,
-    429: ErrorBody,
-}
+router.add_router("", platform.router)
 SESSION_LIFE = timedelta(hours=12)
 STAFF_MAY_GRANT = frozenset(Role) - {Role.PLATFORM}
-
-PRINTABLE = r"^[^\x00-\x1f]+$"
-UserIdOut = Annotated[int, PublicId("usr")]
-TokenIdOut = Annotated[int, PublicId("tok")]
-Login = Annotated[str, Field(min_length=1, max_length=120, pattern=PRINTABLE)]
-Password = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTABLE)]
-Phone = Annotated[str, Field(max_length=30, pattern=r"^[^\x00-\x1f]*$")]
-Scopes = Annotated[list[Scope], Field(min_length=1, max_length=60)]
 
 
 class NotAllowed(Forbidden):
@@ -42,101 +45,6 @@ class NotAllowed(Forbidden):
 
     code = "not_allowed"
     advice = "Ask another person with users:write; platform users are made in the platform's own tenant."
-
-
-class SignInIn(Schema):
-    """``login@shop``, or a login with the shop apart."""
-
-    login: Login
-    password: Password
-    shop: Annotated[str, Field(max_length=40, pattern=r"^[a-z][a-z0-9-]*$")] | None = None
-
-
-class TokenOut(Schema):
-    """A fresh token. The secret is shown this once."""
-
-    token: str
-    expires_at: datetime | None
-
-
-class TokenRowOut(Schema):
-    """A token without its secret."""
-
-    id: TokenIdOut
-    name: str
-    scopes: list[str]
-    issued_at: datetime
-    expires_at: datetime | None
-
-
-class UserOut(Schema):
-    """A person with name and phone: personal, do not pass on."""
-
-    id: UserIdOut
-    login: str
-    display_name: str
-    phone: str | None
-    roles: list[Role]
-    active: bool
-    joined_at: datetime
-
-
-class MeOut(UserOut):
-    """The caller, with the rights of this token."""
-
-    scopes: list[str]
-    distributor_id: Annotated[int, PublicId("dst")] | None
-
-
-class NewUserIn(Schema):
-    """A person to register."""
-
-    login: Login
-    display_name: Name
-    password: Password | None = None
-    phone: Phone | None = None
-    roles: Annotated[list[Role], Field(max_length=8)] = [Role.CONSUMER]
-
-
-class ProfileIn(Schema):
-    """What to change; absent stays, an empty phone is removed."""
-
-    display_name: Name | None = None
-    phone: Phone | None = None
-
-
-class PasswordIn(Schema):
-    """The present and the new password."""
-
-    present: Password
-    new: Password
-
-
-class NewPasswordIn(Schema):
-    """A password set by an operator."""
-
-    new: Password
-
-
-class RolesIn(Schema):
-    """All roles that the user shall have."""
-
-    roles: Annotated[list[Role], Field(max_length=8)]
-
-
-class TokenIn(Schema):
-    """A token to issue: a name, what it may do, and how long (days; null: until revoked)."""
-
-    name: Name
-    scopes: Scopes
-    days: Annotated[int, Field(ge=1, le=3650)] | None = None
-
-
-class VisitIn(Schema):
-    """The shop to enter and why; the shop's auditors read it."""
-
-    shop: Annotated[str, Field(min_length=1, max_length=40, pattern=PRINTABLE)]
-    reason: Annotated[str, Field(min_length=3, max_length=200, pattern=PRINTABLE)]
 
 
 def user_out(user: User) -> dict[str, Any]:
@@ -154,11 +62,6 @@ def _token_out(token: Token) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _secret(response: HttpResponse) -> None:
-    """The answer holds a secret: nobody between us and the caller keeps it, nor do we (see the kernel's idempotency)."""
-    response["Cache-Control"] = "no-store"
-
-
 @router.post("/auth/sign-in", auth=None, response={200: TokenOut, **ERRORS}, summary="Sign in with a password")
 @public_endpoint
 def sign_in(request: HttpRequest, response: HttpResponse, body: SignInIn) -> dict[str, Any]:
@@ -169,7 +72,7 @@ def sign_in(request: HttpRequest, response: HttpResponse, body: SignInIn) -> dic
     with tenancy.enter(tenant_id, actor="sign-in", reason="sign-in"):
         user = queries.get_user(UserId(user_id))
         token = commands.issue_token(user.id, scopes_of(user.roles), "sign-in", expires_at)
-    _secret(response)
+    keep_nowhere(response)
     return {"token": token, "expires_at": expires_at}
 
 
@@ -210,11 +113,21 @@ def change_my_password(request: HttpRequest, body: PasswordIn) -> Status[None]:
     return Status(204, None)
 
 
-@router.get("/me/tokens", response={200: list[TokenRowOut], **ERRORS}, summary="My working tokens")
+@router.get("/me/tokens", response={200: Page[TokenRowOut], **ERRORS}, summary="My working tokens")
 @endpoint(scope=Scope.ME_READ)
-def my_tokens(request: HttpRequest) -> list[dict[str, Any]]:
-    """At most 200, newest first."""
-    return [_token_out(token) for token in queries.list_tokens(UserId(principal_of(request).user_id), clock.now())]
+def my_tokens(
+    request: HttpRequest, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> dict[str, Any]:
+    """Newest first."""
+    return _tokens_of(UserId(principal_of(request).user_id), cursor, limit)
+
+
+def _tokens_of(user_id: UserId, cursor: str | None, limit: int) -> dict[str, Any]:
+    now = clock.now()
+    page = page_of(
+        lambda before, count: queries.list_tokens(user_id, now, before, count), cursor, limit, lambda token: int(token.id)
+    )
+    return {**page, "items": [_token_out(token) for token in page["items"]]}
 
 
 @router.post("/me/tokens", response={201: TokenOut, **ERRORS}, summary="Issue a token for myself")
@@ -227,7 +140,7 @@ def issue_my_token(request: HttpRequest, response: HttpResponse, body: TokenIn) 
         raise commands.ScopeNotHeld("This token does not have all of these scopes.", missing=wider)
     expires_at = clock.now() + timedelta(days=body.days) if body.days else None
     token = commands.issue_token(UserId(principal.user_id), body.scopes, body.name, expires_at)
-    _secret(response)
+    keep_nowhere(response)
     return Status(201, {"token": token, "expires_at": expires_at})
 
 
@@ -317,11 +230,22 @@ def set_password(request: HttpRequest, user_id: UserIdOut, body: NewPasswordIn) 
     return Status(204, None)
 
 
-@router.get("/users/{user_id}/tokens", response={200: list[TokenRowOut], **ERRORS}, summary="A user's working tokens")
+@router.post("/users/{user_id}/lift-lock", response={200: LockLiftedOut, **ERRORS}, summary="Lift a user's sign-in lock")
+@endpoint(scope=Scope.USERS_WRITE, write=True)
+def lift_lock(request: HttpRequest, user_id: UserIdOut) -> dict[str, Any]:
+    """Forgives the failures of the last 15 minutes; 0 when there were none. A lock of an address stays."""
+    user = _own_tenants_user(user_id)
+    _may_grant(request, user.roles)
+    return {"forgiven_count": commands.lift_lock(user.login)}
+
+
+@router.get("/users/{user_id}/tokens", response={200: Page[TokenRowOut], **ERRORS}, summary="A user's working tokens")
 @endpoint(scope=Scope.USERS_READ)
-def user_tokens(request: HttpRequest, user_id: UserIdOut) -> list[dict[str, Any]]:
-    """At most 200, newest first."""
-    return [_token_out(token) for token in queries.list_tokens(_own_tenants_user(user_id).id, clock.now())]
+def user_tokens(
+    request: HttpRequest, user_id: UserIdOut, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> dict[str, Any]:
+    """Newest first."""
+    return _tokens_of(_own_tenants_user(user_id).id, cursor, limit)
 
 
 @router.delete("/users/{user_id}/tokens", response={204: None, **ERRORS}, summary="Revoke all of a user's tokens")
@@ -330,15 +254,6 @@ def revoke_user_tokens(request: HttpRequest, user_id: UserIdOut) -> Status[None]
     """Works at once."""
     commands.revoke_tokens_of(_own_tenants_user(user_id).id)
     return Status(204, None)
-
-
-@router.post("/platform/visits", response={201: TokenOut, **ERRORS}, summary="Enter a shop as the platform")
-@endpoint(scope=Scope.TENANTS_READ, write=True)
-def visit(request: HttpRequest, response: HttpResponse, body: VisitIn) -> Status[dict[str, Any]]:
-    """A token of one hour that works in that shop. The visit and its reason stand in the shop's own audit log."""
-    token = commands.issue_visit_token(UserId(principal_of(request).user_id), body.shop, body.reason)
-    _secret(response)
-    return Status(201, {"token": token, "expires_at": clock.now() + commands.VISIT_TOKEN_LIFE})
 
 
 def _own_tenants_user(user_id: int) -> User:
