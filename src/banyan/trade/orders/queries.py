@@ -25,6 +25,7 @@ from banyan.trade.orders.types import (
     Shipment,
 )
 from banyan.trade.pricing.types import FreightTariff
+from banyan.treasury.payments.types import PaymentId
 
 _LINE = """
 l.order_id, l.id, l.position, l.sku_id, l.product_id, l.category_path, l.tags, l.supplier_id, l.unit_price_minor,
@@ -72,6 +73,15 @@ def list_by_ids(order_ids: Iterable[OrderId]) -> dict[OrderId, Order]:
         f"SELECT {_ORDER} FROM orders_orders o WHERE o.tenant_id = %s AND o.id = ANY(%s::bigint[])", (current_tenant_id(), wanted)
     )
     return {order.order_id: order for order in _with_lines(rows)}
+
+
+def list_payment_ids(order_ids: Iterable[OrderId]) -> dict[OrderId, PaymentId]:
+    """The payment that pays each of these orders; orders that are not paid, or cost nothing, are left out."""
+    rows = sql.fetch(
+        "SELECT id, payment_id FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND payment_id > 0",
+        (current_tenant_id(), list(set(order_ids))),
+    )
+    return dict(rows)
 
 
 def _with_lines(rows: Sequence[Sequence[Any]]) -> list[Order]:

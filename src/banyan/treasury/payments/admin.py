@@ -31,7 +31,7 @@ class PaymentAdmin(FactsAdmin, FindsById):
     search_help_text = _("a payment's or an order's id, our number or the channel's")
     fields = (
         "public_id", "order", "channel", "out_trade_no", "transaction_id", "amount", "held", "refunded", "shown_state",
-        "created_at", "expires_at", "captured_at",
+        "is_extra", "created_at", "expires_at", "captured_at",
     )  # fmt: skip
 
     @admin.display(description=_("payment"))

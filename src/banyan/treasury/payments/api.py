@@ -26,7 +26,7 @@ ChannelName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
 
 
 class PaymentOut(Schema):
-    """A payment. Amounts in minor units; `reversible_minor` is what may still be refunded."""
+    """A payment. Amounts in minor units; `reversible_minor` is what may still be refunded; `is_extra`: it pays no order."""
 
     id: PaymentIdOut
     order_id: OrderIdOut
@@ -41,6 +41,7 @@ class PaymentOut(Schema):
     created_at: datetime
     expires_at: datetime
     captured_at: datetime | None
+    is_extra: bool
 
 
 class RefundOut(Schema):
@@ -74,7 +75,7 @@ class ClientParametersOut(Schema):
 
 
 class RefundIn(Schema):
-    """Give back a part or all of what was paid for an order. The Idempotency-Key names the refund."""
+    """Give back money that pays no order: what came twice or too late. The Idempotency-Key names the refund."""
 
     order_id: OrderIdOut
     amount_minor: Annotated[int, Field(gt=0, le=10**12)]
@@ -196,13 +197,16 @@ def list_refunds(
     return {**page, "items": [_refund(refund) for refund in page["items"]]}
 
 
-@router.post("/refunds", response={201: RefundOut, **ERRORS}, summary="Refund an order")
+@router.post("/refunds", response={201: RefundOut, **ERRORS}, summary="Refund extra money")
 @endpoint(scope=Scope.PAYMENTS_WRITE, write=True)
 def request_refund(request: HttpRequest, body: RefundIn) -> Status[dict[str, Any]]:
-    """Held against the payment at once; a job hands it to the channel. Goods that come back are a return, not this."""
+    """Money that pays no order is asked back by itself; this asks again where that failed. It is held against the payment at
+    once, and a job hands it to the channel. Money that pays an order is refused with `refund_by_return`: only a return takes
+    its commission back, too.
+    """
     key = f"api:{principal_of(request).user_id}:{request.headers['Idempotency-Key']}"[:120]
     payment_id = PaymentId(body.payment_id) if body.payment_id is not None else None
-    (refund_id,) = commands.request_refunds([NewRefund(body.order_id, body.amount_minor, body.reason, key, payment_id)])
+    refund_id = commands.refund_extra(NewRefund(body.order_id, body.amount_minor, body.reason, key, payment_id))
     return Status(201, _refund(queries.get_refund(refund_id)))
 
 

@@ -16,7 +16,8 @@ class PaymentRow(TenantModel):
     """One wish to be paid and what came of it.
 
     `refund_held_minor` is the sum of refunds that were asked for and did not fail, `refunded_minor` of those completed:
-    caches for the guard, compared with the refunds by `banyan verify`. `due_at` is when the channel is to be asked next.
+    caches for the guard, compared with the refunds by `banyan verify`. `is_extra`: the money pays no order (paid twice, too late,
+    not what was asked for), so all of it is to go back. `due_at` is when the channel is to be asked next.
     """
 
     audit: ClassVar[Audit] = Audit.CHANGES
@@ -36,6 +37,7 @@ class PaymentRow(TenantModel):
     created_at = models.DateTimeField(_("created at"))
     expires_at = models.DateTimeField(_("expires at"))
     captured_at = models.DateTimeField(_("captured at"), null=True)
+    is_extra = models.BooleanField(_("pays no order"), db_default=False)
     due_at = models.DateTimeField(_("ask the channel at"), null=True)
     ask_count = models.SmallIntegerField(_("asked"), default=0)
 
@@ -66,12 +68,13 @@ class PaymentRow(TenantModel):
                 | (~Q(state="captured") & Q(captured_at=None, refund_held_minor=0)),
                 name="captured_has_moment",
             ),
+            models.CheckConstraint(condition=Q(is_extra=False) | Q(state="captured"), name="extra_is_captured"),
         ]
         indexes = [
             models.Index(fields=["tenant_id", "order_id"], name="payment_by_order"),
             models.Index(fields=["tenant_id", "id"], name="payment_by_id"),
             models.Index(fields=["tenant_id", "buyer_id", "id"], name="payment_by_buyer", condition=Q(buyer_id__gt=0)),
-            models.Index(fields=["tenant_id", "due_at"], name="payment_due", condition=Q(state="pending")),
+            models.Index(fields=["tenant_id", "due_at"], name="payment_due", condition=~Q(state="captured")),
         ]
 
     def __str__(self) -> str:
@@ -131,10 +134,12 @@ class RefundRow(TenantModel):
 class IncidentRow(TenantModel):
     """A notice or answer that was not booked, or that somebody must look at. The same one again is counted, not repeated.
 
-    `details` holds amounts and numbers of the channel, nothing personal.
+    `details` holds amounts and numbers of the channel, nothing personal. What a person writes about it is audited; that the same
+    was seen once more is not.
     """
 
-    audit: ClassVar[Audit] = Audit.NONE
+    audit: ClassVar[Audit] = Audit.CHANGES
+    audit_excluded: ClassVar[tuple[str, ...]] = ("seen_count", "latest_seen_at")
 
     kind = models.CharField(_("kind"), max_length=32, choices=[(k.value, k.value) for k in IncidentKind])
     channel = models.CharField(_("channel"), max_length=32)

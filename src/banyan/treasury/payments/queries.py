@@ -12,7 +12,7 @@ from banyan.treasury.payments.types import Payment, PaymentId, PaymentState, Ref
 
 _PAYMENT = (
     "id, order_id, buyer_id, channel, out_trade_no, transaction_id, description, state, amount_minor, currency,"
-    " refund_held_minor, refunded_minor, created_at, expires_at, captured_at"
+    " refund_held_minor, refunded_minor, created_at, expires_at, captured_at, is_extra"
 )
 _REFUND = (
     "id, payment_id, order_id, channel, out_refund_no, reference, state, amount_minor, currency, reason, key, attempt_count,"

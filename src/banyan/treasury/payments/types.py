@@ -140,7 +140,8 @@ class CaptureOutcome:
 class NewRefund:
     """A wish to give money back for an order. `key` is unique per tenant; the same key twice is one refund.
 
-    `payment_id` names the payment; without it, the order's earliest captured payment with enough left is taken.
+    `payment_id` names the payment; without it, the order's earliest captured payment with enough left is taken, but none that
+    is extra. `is_extra`: the named payment pays no order (see `PaymentRow.is_extra`), and is marked so for ever.
     """
 
     order_id: int
@@ -148,6 +149,7 @@ class NewRefund:
     reason: str
     key: str
     payment_id: PaymentId | None = None
+    is_extra: bool = False
 
 
 class RefundNoticeState(StrEnum):
@@ -200,6 +202,7 @@ class Payment:
     created_at: datetime
     expires_at: datetime
     captured_at: datetime | None
+    is_extra: bool = False
 
     @property
     def reversible_minor(self) -> int:

@@ -151,6 +151,8 @@ def _give_back(refund: Sequence[tuple[Capture, str]]) -> None:
                 capture.amount_minor,
                 f"shortfall: {reason}",
                 f"shortfall/{ids.public('pay', capture.payment_id)}",
+                PaymentId(capture.payment_id),  # the order may have another one, which pays it
+                is_extra=True,
             )
             for capture, reason in refund
         ]

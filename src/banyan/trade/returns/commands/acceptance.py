@@ -95,9 +95,16 @@ def _carry_out(
     book_refunds((one.order_id, decisions[one.return_id]) for one in accepted)
     _write(accepted, decisions, now)
     _move_stock(accepted, standings)
+    paying = orders.list_payment_ids(OrderId(one.order_id) for one in accepted)
     payments.request_refunds(
         [
-            NewRefund(one.order_id, decisions[one.return_id].total_minor, "return", refund_key(one.return_id, 1))
+            NewRefund(
+                one.order_id,
+                decisions[one.return_id].total_minor,
+                "return",
+                refund_key(one.return_id, 1),
+                paying.get(OrderId(one.order_id)),
+            )
             for one in accepted
             if decisions[one.return_id].total_minor
         ]

@@ -11,6 +11,8 @@ from banyan.goods.inventory import commands as inventory_commands
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock, events, sql, tenancy
 from banyan.kernel.values.errors import Conflict, NotFound, Refusal
+from banyan.trade.orders import queries as orders
+from banyan.trade.orders.types import OrderId
 from banyan.trade.returns.commands.standing import Standing, change_claims, lock_orders
 from banyan.trade.returns.engine.requests import MAX_REASON_LENGTH, ReasonMissing, judge_inspection
 from banyan.trade.returns.events import ReturnClosed
@@ -262,9 +264,10 @@ def retry_refunds(return_ids: Sequence[int]) -> list[ReturnOutcome]:
         " WHERE tenant_id = %s AND id = ANY(%s::bigint[]) RETURNING id, order_id, refund_minor, refund_attempt",
         (tenancy.current_tenant_id(), [one.return_id for one in passed]),
     )
+    paying = orders.list_payment_ids(OrderId(row[1]) for row in rows)
     payments.request_refunds(
         [
-            NewRefund(order_id, refund_minor, "return", refund_key(return_id, attempt))
+            NewRefund(order_id, refund_minor, "return", refund_key(return_id, attempt), paying.get(OrderId(order_id)))
             for return_id, order_id, refund_minor, attempt in sorted(rows)
         ]
     )

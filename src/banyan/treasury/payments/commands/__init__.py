@@ -15,9 +15,11 @@ from banyan.treasury.payments.commands.opening import (
 )
 from banyan.treasury.payments.commands.refunding import (
     NothingCaptured,
+    RefundByReturn,
     RefundKeyReused,
     RefundTooLarge,
     complete_refunds,
+    refund_extra,
     request_refunds,
 )
 from banyan.treasury.payments.commands.submitting import submit_due_refunds
@@ -28,6 +30,7 @@ __all__ = [
     "NothingCaptured",
     "NoticeRejected",
     "PaymentNotOpen",
+    "RefundByReturn",
     "RefundKeyReused",
     "RefundTooLarge",
     "UnknownChannel",
@@ -38,6 +41,7 @@ __all__ = [
     "open_payments",
     "query_due",
     "record_incidents",
+    "refund_extra",
     "rejected",
     "request_refunds",
     "resolve_incident",

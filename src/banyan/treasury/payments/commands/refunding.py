@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from banyan.kernel import clock, events, ids, sql, tenancy
 from banyan.kernel.values.errors import Conflict, Invalid, Refusal
@@ -46,6 +47,13 @@ class RefundKeyReused(Conflict):
     advice = "Use a new key for a new refund."
 
 
+class RefundByReturn(Conflict):
+    """The money pays an order: given back here, it would leave the order's commission where it is."""
+
+    code = "refund_by_return"
+    advice = "Open a return for the order (refund only, where no goods come back): it takes the commission back, too."
+
+
 def request_refunds(wishes: Sequence[NewRefund]) -> list[RefundId]:
     """Ask for refunds; returns ids in order. Amounts in minor units. A job hands them to the channel.
 
@@ -69,9 +77,27 @@ def request_refunds(wishes: Sequence[NewRefund]) -> list[RefundId]:
     return [asked[wish.key].refund_id if wish.key in asked else made[wish.key] for wish in wishes]
 
 
+def refund_extra(wish: NewRefund) -> RefundId:
+    """Ask, for a person, for money that pays no order: what was captured twice, too late or wrongly, and whose refund failed.
+
+    Idempotent by key. What pays an order goes back through a return only, which takes the commission back with it. Raises
+    RefundByReturn, and what `request_refunds` raises.
+    """
+    found = [one for one in _lock_payments([wish.order_id]) if wish.payment_id in (None, one.payment_id)]
+    extra = [one for one in found if one.is_extra]
+    if found and not extra:
+        raise RefundByReturn("This money pays the order.", order_id=ids.public("ord", wish.order_id))
+    if extra:
+        fitting = (one for one in extra if one.reversible_minor >= wish.amount_minor)
+        wish = replace(wish, payment_id=next(fitting, extra[0]).payment_id, is_extra=True)
+    return request_refunds([wish])[0]
+
+
 def _check(wish: NewRefund) -> None:
     if wish.amount_minor <= 0:
         raise Invalid("A refund is above zero.", field="amount_minor")
+    if wish.is_extra and wish.payment_id is None:
+        raise Invalid("Extra money is that of one payment: name it.", field="payment_id")
     if not 0 < len(wish.key) <= 120:
         raise Invalid("A refund key has 1 to 120 characters.", field="key")
 
@@ -83,12 +109,12 @@ def _same_as_before(wish: NewRefund, refund: Refund) -> None:
 
 def _lock_payments(order_ids: Sequence[int]) -> list[Refundable]:
     rows = sql.fetch(
-        "SELECT id, order_id, channel, currency, amount_minor - refund_held_minor, captured_at FROM payments_payments"
+        "SELECT id, order_id, channel, currency, amount_minor - refund_held_minor, captured_at, is_extra FROM payments_payments"
         " WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND state = 'captured' ORDER BY id FOR NO KEY UPDATE",
         (tenancy.current_tenant_id(), sql.array_literal(set(order_ids))),
     )
     rows.sort(key=lambda row: (row[5], row[0]))
-    return [Refundable(PaymentId(row[0]), row[1], row[2], row[3], row[4]) for row in rows]
+    return [Refundable(PaymentId(row[0]), *row[1:5], row[6]) for row in rows]
 
 
 def _hold_and_insert(wishes: Sequence[NewRefund], refundables: Sequence[Refundable]) -> dict[str, RefundId]:
@@ -103,6 +129,7 @@ def _hold_and_insert(wishes: Sequence[NewRefund], refundables: Sequence[Refundab
     touched = _hold(held)
     if touched != len(held):
         raise RefundTooLarge("The payment has less left than was asked for.")
+    _mark_extra({payment.payment_id for wish, payment in pairs if wish.is_extra})
     now = clock.now()
     rows = [
         (
@@ -123,6 +150,15 @@ def _hold(held: dict[int, int]) -> int:
         " AND p.state = 'captured' AND p.refund_held_minor + u.amount <= p.amount_minor",
         (sql.array_literal(held), sql.array_literal(held.values()), tenancy.current_tenant_id()),
     )
+
+
+def _mark_extra(payment_ids: Collection[int]) -> None:
+    """These pay no order, for ever: from now on a person may ask for their money, too."""
+    if payment_ids:
+        sql.execute(
+            "UPDATE payments_payments SET is_extra = true WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+            (tenancy.current_tenant_id(), sql.array_literal(payment_ids)),
+        )
 
 
 def _refuse(wish: NewRefund, refundables: Sequence[Refundable]) -> None:

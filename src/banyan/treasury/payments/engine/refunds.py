@@ -28,10 +28,14 @@ class Refundable:
     channel: str
     currency: str
     reversible_minor: int
+    is_extra: bool = False
 
 
 def choose_payments(refundables: Sequence[Refundable], wishes: Sequence[NewRefund]) -> list[Refundable | None]:
-    """The payment for each wish in order; None where no single payment of the order has enough left for it."""
+    """The payment for each wish in order; None where no single payment of the order has enough left for it.
+
+    Extra money is on its way back whole, so only a wish that names such a payment is taken from it.
+    """
     left = {payment.payment_id: payment.reversible_minor for payment in refundables}
     by_order: dict[int, list[Refundable]] = {}
     for payment in refundables:
@@ -41,7 +45,8 @@ def choose_payments(refundables: Sequence[Refundable], wishes: Sequence[NewRefun
         fitting = (
             payment
             for payment in by_order.get(wish.order_id, ())
-            if left[payment.payment_id] >= wish.amount_minor and wish.payment_id in (None, payment.payment_id)
+            if left[payment.payment_id] >= wish.amount_minor
+            and (wish.payment_id == payment.payment_id or (wish.payment_id is None and not payment.is_extra))
         )
         found = next(fitting, None)
         if found is not None:

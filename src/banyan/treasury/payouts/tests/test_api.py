@@ -20,7 +20,7 @@ from banyan.treasury.payments import ports as payment_ports
 from banyan.treasury.payments import queries as payment_queries
 from banyan.treasury.payments.models import IncidentRow
 from banyan.treasury.payments.tests.channel import AT, MemoryChannel
-from banyan.treasury.payments.types import NewPayment
+from banyan.treasury.payments.types import NewPayment, NewRefund, RefundNotice, RefundNoticeState
 from banyan.treasury.payouts import commands, queries
 from banyan.treasury.payouts.tests.channel import MemoryPayoutChannel
 from banyan.treasury.payouts.types import NewPayout, PayoutState
@@ -75,10 +75,10 @@ def _payout(shop: Any, owed: Any, channel: MemoryPayoutChannel, distributor_id: 
     return ids.public("pyo", payout_id)
 
 
-def _notify(house: str, channel: str, tenant_id: int, body: Any, signature: str = "good") -> Any:
+def _notify(house: str, channel: str, tenant_id: int, body: Any, signature: str = "good", **headers: str) -> Any:
     address = f"/api/v1/{house}/notify/{channel}/{ids.public('tnt', tenant_id)}"
     return Client(raise_request_exception=False).post(
-        address, json.dumps(body), content_type="application/json", headers={"x-signature": signature}
+        address, json.dumps(body), content_type="application/json", headers={"x-signature": signature, **headers}
     )
 
 
@@ -155,7 +155,17 @@ def test_paying_refunding_and_looking_over_http(tenant: Any, make_shop: Any, per
     assert buyer.post(f"/payments/{shown}/open").status_code == 409
     order = ids.public("ord", 5)
     assert buyer.post("/refunds", {"order_id": order, "amount_minor": 5, "reason": "x"}).status_code == 403
-    body = {"order_id": order, "amount_minor": 400, "reason": "goodwill"}
+    body = {"order_id": order, "amount_minor": 400, "reason": "failed before"}
+    for named in ({}, {"payment_id": shown}):
+        refused = finance.post("/refunds", body | named).json()["error"]
+        assert refused["code"] == "refund_by_return" and "return" in refused["advice"], "its commission would stay"
+    assert finance.get(f"/refunds?order_id={order}").json()["items"] == []
+    with tenant.enter():  # the order does not take this money and asks for it back, whole; the channel fails to do so
+        (failing,) = payments.request_refunds([NewRefund(5, 900, "too late", "s", payment_id, is_extra=True)])
+        asked = payment_queries.get_refund(failing)
+        failure = RefundNotice(paying.name, asked.out_refund_no, "R", RefundNoticeState.FAILED, 900, "CNY", AT)
+        payments.complete_refunds([failure])
+    assert finance.get(f"/payments/{shown}").json()["is_extra"] is True
     first = finance.post("/refunds", body, key="r1")
     assert (first.status_code, first.json()["state"]) == (201, "requested")
     assert finance.post("/refunds", body, key="r1").json() == first.json()
@@ -164,7 +174,7 @@ def test_paying_refunding_and_looking_over_http(tenant: Any, make_shop: Any, per
     refund = first.json()["id"]
     assert buyer.get(f"/refunds/{refund}").status_code == 200
     assert stranger.get(f"/refunds/{refund}").status_code == 404
-    assert [row["id"] for row in buyer.get("/refunds").json()["items"]] == [refund]
+    assert [row["id"] for row in buyer.get("/refunds").json()["items"]] == [refund, ids.public("rfd", failing)]
     assert stranger.get("/refunds").json()["items"] == stranger.get("/payments").json()["items"] == []
     assert payments.submit_due_refunds(tenant.id) == 1
     assert finance.get(f"/refunds/{refund}").json()["state"] == "completed"
@@ -191,6 +201,15 @@ def test_notices_that_prove_nothing_are_refused_and_counted(tenant: Any, person:
     assert finance.get("/payments/incidents").json()["items"] == []
     _notify("payments", paying.name, tenant.id, {}, signature="bad")
     assert finance.get("/payments/incidents").json()["items"][0]["seen_count"] == 5
+
+
+def test_a_token_of_another_shop_makes_no_notice_a_defect(
+    tenant: Any, make_shop: Any, person: Any, paying: MemoryChannel, channel: MemoryPayoutChannel
+) -> None:
+    other = person(Role.FINANCE, make_shop())
+    for house, name in (("payments", paying.name), ("payouts", channel.name)):
+        answer = _notify(house, name, tenant.id, {}, signature="bad", authorization=f"Bearer {other.token}")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "notice_rejected")
 
 
 def test_a_payout_notice_over_http(tenant: Any, person: Any, owed: Any, channel: MemoryPayoutChannel) -> None:
