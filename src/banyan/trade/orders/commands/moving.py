@@ -15,6 +15,7 @@ from banyan.trade.orders.events import OrderCancelled, OrderClosed, OrderReceive
 from banyan.trade.orders.models import OrderPolicy, OrderShipment
 from banyan.trade.orders.queries import forget_policy, get_policy
 from banyan.trade.orders.types import OrderId, OrderState, Policy, Refused, Shipment
+from banyan.treasury.payments import commands as payments
 
 _LOCK = "SELECT id, state FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE"
 _STAMP = {
@@ -90,16 +91,17 @@ def receive(order_ids: Sequence[OrderId], at: datetime | None = None) -> list[Or
 
 
 def cancel(order_ids: Sequence[OrderId], reason: str, at: datetime | None = None) -> list[OrderId | Refused]:
-    """End unpaid orders and give their goods back. ``reason``: buyer or operator. One outcome per order.
+    """End unpaid orders, give their goods back and close their payments. ``reason``: buyer or operator. One outcome per order.
 
     A paid order is refused with wrong_state: its money goes back through a refund-only return, so that commission is
-    clawed back with it.
+    clawed back with it. Money that is captured all the same is given back by ``mark_paid``.
     """
     if reason not in ("buyer", "operator"):
         raise Invalid("The reason of a cancellation is buyer or operator.", field="reason")
     at = at or clock.now()
     moved, outcomes = _turn(order_ids, OrderState.CANCELLED, at, reason, only_from=OrderState.PLACED)
     inventory.release(moved)
+    payments.close_payments(moved)
     events.record([OrderCancelled(order_id=order_id, reason=reason, was_paid=False, occurred_at=at) for order_id in moved])
     return outcomes
 
@@ -126,10 +128,12 @@ def _due(state: OrderState, column: str, until: datetime, limit: int) -> list[Or
 
 
 def expire_due(at: datetime | None = None, limit: int = 500) -> int:
-    """End unpaid orders whose time is over and free their goods; returns how many. What somebody else works on is left out."""
+    """End unpaid orders whose time is over, free their goods and close their payments; returns how many. What somebody else
+    works on is left out."""
     at = at or clock.now()
     moved, _ = _turn(_due(OrderState.PLACED, "expires_at", at, limit), OrderState.EXPIRED, at, "expired")
     inventory.release(moved)
+    payments.close_payments(moved)
     events.record([OrderCancelled(order_id=order_id, reason="expired", was_paid=False, occurred_at=at) for order_id in moved])
     return len(moved)
 

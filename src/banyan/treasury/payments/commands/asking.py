@@ -87,7 +87,9 @@ def _ask(channel: PaymentChannel | None, question: _Question) -> _Finding:
             return _Finding(question, payment)
         if payment.state is ChannelPaymentState.PENDING:
             channel.close(question.out_trade_no)
-        return _Finding(question, payment, is_closed=True)
+        # Unknown there, but a call that opens it may be under way: ask once more before believing it.
+        is_early = payment.state is ChannelPaymentState.NOT_FOUND and not question.is_expired and question.ask_count == 1
+        return _Finding(question, payment, is_closed=not is_early)
     except (ChannelUnknown, ChannelError):
         return _Finding(question, None)
 

@@ -142,9 +142,10 @@ def close_payments(order_ids: Sequence[int]) -> int:
 
 
 def _close(column: str, ids_: Sequence[int]) -> int:
+    # Locked in id order first, as captures lock them, so that the two cannot block each other.
     return sql.execute(
-        f"UPDATE payments_payments SET state = 'closed', due_at = %s, ask_count = 0"
-        f" WHERE tenant_id = %s AND {column} = ANY(%s::bigint[]) AND state = 'pending'",
+        "UPDATE payments_payments SET state = 'closed', due_at = %s, ask_count = 0 WHERE id IN (SELECT id FROM payments_payments"
+        f" WHERE tenant_id = %s AND {column} = ANY(%s::bigint[]) AND state = 'pending' ORDER BY id FOR NO KEY UPDATE)",
         (clock.now(), tenancy.current_tenant_id(), sql.array_literal(ids_)),
     )
 
@@ -152,7 +153,8 @@ def _close(column: str, ids_: Sequence[int]) -> int:
 def open_at_channel(payment_id: int, payer: str = "") -> ClientParameters:
     """Open the payment at its channel and return what the buyer's client needs. Asking again is asking for the same payment.
 
-    Reads only, locks nothing: the caller's transaction may stand while the channel answers. Raises NotFound, PaymentNotOpen,
+    Reads only, locks nothing: the caller's transaction may stand while the channel answers. What was closed, or paid another way,
+    in the meantime is not given to the buyer; the job closes it at the channel. Raises NotFound, PaymentNotOpen,
     UnknownChannel, ChannelDeclined (the channel said no) or ChannelUnavailable (unclear; ask again).
     """
     payment = queries.get_payment(payment_id)
@@ -162,13 +164,26 @@ def open_at_channel(payment_id: int, payer: str = "") -> ClientParameters:
     if not is_registered(payment.channel):
         raise UnknownChannel(f"The channel {payment.channel} is not set up.", channel=payment.channel)
     try:
-        return channel_for(payment.channel, tenancy.current_tenant_id()).open(_order(payment, payer))
+        parameters = channel_for(payment.channel, tenancy.current_tenant_id()).open(_order(payment, payer))
     except ChannelUnknown as error:
         raise ChannelUnavailable("The channel gave no clear answer.") from error
     except ChannelError as error:
         if error.permanent:
             raise ChannelDeclined(error.message, channel_code=error.code) from error
         raise ChannelUnavailable(error.message, channel_code=error.code) from error
+    _refuse_ended(payment.payment_id)
+    return parameters
+
+
+def _refuse_ended(payment_id: int) -> None:
+    rows = sql.fetch(
+        "SELECT p.state, EXISTS (SELECT 1 FROM payments_payments o WHERE o.tenant_id = p.tenant_id AND o.order_id = p.order_id"
+        " AND o.state = 'captured') FROM payments_payments p WHERE p.tenant_id = %s AND p.id = %s",
+        (tenancy.current_tenant_id(), payment_id),
+    )
+    for state, is_paid in rows:
+        if is_paid or state != PaymentState.PENDING:
+            raise PaymentNotOpen("The payment ended at this moment.", state="captured" if is_paid else state)
 
 
 def _order(payment: Payment, payer: str) -> PaymentOrder:
