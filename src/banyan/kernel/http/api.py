@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 from django.core.exceptions import ImproperlyConfigured
-from django.db import OperationalError
+from django.db import DataError, OperationalError
 from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
+from ninja.operation import Operation
+from ninja.router import BoundRouter
 from ninja.security import HttpBearer
 
 from banyan.kernel.values.errors import Forbidden, Refusal
@@ -92,6 +95,15 @@ def public_endpoint(view: F) -> F:
 class BanyanAPI(NinjaAPI):
     """Ninja with our error shape for every failure."""
 
+    def public_doors(self) -> list[tuple[frozenset[str], URLPattern]]:
+        """Methods and path, below where this API is mounted, of each operation that wears ``@public_endpoint``."""
+        return [
+            (frozenset(operation.methods), pattern)
+            for router in self._get_bound_routers()
+            for operation, pattern in zip(_operations_of(router), router.urls_paths(router.prefix), strict=True)
+            if getattr(operation.view_func, "banyan_scope", "") == "public"
+        ]
+
     def set_default_exception_handlers(self) -> None:
         """One shape for refusals, validation, authentication and defects."""
         super().set_default_exception_handlers()
@@ -100,6 +112,12 @@ class BanyanAPI(NinjaAPI):
         self.add_exception_handler(AuthenticationError, _answer_unauthenticated)
         self.add_exception_handler(HttpError, _answer_http_error)
         self.add_exception_handler(Exception, _answer_defect)
+
+
+def _operations_of(router: BoundRouter) -> Iterator[Operation]:
+    """In the order of ``urls_paths``, which yields one path per operation."""
+    for view in router.path_operations.values():
+        yield from view.operations
 
 
 def error_response(refusal: Refusal) -> HttpResponse:
@@ -137,6 +155,12 @@ class _Busy(Refusal):
     status = 503
     advice = "Send the same request again after the number of seconds in Retry-After."
     retry_after_seconds = 1
+
+
+class _Unstorable(Refusal):
+    code = "unstorable"
+    status = 422
+    advice = "Nothing was changed. Look for characters, dates or numbers that are out of the ordinary and send the request again."
 
 
 class _Defect(Refusal):
@@ -199,5 +223,8 @@ def answer_defect(path: str, error: Exception) -> HttpResponse:
     if isinstance(error, OperationalError):
         log.warning("busy", path=path, error=type(error).__name__)
         return error_response(_Busy("The database asked us to wait."))
+    if isinstance(error, DataError):  # fields are checked before; this is what got past
+        log.error("unstorable", path=path, error=type(error).__name__, exc_info=error)
+        return error_response(_Unstorable("The database cannot keep one of the values."))
     log.error("defect", path=path, error=type(error).__name__, exc_info=error)
     return error_response(_Defect("Something went wrong on our side."))

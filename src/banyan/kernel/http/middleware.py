@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from hashlib import sha256
 from importlib import import_module
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -15,35 +17,49 @@ from banyan.kernel import clock, idempotency, ids, sql, tenancy
 from banyan.kernel.http import grouped
 from banyan.kernel.http.api import Principal, error_response
 from banyan.kernel.tenancy import context
-from banyan.kernel.values.errors import Refusal
+from banyan.kernel.values.errors import Invalid, Refusal
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 API_PREFIX = "/api/"
 SESSION_TENANT = "banyan_tenant_id"
 NOT_TO_BE_KEPT = "no-store"
 """Cache-Control of an answer that holds a secret: a repeated request is told so instead of getting the secret from a table."""
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""An odd number of backslashes before u0000; after an even number it is just text."""
+
 
 def api_transactions(get_response: GetResponse) -> GetResponse:
     """Middleware for ``/api/``: authenticates the bearer token and runs the request in the tenant's transaction.
 
     Operations that are answered in groups go their own, shorter way (``grouped``). Of all others, any answer of 400 and above
     rolls the transaction back. Writes need an ``Idempotency-Key``; a repeated one gets the
-    stored answer with the header ``Idempotent-Replayed: true``. Requests without a token run without a tenant and so see no row.
+    stored answer with the header ``Idempotent-Replayed: true``. Requests without a token run without a tenant and so see no row;
+    so do those to public doors, whose caller may carry another shop's token: the door itself says which shop it enters.
     """
 
-    import_module(settings.ROOT_URLCONF)  # so that grouped operations are known from the first request on
+    # Also so that grouped operations are known from the first request on.
+    public_doors = import_module(settings.ROOT_URLCONF).api.public_doors()
+
+    def is_public(request: HttpRequest) -> bool:
+        below = request.path.removeprefix(f"{grouped.API_V1}/")
+        return any(request.method in methods and door.pattern.match(below) for methods, door in public_doors)
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if not request.path.startswith(API_PREFIX):
             return get_response(request)
         operation = grouped.find_operation(request)
-        if operation is not None:
-            return operation.answer(request)
+        try:
+            if operation is not None:
+                return operation.answer(request)
+            if _holds_nul(request):
+                return error_response(HoldsNul("The request holds the character U+0000, which no text can hold."))
+        except RequestDataTooBig:
+            return error_response(_TooLarge("The body is too large."))
         return _in_our_shape(in_transaction(request))
 
     def in_transaction(request: HttpRequest) -> HttpResponseBase:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not token.strip():
+        if kind.lower() != "bearer" or not token.strip() or is_public(request):
             return get_response(request)
         with transaction.atomic():
             principal = _authenticate(request, token.strip())
@@ -56,6 +72,30 @@ def api_transactions(get_response: GetResponse) -> GetResponse:
             return response
 
     return middleware
+
+
+class HoldsNul(Invalid):
+    """Text with U+0000, which PostgreSQL cannot keep. Refused once for every operation, before anything is looked up."""
+
+    code = "nul_character"
+    advice = "Leave the character U+0000 out of texts and addresses. Bodies are JSON in UTF-8."
+
+
+def _holds_nul(request: HttpRequest) -> bool:
+    """In the path, the query or the body: as itself or as JSON writes it."""
+    query = request.META.get("QUERY_STRING", "")
+    if "\x00" in request.path or "\x00" in query or "%00" in query:
+        return True
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return False
+    body = request.body
+    return b"\x00" in body or (b"\\u0000" in body and _ESCAPED_NUL.search(body) is not None)
+
+
+class _TooLarge(Refusal):
+    code = "too_large"
+    status = 413
+    advice = "Send less at a time."
 
 
 class _NoSuchPath(Refusal):

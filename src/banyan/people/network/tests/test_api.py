@@ -119,6 +119,18 @@ def test_signing_up_binds_in_the_same_breath(tenant: Any, people: Any, caller: A
     assert tenant.verify() == []
 
 
+def test_the_token_of_another_shop_does_not_hinder_signing_up(
+    tenant: Any, make_shop: Any, make_users: Any, people: Any, caller: Any
+) -> None:
+    body = {"shop": tenant.slug, "login": "guest", "password": "a long enough passphrase", "display_name": "新人"}
+    status, answer = caller(foreign_operator(make_shop, make_users))("POST", "/auth/sign-up", body)
+    assert (status, answer["bound_to"]) == (201, None)
+    status, answer = caller(people["tokens"]["stranger"])("POST", "/auth/sign-up", {**body, "login": "own"})
+    assert status == 201
+    with tenant.enter():
+        assert sql.fetch("SELECT count(*)::int FROM identity_users WHERE login IN ('guest', 'own')") == [(2,)]
+
+
 def test_one_address_cannot_fill_a_shop(tenant: Any, caller: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from banyan.people.identity.commands import signing_in
 
