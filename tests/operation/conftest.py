@@ -48,12 +48,16 @@ class Installation:
         self.output = output
 
     def up(self, *arguments: str) -> None:
+        self.begin("up", *arguments)
+
+    def begin(self, *words: str) -> None:
+        """Start a command that is, or becomes, `banyan up`, and wait until it is up."""
         with open(self.output, "a") as output:
             self.process = subprocess.Popen(
-                [*self.command, "-m", "banyan.config.cli", "up", *arguments], env=self.environment, text=True,
+                [*self.command, "-m", "banyan.config.cli", *words], env=self.environment, text=True,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd="/",
             )  # fmt: skip
-        wait_for(lambda: self.services() or self.process.poll() is not None, 120)
+        wait_for(lambda: (self.services() or {}).get("kind") == "up" or self.process.poll() is not None, 120)
         assert self.process.poll() is None, self.said()
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:

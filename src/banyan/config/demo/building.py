@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,18 +42,19 @@ def build(
     password: str | None = None,
     over_http: bool = True,
     until: datetime | None = None,
+    channel_file: Path | None = None,
 ) -> Built:
     """Run the world and verify it. ``progress(days_done)`` is called after each day; the latest day ends before ``until``.
 
     ``over_http`` starts the WeChat simulator and the application in this process and pays a sample of orders and all payouts
-    through them; without it no channel is registered and payouts stay requested.
+    through them; without it no channel is registered and payouts stay requested. ``channel_file`` keeps the simulator's books.
     """
     started = perf_counter()
     end = (until or clock.now()).astimezone(ZoneInfo("Asia/Shanghai")).replace(hour=0, minute=0, second=0, microsecond=0)
     opened_at = end - timedelta(days=scale.days)
     stock = max(500, scale.orders_per_day * scale.days // 4)
     try:
-        with _channel(over_http) as (pay, deliver, tell):
+        with _channel(over_http, channel_file) as (pay, deliver, tell):
             shop = founding.found(opened_at - timedelta(hours=2), stock, say, slug, password)
             life = DemoLife(shop, opened_at, (lambda ids: pay(shop.tenant_id, ids)) if pay else None, deliver, tell)
             for day in world.days(scale, seed, shop.sku_prices_minor):
@@ -69,7 +71,7 @@ def build(
 
 
 @contextmanager
-def _channel(over_http: bool) -> Iterator[tuple[Any, Callable[[], None], Any]]:
+def _channel(over_http: bool, file: Path | None) -> Iterator[tuple[Any, Callable[[], None], Any]]:
     """The simulator and our own notification endpoint, both over loopback HTTP; yields three functions: one that pays
     orders there, one that lets the channel's notices arrive, one that tells it of payments captured without it."""
     if not over_http:
@@ -82,7 +84,7 @@ def _channel(over_http: bool) -> Iterator[tuple[Any, Callable[[], None], Any]]:
 
     with (
         in_process.serving() as base_url,
-        WeChatPaySimulator(load_or_create(settings.HOME / "secrets"), deliver=False) as channel,
+        WeChatPaySimulator(load_or_create(settings.HOME / "secrets"), file=file, deliver=False) as channel,
     ):
         before = settings.BANYAN_PUBLIC_URL
         settings.BANYAN_PUBLIC_URL = base_url

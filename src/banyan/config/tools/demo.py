@@ -24,7 +24,9 @@ def demo(
     import os
 
     from banyan.config.runtime import database_ready
+    from banyan.kernel.supervisor.simulator import refuse_beside_a_merchant
 
+    refuse_beside_a_merchant(os.environ)  # said before the build: nobody waits for it in vain
     environment = dict(os.environ)
     # The build is repeatable, so its commits need not wait for the disk; what serves afterwards is a process of its own.
     os.environ.setdefault("PGOPTIONS", "-c synchronous_commit=off")
@@ -50,10 +52,12 @@ def demo(
 
 
 def _build(scale: Any, seed: int) -> bool:
+    from django.conf import settings
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from banyan.config.demo import building, summary
+    from banyan.kernel.supervisor.simulator import state_file
 
     screen = Console()
     with Progress(
@@ -66,7 +70,9 @@ def _build(scale: Any, seed: int) -> bool:
             if not screen.is_terminal and done % 10 == 0:
                 print(f"day {done} of {scale.days}", flush=True)
 
-        built = building.build(scale, seed, say=screen.print, progress=show)
+        books = state_file(settings.HOME)  # the channel that serves afterwards knows what was paid here
+        books.parent.mkdir(exist_ok=True, mode=0o700)
+        built = building.build(scale, seed, say=screen.print, progress=show, channel_file=books)
     screen.print(summary.table(built))
     for finding in built.findings[:20]:
         screen.print(f"[red]{finding.check}[/red] {finding.subject}: expected {finding.expected}, found {finding.actual}")
@@ -94,10 +100,12 @@ def _read_logins() -> str:
 
 
 def _serve(port: int, doors: str, environment: dict[str, str]) -> None:
-    """Become ``banyan up``, in the environment from before the build: what was set since names a database that has stopped."""
+    """Become ``banyan up``, in the environment from before the build: what was set since names a database that has stopped.
+
+    With the channel's simulator, so that orders can be paid and approved statements are paid out."""
     import os
     import sys
 
     print(f"\n{doors}\n\nThe console is at /console/ and the API at /api/v1/docs of the address below.\n", flush=True)
-    command = [sys.executable, "-m", "banyan.config.cli", "up", "--port", str(port)]
+    command = [sys.executable, "-m", "banyan.config.cli", "up", "--simulator", "--port", str(port)]
     os.execve(sys.executable, command, environment)  # noqa: S606 - our own interpreter and module, no shell wanted

@@ -23,11 +23,17 @@ def register(app: typer.Typer) -> None:
 def up(
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 for every interface.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; the next free one when it is taken.")] = 8000,
+    simulator: Annotated[bool, typer.Option("--simulator", help="Also run WeChat Pay's simulator: play money only.")] = False,
 ) -> None:
     """Run everything: database, cache, web and worker, until Ctrl-C."""
+    from banyan.kernel.supervisor.simulator import refuse_beside_a_merchant
     from banyan.kernel.supervisor.supervisor import Supervisor
 
-    supervisor = Supervisor(places.default_home(), host=host, port=port, say=lambda line: print(line, flush=True))
+    if simulator:
+        refuse_beside_a_merchant(os.environ)
+    supervisor = Supervisor(
+        places.default_home(), host=host, port=port, simulated=simulator, say=lambda line: print(line, flush=True)
+    )
     supervisor.stop_on_signals()
     supervisor.start()
     if not supervisor.stopping:

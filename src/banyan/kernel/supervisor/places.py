@@ -146,6 +146,7 @@ class Services:
     kind: str = "up"
     redis_url: str = ""
     web_url: str = ""
+    simulator_url: str = ""
     children: dict[str, int] = field(default_factory=dict)
 
 

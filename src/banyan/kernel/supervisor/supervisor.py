@@ -16,7 +16,8 @@ from typing import Protocol
 from banyan.kernel.supervisor import outside, places
 from banyan.kernel.supervisor.errors import AlreadyRunning, BinaryMissing, StartFailed
 from banyan.kernel.supervisor.postgres import DatabaseUrls, PostgresChild, start_postgres
-from banyan.kernel.supervisor.programs import Web, worker
+from banyan.kernel.supervisor.programs import Web, free_port, worker
+from banyan.kernel.supervisor.simulator import Simulator
 from banyan.kernel.supervisor.valkey import ValkeyChild
 
 _STEADY_SECONDS = 30.0
@@ -45,17 +46,29 @@ class _Watch:
 class Supervisor:
     """Owns a home while it runs. `start()`, then `run()` until a signal or `ask_to_stop()`, then `stop()`."""
 
-    def __init__(self, home: Path, *, host: str = "127.0.0.1", port: int = 8000, say: Callable[[str], None] = print) -> None:
-        """`say` receives one line for the operator at a time. Raises AlreadyRunning."""
+    def __init__(
+        self,
+        home: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8000,
+        simulated: bool = False,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        """`say` receives one line for the operator at a time; `simulated` also runs the payment channel's other side.
+
+        Raises AlreadyRunning."""
         self.home = home.absolute()
         self._say = say
         self._host, self._port = host, port
+        self._simulated = simulated
         self._stopping = threading.Event()
         self._postgres: PostgresChild | None = None
         self._watched: list[_Watch] = []
         self._urls: DatabaseUrls | None = None
         self._redis_url = ""
         self.web: Web | None = None
+        self.simulator: Simulator | None = None
         try:
             self._lock = places.HomeLock(self.home, "banyan up")
         except AlreadyRunning as error:
@@ -76,7 +89,10 @@ class Supervisor:
         """
         places.remove_services(self.home)
         try:
-            for step in (self._start_database, self._start_valkey, self.migrate, self._start_web_and_worker, self._publish):
+            for step in (
+                self._start_database, self._start_valkey, self.migrate, self._start_simulator, self._start_web_and_worker,
+                self._publish,
+            ):  # fmt: skip
                 if self.stopping:
                     return
                 step()
@@ -137,6 +153,8 @@ class Supervisor:
         }
         if owner:
             kept["BANYAN_DATABASE_OWNER_URL"] = self.urls.owner
+        if self.simulator is not None and self.web is not None:
+            kept |= self.simulator.settings(self.web.url)
         return kept
 
     def migrate(self) -> None:
@@ -176,10 +194,21 @@ class Supervisor:
         self._watched.append(_Watch("valkey", valkey))
         self._say("cache     Valkey")
 
+    def _start_simulator(self) -> None:
+        if not self._simulated:
+            return
+        self.simulator = Simulator(self.home)
+        self.simulator.start()
+        self._watched.append(_Watch("simulator", self.simulator))
+        self.simulator.wait_until_it_answers(cancelled=self._stopping.is_set)
+        self._say(f"simulator WeChat Pay with play money on {self.simulator.url} (verbs under /_sim/)")
+
     def _start_web_and_worker(self) -> None:
         workers = int(os.environ.get("BANYAN_WEB_WORKERS", "0")) or min(2, os.cpu_count() or 1)
+        self.web = Web(self._host, self._port, home=self.home, environment={}, workers=workers)
+        self.web.port = free_port(self._host, self._port)  # chosen now: notices come to this address
+        self.web.environment = self.environment()
         jobs = worker(self.home, self.environment())
-        self.web = Web(self._host, self._port, home=self.home, environment=self.environment(), workers=workers)
         for name, program in (("worker", jobs), ("web", self.web)):
             program.start()
             self._watched.append(_Watch(name, program))
@@ -196,7 +225,8 @@ class Supervisor:
             self.home,
             places.Services(
                 os.getpid(), self.urls.owner, self.urls.app, kind="up", redis_url=self._redis_url,
-                web_url=self.web.url if self.web else "", children=children,
+                web_url=self.web.url if self.web else "",
+                simulator_url=self.simulator.url if self.simulator else "", children=children,
             ),
         )  # fmt: skip
 
