@@ -11,6 +11,8 @@ from typing import Any
 import structlog
 from psycopg.conninfo import conninfo_to_dict
 
+from banyan.config import logs
+
 SOURCE = Path(__file__).resolve().parent.parent
 HOME = Path(os.environ.get("BANYAN_HOME", "var")).resolve()
 
@@ -145,19 +147,15 @@ PROCRASTINATE_ON_APP_READY = (
 )
 
 structlog.configure(
-    processors=[
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-        structlog.processors.JSONRenderer(),
-    ],
+    processors=[structlog.contextvars.merge_contextvars, *logs.BEFORE, structlog.processors.JSONRenderer()],
     logger_factory=structlog.WriteLoggerFactory(file=__import__("sys").stderr),
 )
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"stderr": {"class": "logging.StreamHandler"}},
+    "formatters": {"lines": {"()": "banyan.config.logs.Lines"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+    "loggers": {"django": {"handlers": [], "propagate": True}},  # Django's own handlers write plain text, and mail
     "root": {"handlers": ["stderr"], "level": os.environ.get("BANYAN_LOG_LEVEL", "WARNING")},
 }
 
