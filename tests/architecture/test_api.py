@@ -33,6 +33,21 @@ def test_every_operation_wears_endpoint() -> None:
     assert bare_operations(api) == []
 
 
+def test_every_scope_guards_an_operation() -> None:
+    """A right that opens nothing is a promise that nobody keeps."""
+    from banyan.config.urls import api
+    from banyan.people.identity.types import Scope
+
+    operations = [
+        operation
+        for router in api._get_bound_routers()
+        for view in router.path_operations.values()
+        for operation in view.operations
+    ]
+    guarded = {getattr(operation.view_func, "banyan_scope", "") for operation in operations}
+    assert sorted(set(Scope) - guarded) == []
+
+
 def test_a_planted_bare_operation_is_caught() -> None:
     router = Router()
 

@@ -198,3 +198,46 @@ def test_what_is_no_id_is_refused_in_words(shop: Any, text: str) -> None:
     with pytest.raises(Refusal) as refusal:
         explaining.explain(text)
     assert refusal.value.advice
+
+
+# ── explain over HTTP ────────────────────────────────────────────────────────────────────────────────────────────
+def _explained(tenant_id: int, role: Any, public_id: str) -> tuple[int, Any]:
+    import uuid
+
+    from django.test import Client
+
+    from banyan.kernel import tenancy
+    from banyan.people.identity import commands as identity
+    from banyan.people.identity.types import NewUser, scopes_of
+
+    with tenancy.enter(tenant_id, actor="test"):
+        (user,) = identity.register_users([NewUser(f"x{uuid.uuid4().hex[:8]}", None, "某人", None, (role,))])
+        token = identity.issue_token(user, scopes_of([role]), "test")
+    answer = Client().get(f"/api/v1/explain/{public_id}", headers={"Authorization": f"Bearer {token}"})
+    return answer.status_code, answer.json()
+
+
+@pytest.mark.parametrize("prefix", sorted(explaining.KINDS))
+def test_the_api_explains_every_kind_to_staff_of_that_shop_only(shop: Any, tenant: Any, prefix: str) -> None:
+    import json
+    from dataclasses import asdict
+
+    from banyan.people.identity.types import Role
+
+    public_id = _some(shop.tenant_id, prefix)
+    status, told = _explained(shop.tenant_id, Role.OPERATOR, public_id)
+    assert (status, told) == (200, json.loads(json.dumps(asdict(explaining.explain(public_id)))))
+    assert _explained(tenant.id, Role.OPERATOR, public_id)[0] == 404
+    assert _explained(shop.tenant_id, Role.DISTRIBUTOR, public_id)[0] == 403
+    assert _explained(shop.tenant_id, Role.CONSUMER, public_id)[0] == 403
+    assert _explained(shop.tenant_id, Role.WAREHOUSE, public_id)[0] == (200 if prefix in ("ord", "ret") else 403)
+
+
+def test_the_chain_holds_only_what_the_token_may_read(shop: Any) -> None:
+    from banyan.people.identity.types import Role
+
+    order = _some(shop.tenant_id, "ord", "state IN ('completed', 'received')")
+    whole, narrow = (_explained(shop.tenant_id, role, order)[1] for role in (Role.FINANCE, Role.WAREHOUSE))
+    kinds = [{name[:3] for name, _ in [*told["came_from"], *told["led_to"]]} for told in (whole, narrow)]
+    assert {"pay", "cms", "ent"} <= kinds[0]
+    assert kinds[1] <= {"ret"}

@@ -6,7 +6,7 @@ from the houses' tables; why a commission is what it is, the commission house sa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,23 +174,36 @@ class Explained:
 
 
 def explain(public_id: str) -> Explained:
-    """Find the row of any tenant and tell everything about it. Raises UnknownId."""
-    prefix = public_id.partition("_")[0]
-    kind = KINDS.get(prefix)
-    if kind is None:
-        raise UnknownId(f"{public_id} is no id that can be explained.")
-    identity = ids.parse(prefix, public_id)
+    """Find the row of any tenant and tell everything about it: for whoever holds the machine. Raises UnknownId."""
+    kind, identity = _named(public_id)
     with connections["owner"].cursor() as cursor:  # an id does not tell its tenant, so the owner looks for it
         cursor.execute(f'SELECT tenant_id FROM "{kind.table}" WHERE id = %s', (identity,))
         row = cursor.fetchone()
     if row is None:
         raise UnknownId(f"There is no {kind.name} {public_id}.")
     with tenancy.enter(int(row[0]), actor="explain"):
-        told = Explained(public_id, kind.name, tenancy.get_tenant(row[0]).slug, _facts(kind, identity))
-        told.words = _words(prefix, identity)
-        told.came_from = _chain(prefix, identity, _came_from)
-        told.led_to = _chain(prefix, identity, _led_to)
-        return told
+        return explain_here(public_id)
+
+
+def explain_here(public_id: str, seen: Collection[str] = KINDS) -> Explained:
+    """Tell everything about a row of the entered tenant; its chain holds only the kinds in ``seen``. Raises UnknownId."""
+    kind, identity = _named(public_id)
+    prefix, tenant_id = public_id.partition("_")[0], tenancy.current_tenant_id()
+    if not sql.fetch(f'SELECT 1 FROM "{kind.table}" WHERE tenant_id = %s AND id = %s', (tenant_id, identity)):
+        raise UnknownId(f"There is no {kind.name} {public_id}.")
+    told = Explained(public_id, kind.name, tenancy.get_tenant(tenant_id).slug, _facts(kind, identity))
+    told.words = _words(prefix, identity)
+    told.came_from = _chain(prefix, identity, _came_from, seen)
+    told.led_to = _chain(prefix, identity, _led_to, seen)
+    return told
+
+
+def _named(public_id: str) -> tuple[Kind, int]:
+    prefix = public_id.partition("_")[0]
+    kind = KINDS.get(prefix)
+    if kind is None:
+        raise UnknownId(f"{public_id} is no id that can be explained.")
+    return kind, ids.parse(prefix, public_id)
 
 
 def _facts(kind: Kind, identity: int) -> dict[str, Any]:
@@ -254,13 +267,13 @@ def _led_to(prefix: str, identity: int) -> list[tuple[str, int]]:
     return _ask(KINDS[prefix].led_to, identity)
 
 
-def _chain(prefix: str, identity: int, neighbors: Neighbors) -> list[tuple[str, str]]:
-    """Breadth first, each thing once, at most SHOWN of one kind."""
+def _chain(prefix: str, identity: int, neighbors: Neighbors, kinds: Collection[str]) -> list[tuple[str, str]]:
+    """Breadth first, each thing once, at most SHOWN of one kind; ways through other kinds are not gone."""
     seen, shown, told = {(prefix, identity)}, dict.fromkeys(KINDS, 0), []
     waiting = [(prefix, identity)]
     while waiting:
         for one in neighbors(*waiting.pop(0)):
-            if one in seen or one[0] not in KINDS:
+            if one in seen or one[0] not in kinds:
                 continue
             seen.add(one)
             shown[one[0]] += 1

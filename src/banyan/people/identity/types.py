@@ -51,7 +51,6 @@ class Scope(StrEnum):
     NETWORK_BIND = "network:bind"
     NETWORK_WRITE = "network:write"
     COMPLIANCE_READ = "compliance:read"
-    COMPLIANCE_WRITE = "compliance:write"
     COMPLIANCE_ACKNOWLEDGE = "compliance:acknowledge"
     LEDGER_READ = "ledger:read"
     PAYMENTS_READ = "payments:read"
@@ -72,7 +71,6 @@ class Scope(StrEnum):
     PLANS_WRITE = "plans:write"
     PLANS_PUBLISH = "plans:publish"
     COMMISSIONS_READ = "commissions:read"
-    COMMISSIONS_WRITE = "commissions:write"
     SETTLEMENTS_READ = "settlements:read"
     SETTLEMENTS_WRITE = "settlements:write"
     SETTLEMENTS_REVIEW = "settlements:review"
@@ -101,7 +99,6 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         Scope.DISTRIBUTORS_WRITE,
         Scope.NETWORK_BIND,
         Scope.NETWORK_WRITE,
-        Scope.COMPLIANCE_WRITE,
         Scope.COMPLIANCE_ACKNOWLEDGE,
         Scope.CATALOG_WRITE,
         Scope.INVENTORY_WRITE,
@@ -111,7 +108,6 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         Scope.RETURNS_REVIEW,
         Scope.PLANS_WRITE,
         Scope.PLANS_PUBLISH,
-        Scope.COMMISSIONS_WRITE,
         Scope.SETTLEMENTS_WRITE,
         Scope.EVENTS_WRITE,
     },

@@ -10,7 +10,7 @@ APP_SCOPES: dict[str, tuple[Scope | None, Scope | None]] = {
     "identity": (Scope.USERS_READ, Scope.USERS_WRITE),
     "distributors": (Scope.DISTRIBUTORS_READ, Scope.DISTRIBUTORS_WRITE),
     "network": (Scope.NETWORK_READ, Scope.NETWORK_WRITE),
-    "compliance": (Scope.COMPLIANCE_READ, Scope.COMPLIANCE_WRITE),
+    "compliance": (Scope.COMPLIANCE_READ, Scope.COMPLIANCE_ACKNOWLEDGE),
     "ledger": (Scope.LEDGER_READ, None),
     "payments": (Scope.PAYMENTS_READ, Scope.PAYMENTS_WRITE),
     "payouts": (Scope.PAYOUTS_READ, Scope.PAYOUTS_SUBMIT),
