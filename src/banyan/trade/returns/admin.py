@@ -21,7 +21,6 @@ from banyan.trade.returns import commands
 from banyan.trade.returns.models import ReturnLineRow, ReturnPolicyRow, ReturnRow
 from banyan.trade.returns.types import Rejection, ReturnId, ReturnOutcome
 
-SCOPE = "returns:review"
 BATCH = 500
 
 
@@ -134,16 +133,16 @@ class ReturnAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
                 return queryset.none(), False
         return super().get_search_results(request, queryset, term)  # type: ignore[no-any-return]
 
-    def has_review_permission(self, request: HttpRequest) -> bool:
-        """Who may decide."""
-        return bool(request.user.is_authenticated and request.user.has_scope(SCOPE))
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        """Who may decide over the API; the warehouse has the same scope, but only for goods that arrive."""
+        return request.user.has_perm("returns.decide_returnrow")
 
-    @admin.action(description=_("Approve"), permissions=["review"])
+    @admin.action(description=_("Approve"), permissions=["decide"])
     def approve(self, request: HttpRequest, queryset: QuerySet[ReturnRow]) -> None:
         """requested → approved."""
         self._tell(request, commands.approve(self._chosen(queryset), int(request.user.pk or 0)))
 
-    @admin.action(description=_("Reject, with the reason"), permissions=["review"])
+    @admin.action(description=_("Reject, with the reason"), permissions=["decide"])
     def reject(self, request: HttpRequest, queryset: QuerySet[ReturnRow]) -> None:
         """→ rejected."""
         reason = str(request.POST.get("reason", "")).replace("\x00", "")
@@ -151,12 +150,12 @@ class ReturnAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
             request, commands.reject([Rejection(one, reason) for one in self._chosen(queryset)], int(request.user.pk or 0))
         )
 
-    @admin.action(description=_("Accept and refund"), permissions=["review"])
+    @admin.action(description=_("Accept and refund"), permissions=["decide"])
     def accept(self, request: HttpRequest, queryset: QuerySet[ReturnRow]) -> None:
         """→ accepted: refund, restock, clawback."""
         self._tell(request, commands.accept(self._chosen(queryset)))
 
-    @admin.action(description=_("Ask for the refund again"), permissions=["review"])
+    @admin.action(description=_("Ask for the refund again"), permissions=["decide"])
     def retry_refund(self, request: HttpRequest, queryset: QuerySet[ReturnRow]) -> None:
         """refund_failed → accepted."""
         self._tell(request, commands.retry_refunds(self._chosen(queryset)))

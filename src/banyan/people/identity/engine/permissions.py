@@ -32,6 +32,14 @@ MODEL_SCOPES: dict[str, tuple[Scope | None, Scope | None]] = {
 }
 """Single models that need another scope than their house."""
 
+DEEDS: dict[str, tuple[Scope, frozenset[Role]]] = {
+    "orders.ship_order": (Scope.ORDERS_SHIP, frozenset(Role)),
+    "returns.decide_returnrow": (Scope.RETURNS_REVIEW, frozenset({Role.OPERATOR, Role.PLATFORM})),
+    "returns.receive_returnrow": (Scope.RETURNS_REVIEW, frozenset({Role.WAREHOUSE, Role.OPERATOR, Role.PLATFORM})),
+}
+"""Acts with a right of their own: the scope, and whose it is. The same as over the API: the warehouse ships and receives
+returned goods, but neither moves other people's orders nor decides who gets money back."""
+
 
 def may_open(roles: Iterable[Role | str], app_label: str) -> bool:
     """Whether somebody with these roles may see anything of a house in the console."""
@@ -43,6 +51,10 @@ def may_open(roles: Iterable[Role | str], app_label: str) -> bool:
 
 def allows(roles: Iterable[Role | str], permission: str) -> bool:
     """Whether the roles grant a Django permission such as ``orders.view_order``; anything unknown is denied."""
+    roles = tuple(roles)
+    if permission in DEEDS:
+        scope, owners = DEEDS[permission]
+        return scope in scopes_of(roles) and not owners.isdisjoint(Role(role) for role in roles)
     app_label, _, codename = permission.partition(".")
     verb, _, model = codename.partition("_")
     read, write = MODEL_SCOPES.get(f"{app_label}.{model}", APP_SCOPES.get(app_label, (None, None)))

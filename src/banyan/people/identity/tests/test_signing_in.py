@@ -212,6 +212,12 @@ def test_console_permissions_follow_the_scopes() -> None:
     assert not allows([Role.OPERATOR], "kernel.view_auditentry")
     assert not allows([Role.OPERATOR], "auth.view_group")
     assert not allows([Role.PLATFORM], "nonsense")
+    assert allows([Role.WAREHOUSE], "orders.ship_order")
+    assert not allows([Role.WAREHOUSE], "orders.change_order")
+    assert not allows([Role.FINANCE], "orders.ship_order")
+    assert allows([Role.WAREHOUSE], "returns.receive_returnrow")
+    assert not allows([Role.WAREHOUSE], "returns.decide_returnrow")
+    assert allows([Role.OPERATOR], "returns.decide_returnrow")
     assert may_open([Role.FINANCE], "settlement")
     assert not may_open([Role.WAREHOUSE], "commission")
 
