@@ -141,6 +141,8 @@ WHITENOISE_USE_FINDERS = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = os.environ.get("BANYAN_HTTPS") == "1"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+BANYAN_PROXY_COUNT = int(os.environ.get("BANYAN_PROXY_COUNT", "0"))
+"""How many proxies of ours stand before the web processes; so many addresses at the end of X-Forwarded-For are believed."""
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 PROCRASTINATE_ON_APP_READY = (
     "banyan.config.procrastinate_app.on_app_ready" if (SOURCE / "config" / "procrastinate_app.py").exists() else None

@@ -136,7 +136,7 @@ def _app_role(tally: Tally) -> Iterator[Finding]:
     for (name,) in owned:
         yield Finding("structure.app_role", name, "owned by another role", f"owned by {role}")
     for model in our_models():
-        if getattr(model, "immutable", False):
+        if getattr(model, "immutable", False) or hasattr(model, "app_rights"):
             tally.compared += 1
             rights = _rows(
                 "SELECT privilege_type FROM information_schema.table_privileges "

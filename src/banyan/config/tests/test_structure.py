@@ -55,6 +55,7 @@ def test_a_sound_database_is_clean_and_much_was_compared(database: None) -> None
         ("ALTER TABLE ledger_entries DISABLE TRIGGER facts_stand", "structure.triggers", "ledger_entries.facts_stand"),
         ("DROP TRIGGER facts_stand ON ledger_postings", "structure.triggers", "ledger_postings.facts_stand"),
         ("GRANT UPDATE ON ledger_postings TO banyan_app", "structure.rights", "ledger_postings"),
+        ("GRANT UPDATE ON commission_accruals TO banyan_app", "structure.rights", "commission_accruals"),
     ],
 )
 def test_planted_damage_is_found_and_named(clean: None, statement: str, check: str, subject: str) -> None:

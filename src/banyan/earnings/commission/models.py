@@ -171,7 +171,8 @@ class AccrualRow(TenantModel):
     it, the whole decision can be computed again. The hold lives here: received, due, released.
     """
 
-    audit: ClassVar[Audit] = Audit.NONE  # only the hold moves, and each of its dates is set once
+    audit: ClassVar[Audit] = Audit.NONE  # only the hold moves; the application can change nothing else
+    app_rights: ClassVar[str] = "SELECT, INSERT, UPDATE (received_at, release_after, due_at, released_at)"
 
     plan_version = models.ForeignKey(
         PlanVersionRow, on_delete=models.PROTECT, related_name="+", db_index=False, null=True, verbose_name=_("plan version")

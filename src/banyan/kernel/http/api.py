@@ -6,9 +6,11 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import structlog
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DataError, OperationalError
 from django.http import HttpRequest, HttpResponse
@@ -46,6 +48,21 @@ def principal_of(request: HttpRequest) -> Principal:
     if not isinstance(principal, Principal):
         raise AuthenticationError()
     return principal
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where the caller is: the peer, or what the outermost of ``BANYAN_PROXY_COUNT`` proxies of ours saw of him.
+
+    Each proxy appends its peer to X-Forwarded-For; what stands before is the caller's own word.
+    """
+    peer = str(request.META.get("REMOTE_ADDR") or "")
+    if not settings.BANYAN_PROXY_COUNT:
+        return peer
+    told = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    try:
+        return str(ip_address(told[-settings.BANYAN_PROXY_COUNT].strip()))
+    except (IndexError, ValueError):
+        return peer
 
 
 class TokenAuth(HttpBearer):

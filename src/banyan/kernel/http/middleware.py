@@ -15,7 +15,7 @@ from django.http.response import HttpResponseBase
 
 from banyan.kernel import clock, idempotency, ids, sql, tenancy
 from banyan.kernel.http import grouped
-from banyan.kernel.http.api import Principal, error_response
+from banyan.kernel.http.api import Principal, address_of, error_response
 from banyan.kernel.tenancy import context
 from banyan.kernel.values.errors import Invalid, Refusal
 
@@ -77,7 +77,6 @@ def api_transactions(get_response: GetResponse) -> GetResponse:
 class HoldsNul(Invalid):
     """Text with U+0000, which PostgreSQL cannot keep. Refused once for every operation, before anything is looked up."""
 
-    code = "nul_character"
     advice = "Leave the character U+0000 out of texts and addresses. Bodies are JSON in UTF-8."
 
 
@@ -129,13 +128,13 @@ def _in_our_shape(response: HttpResponseBase) -> HttpResponseBase:
 
 
 def _authenticate(request: HttpRequest, token: str) -> Principal | None:
-    """One statement: finds the token and tells PostgreSQL tenant and actor for this transaction."""
+    """One statement: finds the token and tells PostgreSQL tenant, actor and origin for this transaction."""
     if len(token) > 200 or not token.isascii():
         request.token_problem = grouped.problem_of("")  # type: ignore[attr-defined]
         return None
     found = sql.fetch(
-        "SELECT tenant_id, user_id, roles, scopes, distributor_id, status FROM banyan_authenticate(%s, %s)",
-        (sha256(token.encode()).digest(), clock.now()),
+        "SELECT tenant_id, user_id, roles, scopes, distributor_id, status FROM banyan_authenticate(%s, %s, %s)",
+        (sha256(token.encode()).digest(), clock.now(), address_of(request)),
     )
     if not found or found[0][5] != "ok":
         request.token_problem = grouped.problem_of(found[0][5] if found else "")  # type: ignore[attr-defined]
@@ -185,7 +184,7 @@ def console_transactions(get_response: GetResponse) -> GetResponse:
             return get_response(request)
         user_id = str(session.get("_auth_user_id", "")) if session is not None else ""
         actor = ids.public("usr", int(user_id)) if user_id.isdigit() else ""
-        with tenancy.enter(tenant_id, actor=actor, reason="console", origin=request.META.get("REMOTE_ADDR", "")):
+        with tenancy.enter(tenant_id, actor=actor, reason="console", origin=address_of(request)):
             response = get_response(request)
             if response.status_code >= 500:
                 transaction.set_rollback(True)

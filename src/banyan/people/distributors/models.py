@@ -12,7 +12,7 @@ from banyan.kernel.tenancy.base import Audit, TenantModel
 from banyan.people.distributors.types import Status, Tier
 
 AUTHENTICATE_FUNCTION = """
-CREATE OR REPLACE FUNCTION banyan_authenticate(token_digest bytea, at timestamptz)
+CREATE OR REPLACE FUNCTION banyan_authenticate(token_digest bytea, at timestamptz, origin text DEFAULT '')
 RETURNS TABLE (tenant_id bigint, user_id bigint, roles text[], scopes text[], distributor_id bigint, status text)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
@@ -35,14 +35,15 @@ BEGIN
   END IF;
   IF status = 'ok' THEN
     PERFORM set_config('banyan.tenant', tenant_id::text, true), set_config('banyan.actor', actor, true),
-            set_config('banyan.reason', 'api', true), set_config('banyan.origin', '', true);
+            set_config('banyan.reason', 'api', true), set_config('banyan.origin', banyan_authenticate.origin, true);
   END IF;
   RETURN NEXT;
 END $$
 """
 """The look-up of every API request: finds the token before any tenant is known, and enters its tenant.
 
-It stands here because this is the lowest house that knows tokens, users and distributors.
+``origin`` is where the caller is, for the audit log. The function stands here because this is the lowest house that knows
+tokens, users and distributors.
 """
 AUTHENTICATE_ALL_FUNCTION = """
 CREATE OR REPLACE FUNCTION banyan_authenticate_all(token_digests bytea[], at timestamptz)
@@ -67,9 +68,10 @@ class Distributor(TenantModel):
 
     audit: ClassVar[Audit] = Audit.CHANGES
     database_rules: ClassVar[tuple[str, ...]] = (
+        "DROP FUNCTION IF EXISTS banyan_authenticate(bytea, timestamptz)",  # before it took the origin
         AUTHENTICATE_FUNCTION,
-        "REVOKE ALL ON FUNCTION banyan_authenticate(bytea, timestamptz) FROM PUBLIC",
-        "GRANT EXECUTE ON FUNCTION banyan_authenticate(bytea, timestamptz) TO {app_role}",
+        "REVOKE ALL ON FUNCTION banyan_authenticate(bytea, timestamptz, text) FROM PUBLIC",
+        "GRANT EXECUTE ON FUNCTION banyan_authenticate(bytea, timestamptz, text) TO {app_role}",
         AUTHENTICATE_ALL_FUNCTION,
     )
 

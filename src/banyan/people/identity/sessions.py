@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from banyan.kernel import tenancy
+from banyan.kernel.http import address_of
 from banyan.kernel.http.middleware import SESSION_TENANT
 from banyan.kernel.values.errors import Refusal
 from banyan.people.identity import commands
@@ -28,7 +29,7 @@ class TenantBackend(BaseBackend):
         """The user, or None. Why not is kept on the request for the form (``refusal_of``)."""
         if username is None or password is None:
             return None
-        address = request.META.get("REMOTE_ADDR", "") if request is not None else ""
+        address = address_of(request) if request is not None else ""
         try:
             tenant_id, user_id = commands.sign_in(username, password, address)
         except Refusal as refusal:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema, Status
 
 from banyan.kernel import clock, tenancy
-from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of, public_endpoint
+from banyan.kernel.http import ErrorBody, Page, PublicId, address_of, endpoint, page_of, principal_of, public_endpoint
 from banyan.kernel.tenancy.registry import find_tenant_by_slug
 from banyan.kernel.values.errors import Invalid, NotFound, Refusal
 from banyan.people.distributors import queries as distributors
@@ -391,8 +391,8 @@ def sign_up(request: HttpRequest, body: SignUpIn) -> Status[dict[str, Any]]:
     shop = find_tenant_by_slug(body.shop.casefold())
     if shop is None:
         raise ShopNotFound("No such shop.", field="shop")
-    with tenancy.enter(shop.id, actor="sign-up", reason="sign-up", origin=request.META.get("REMOTE_ADDR", "")):
-        identity.note_sign_up(request.META.get("REMOTE_ADDR", ""))
+    with tenancy.enter(shop.id, actor="sign-up", reason="sign-up", origin=address_of(request)):
+        identity.note_sign_up(address_of(request))
         person = NewUser(body.login, body.password, body.display_name, body.phone, (Role.CONSUMER,))
         (user_id,) = identity.register_users([person])
         bound_to, refusal = _bind_newcomer(user_id, body.code)

@@ -82,7 +82,7 @@ def test_an_illegal_plan_is_answered_with_its_clause(chinese_sales: Sales) -> No
     ("body", "code"),
     [
         ({"document": {}}, "invalid_plan"),
-        ({"document": {**DOCUMENT, "\ud800": "\x00"}}, "invalid_plan"),
+        ({"document": {**DOCUMENT, "\ud800": "\x00"}}, "invalid"),
         ({"document": {**DOCUMENT, "title": "half \ud800"}}, "invalid_plan"),
         ({"document": DOCUMENT, "name": "nul \x00"}, "invalid"),
         ({"document": seller_only(when=[])}, "invalid_plan"),

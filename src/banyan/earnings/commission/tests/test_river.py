@@ -225,6 +225,27 @@ def test_a_frozen_seller_earns_nothing_and_the_reason_is_kept(sales: Sales) -> N
     assert balances(sales, PENDING) == [0, 500, 200]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE commission_accruals SET inputs = replace(inputs, 'gold', 'silver')",
+        "UPDATE commission_accruals SET legal_bp = 10000",
+        "UPDATE commission_accruals SET total_minor = 0, due_at = NULL",
+        "UPDATE commission_accruals SET hold_days = 0",
+        "DELETE FROM commission_accruals",
+    ],
+)
+def test_the_application_can_move_the_hold_of_a_decision_and_nothing_else(sales: Sales, change: str) -> None:
+    sales.publish()
+    order = sales.sell(10000)
+    with sales.shop.enter():
+        commands.accrue([order])
+    with pytest.raises(DatabaseError, match="permission denied"), sales.shop.enter():
+        sql.execute(f"{change} WHERE id = %s", (order,))
+    with sales.shop.enter():
+        assert sql.execute("UPDATE commission_accruals SET due_at = paid_at WHERE id = %s", (order,)) == 1
+
+
 def test_facts_stand(sales: Sales) -> None:
     sales.publish()
     order = sales.sell(10000)

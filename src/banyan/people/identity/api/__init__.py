@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from banyan.kernel import clock, tenancy
-from banyan.kernel.http import Page, endpoint, page_of, principal_of, public_endpoint
+from banyan.kernel.http import Page, address_of, endpoint, page_of, principal_of, public_endpoint
 from banyan.kernel.values.errors import Forbidden
 from banyan.people.identity import commands, queries
 from banyan.people.identity.api import platform
@@ -67,7 +67,7 @@ def _token_out(token: Token) -> dict[str, Any]:
 def sign_in(request: HttpRequest, response: HttpResponse, body: SignInIn) -> dict[str, Any]:
     """A token of 12 hours with every scope of the person's roles. Five failures lock the login for 15 minutes."""
     account = f"{body.login}@{body.shop}" if body.shop else body.login
-    tenant_id, user_id = commands.sign_in(account, body.password, request.META.get("REMOTE_ADDR", ""))
+    tenant_id, user_id = commands.sign_in(account, body.password, address_of(request))
     expires_at = clock.now() + SESSION_LIFE
     with tenancy.enter(tenant_id, actor="sign-in", reason="sign-in"):
         user = queries.get_user(UserId(user_id))
