@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from banyan.console import showing
 from banyan.kernel import tenancy
 from banyan.kernel.values.errors import Refusal
 
@@ -32,6 +33,23 @@ def person(request: HttpRequest) -> Any:
     if not request.user.is_authenticated:
         raise PermissionDenied("Nobody is signed in.")
     return request.user
+
+
+def said(refusal: Refusal) -> str:
+    """A refusal as one line in the active language: what was wrong and what to do about it."""
+    return " ".join(showing.word_of(words) for words in (refusal.message, refusal.advice) if words)
+
+
+def attempt(request: HttpRequest, act: Callable[[], object], done: object) -> bool:
+    """Run one command in its own savepoint; its refusal becomes a message and leaves nothing behind, else `done` is said."""
+    try:
+        with transaction.atomic():
+            act()
+    except Refusal as refusal:
+        messages.error(request, said(refusal))
+        return False
+    messages.success(request, str(done))
+    return True
 
 
 def page(scope: str) -> Callable[[View], View]:

@@ -176,21 +176,52 @@ def top_payees(of: Window, count: int = 10) -> list[tuple[int, int, int]]:
     return [(int(payee), int(total), int(orders)) for payee, total, orders in rows]
 
 
-def paid_to(distributor_ids: list[int]) -> dict[int, int]:
-    """What these distributors were paid so far, by completed payouts."""
-    rows = sql.fetch(
-        "SELECT distributor_id, sum(amount_minor) FROM settlement_statements"
-        " WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[]) AND paid_at IS NOT NULL GROUP BY distributor_id",
-        (tenancy.current_tenant_id(), distributor_ids),
-    )
-    return {int(key): int(total) for key, total in rows}
+@dataclass(frozen=True)
+class Record:
+    """What one distributor brought and got: paid orders that name him as referrer, consumers bound to him now, money received.
+
+    `referred_minor` is what the buyers paid; what went back later is not taken off. A payout counts once it is completed.
+    """
+
+    order_count: int = 0
+    referred_minor: int = 0
+    consumer_count: int = 0
+    payout_count: int = 0
+    paid_minor: int = 0
 
 
-def referred_counts(distributor_ids: list[int]) -> dict[int, int]:
-    """How many orders name each of these distributors as their referrer."""
+def records_of(distributor_ids: list[int], now: datetime) -> dict[int, Record]:
+    """The records of a page of distributors in one statement, whatever their number."""
+    tenant_id = tenancy.current_tenant_id()
     rows = sql.fetch(
-        "SELECT referrer_id, count(*) FROM attribution_referrals"
-        " WHERE tenant_id = %s AND referrer_id = ANY(%s::bigint[]) GROUP BY referrer_id",
-        (tenancy.current_tenant_id(), distributor_ids),
+        """
+        WITH page AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id),
+        referred AS (
+          SELECT r.referrer_id AS id, count(*) AS orders, sum(o.total_minor) AS minor FROM attribution_referrals r
+          JOIN orders_orders o ON o.tenant_id = r.tenant_id AND o.id = r.id AND o.paid_at IS NOT NULL
+          WHERE r.tenant_id = %s AND r.referrer_id = ANY(%s::bigint[]) GROUP BY r.referrer_id),
+        bound AS (
+          SELECT distributor_id AS id, count(*) AS consumers FROM network_bindings
+          WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[]) AND valid_from <= %s
+          AND (valid_to > %s OR valid_to IS NULL) AND (expires_at > %s OR expires_at IS NULL) GROUP BY distributor_id),
+        paid AS (
+          SELECT distributor_id AS id, count(*) AS payouts, sum(amount_minor) AS minor FROM settlement_statements
+          WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[]) AND paid_at IS NOT NULL GROUP BY distributor_id)
+        SELECT page.id, coalesce(r.orders, 0), coalesce(r.minor, 0), coalesce(b.consumers, 0), coalesce(p.payouts, 0),
+               coalesce(p.minor, 0)
+        FROM page LEFT JOIN referred r ON r.id = page.id LEFT JOIN bound b ON b.id = page.id LEFT JOIN paid p ON p.id = page.id
+        """,
+        (distributor_ids, tenant_id, distributor_ids, tenant_id, distributor_ids, now, now, now, tenant_id, distributor_ids),
     )
-    return {int(key): int(count) for key, count in rows}
+    return {int(key): Record(*(int(number) for number in numbers)) for key, *numbers in rows}
+
+
+def without_place(before_id: int | None, count: int) -> list[int]:
+    """Active distributors without a place in the network, newest first: somebody has to give them one."""
+    rows = sql.fetch(
+        "SELECT d.id FROM distributors d WHERE d.tenant_id = %s AND d.status = 'active' AND (%s::bigint IS NULL OR d.id < %s)"
+        " AND NOT EXISTS (SELECT 1 FROM network_members m WHERE m.tenant_id = d.tenant_id AND m.id = d.id)"
+        " ORDER BY d.id DESC LIMIT %s",
+        (tenancy.current_tenant_id(), before_id, before_id, count),
+    )
+    return [int(key) for (key,) in rows]

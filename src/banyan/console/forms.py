@@ -1,7 +1,8 @@
-"""The login form: shop, login, password."""
+"""The console's forms: signing in, the own password, and the shop's settings, one form for one command."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -11,7 +12,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
+from banyan.console import showing
+from banyan.earnings.settlement.types import Cycle, Lane, Scope
+from banyan.people.distributors.types import Tier
 from banyan.people.identity.sessions import refusal_of
+from banyan.people.network.types import BindingMode
+from banyan.trade.returns.types import FreightRule
 
 SHOP_COOKIE = "banyan_shop"
 
@@ -81,3 +87,103 @@ class OwnPasswordForm(forms.Form):
         if self.cleaned_data.get("new") != self.cleaned_data.get("again"):
             self.add_error("again", _("The two spellings differ."))
         return self.cleaned_data
+
+
+class MoneyField(forms.DecimalField):
+    """An amount as people write it (12.50); cleaned to integer minor units, None where it may be left out."""
+
+    def __init__(self, currency: str, **options: Any) -> None:
+        self.decimals = 0 if currency in showing.WITHOUT_MINOR else 2
+        super().__init__(min_value=0, max_digits=15, decimal_places=self.decimals, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Minor units as the text of the field; what somebody typed stays as it is."""
+        return str(Decimal(value).scaleb(-self.decimals)) if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> int | None:
+        """Minor units."""
+        amount: Decimal | None = super().clean(value)
+        return None if amount is None else int(amount.scaleb(self.decimals))
+
+
+def _words(kinds: Any) -> list[tuple[str, str]]:
+    return [(kind.value, showing.word_of(kind.value)) for kind in kinds]
+
+
+def _days(label: Any, **options: Any) -> forms.IntegerField:
+    return forms.IntegerField(label=label, **options)
+
+
+class SettingForm(forms.Form):
+    """A form that knows the shop's currency."""
+
+    def __init__(self, *args: Any, currency: str, **options: Any) -> None:
+        self.currency = currency
+        super().__init__(*args, **options)
+
+
+class BindingForm(SettingForm):
+    """Which touch wins a consumer, and for how long."""
+
+    mode = forms.ChoiceField(label=_("Who wins a consumer"), choices=lambda: _words(BindingMode))
+    protect_days = _days(_("Protected for days (empty: for ever)"), required=False, min_value=0, max_value=36_500)
+    validity_days = _days(_("Valid for days (empty: for ever)"), required=False, min_value=1, max_value=36_500)
+
+
+class AttributionForm(SettingForm):
+    """Whether distributors earn on what they buy themselves."""
+
+    self_purchase = forms.BooleanField(label=_("Distributors earn on their own purchases"), required=False)
+
+
+class OrderForm(SettingForm):
+    """Times of an order, and the freight where an order names none."""
+
+    payment_window_seconds = forms.IntegerField(label=_("Seconds to pay"), min_value=60, max_value=30 * 86_400)
+    receive_after_days = _days(_("Received by itself after days"), min_value=0, max_value=365)
+    close_after_days = _days(_("Closed after days (then no return)"), min_value=0, max_value=365)
+    first_grams = forms.IntegerField(label=_("First weight (g)"), min_value=0, max_value=1_000_000_000)
+    step_grams = forms.IntegerField(label=_("Further weight (g)"), min_value=1, max_value=1_000_000_000)
+
+    def __init__(self, *args: Any, currency: str, **options: Any) -> None:
+        super().__init__(*args, currency=currency, **options)
+        self.fields["base_minor"] = MoneyField(currency, label=_("Freight up to the first weight"))
+        self.fields["step_minor"] = MoneyField(currency, label=_("Freight for each further weight"))
+        self.fields["free_from_minor"] = MoneyField(currency, label=_("Free from (empty: never)"), required=False)
+
+
+class ReturnForm(SettingForm):
+    """How long goods may come back, and what happens to the freight."""
+
+    days_after_receipt = _days(_("Days after receipt"), min_value=0, max_value=3650)
+    freight_rule = forms.ChoiceField(label=_("Freight goes back"), choices=lambda: _words(FreightRule))
+
+
+WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
+
+
+WHOM = (
+    (Scope.TENANT.value, _("everybody")),
+    (Scope.TIER.value, _("one tier")),
+    (Scope.DISTRIBUTOR.value, _("one distributor")),
+)
+
+
+class PolicyForm(SettingForm):
+    """Whose statements, when, from what amount on, and who looks at them."""
+
+    scope = forms.ChoiceField(label=_("For whom"), choices=WHOM)
+    tier = forms.ChoiceField(label=_("Tier (for a tier)"), required=False, choices=lambda: [("", "–"), *_words(Tier)])
+    distributor = forms.CharField(label=_("Referral code or id (for one distributor)"), required=False, max_length=40)
+    cycle = forms.ChoiceField(label=_("Settlement cycle"), choices=lambda: _words(Cycle))
+    weekday = forms.TypedChoiceField(label=_("Weekday (weekly)"), coerce=int, choices=tuple(enumerate(WEEKDAYS)), initial=0)
+    month_day = forms.IntegerField(label=_("Day of the month (monthly)"), min_value=1, max_value=31, initial=1)
+    lane = forms.ChoiceField(label=_("Who looks"), choices=lambda: _words(Lane))
+    channel = forms.CharField(label=_("Payout channel"), max_length=30, initial="wechat_pay")
+    attempt_count = forms.IntegerField(label=_("Payout attempts"), min_value=1, max_value=20, initial=3)
+
+    def __init__(self, *args: Any, currency: str, **options: Any) -> None:
+        super().__init__(*args, currency=currency, **options)
+        self.fields["minimum_minor"] = MoneyField(currency, label=_("Minimum; below it is carried over"), initial=1)
+        self.fields["review_minor"] = MoneyField(currency, label=_("A person looks from (empty: never)"), required=False)
+        self.fields["four_eyes_minor"] = MoneyField(currency, label=_("Two persons look from (empty: never)"), required=False)

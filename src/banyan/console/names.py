@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from banyan.console.showing import masked
-from banyan.kernel import ids
+from banyan.kernel import ids, sql, tenancy
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
 from banyan.people.identity import queries as identity
 from banyan.people.identity.types import UserId
 
 ORDER, COMMISSION, STATEMENT, PAYOUT, DISTRIBUTOR, USER = "ord", "cms", "stm", "pyo", "dst", "usr"
-ENTRY, RETURN, SET_ASIDE = "ent", "ret", "sae"
+ENTRY, RETURN, SET_ASIDE, VERSION, WAREHOUSE = "ent", "ret", "sae", "plv", "whs"
 """Prefixes of public ids in addresses and on pages."""
 
 
@@ -60,3 +60,24 @@ def user_names(user_ids: Iterable[int | None]) -> dict[int, str]:
     """Logins of these users (staff are named by login), one query."""
     wanted = sorted({UserId(one) for one in user_ids if one})
     return {int(key): user.login for key, user in identity.list_users_by_ids(wanted).items()} if wanted else {}
+
+
+def find_distributor(words: str) -> DistributorId | None:
+    """The distributor whose public id or referral code this is, in any status; None for words that name nobody here."""
+    words = words.strip()
+    try:
+        found = DistributorId(ids.parse(DISTRIBUTOR, words))
+    except ids.BadPublicId:
+        return distributors.find_by_codes([words]).get(words)
+    return found if distributors.list_distributors_by_ids([found]) else None
+
+
+def goods_names(sku_ids: Iterable[int]) -> dict[int, str]:
+    """Code and Chinese name of these SKUs, for people who look at a parcel; one query."""
+    rows = sql.fetch(
+        "SELECT s.id, s.code, p.name_zh, s.name FROM catalog_skus s"
+        " JOIN catalog_products p ON p.tenant_id = s.tenant_id AND p.id = s.product_id"
+        " WHERE s.tenant_id = %s AND s.id = ANY(%s::bigint[])",
+        (tenancy.current_tenant_id(), sorted(set(sku_ids))),
+    )
+    return {int(key): " ".join(part for part in (code, name, kind) if part) for key, code, name, kind in rows}

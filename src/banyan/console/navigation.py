@@ -40,6 +40,9 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             ),
             Item(_("Applications"), "person_add", "distributors:read", ("console:applications",), "console:applications"),
             Item(_("Network"), "account_tree", "network:read", ("console:network",)),
+            Item(_("Referred orders"), "share", "network:read", ("admin:attribution_referral_changelist",)),
+            Item(_("Changes of sponsor"), "move_up", "network:read", ("admin:network_sponsorship_changelist",)),
+            Item(_("Distribution settings"), "tune", "network:read", ("console:settings",)),
         ),
     ),
     (
@@ -67,6 +70,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 "payments:read",
                 ("admin:payments_paymentrow_changelist", "admin:payments_payment_changelist"),
             ),
+            Item(_("Payment incidents"), "running_with_errors", "payments:read", ("admin:payments_incidentrow_changelist",)),
         ),
     ),
     (
@@ -76,7 +80,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 _("Commission plans"),
                 "rule",
                 "plans:read",
-                ("admin:commission_planversionrow_changelist",),
+                ("console:plans", "admin:commission_planversionrow_changelist"),
             ),
             Item(_("Commission records"), "paid", "commissions:read", ("admin:commission_commissionrow_changelist",)),
             Item(_("Law and readings"), "gavel", "compliance:read", ("console:law",)),
@@ -87,6 +91,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         (
             Item(_("Settlements"), "request_quote", "settlements:read", ("admin:settlement_statementrow_changelist",)),
             Item(_("Review queue"), "fact_check", "settlements:read", ("console:review",), "console:review"),
+            Item(_("Settlement policies"), "event_repeat", "settlements:read", ("console:policies",)),
             Item(
                 _("Payouts"),
                 "send_money",

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
@@ -70,6 +71,16 @@ def distributor_url(distributor_id: int) -> str:
     return reverse("console:network_tree", args=[ids.public(names.DISTRIBUTOR, distributor_id)])
 
 
+def return_url(return_id: int) -> str:
+    """The return with its inspection."""
+    return reverse("console:inspection", args=[ids.public(names.RETURN, return_id)])
+
+
+def plan_url(version_id: int) -> str:
+    """The plan version with its document and what the law says about it."""
+    return reverse("console:plan", args=[ids.public(names.VERSION, version_id)])
+
+
 def record_url(model: str, row_id: int | None) -> str:
     """The read-only record in the back office (`ledger_entryrow`), or nothing where that house has no such page."""
     try:
@@ -78,19 +89,28 @@ def record_url(model: str, row_id: int | None) -> str:
         return ""
 
 
+def list_url(model: str, words: str) -> str:
+    """A house's own list, searched for these words; nothing where that house has no such list."""
+    try:
+        address = reverse(f"admin:{model}_changelist")
+        return f"{address}?{urlencode({'q': words})}" if words else address
+    except NoReverseMatch:
+        return ""
+
+
 _RECORDS = {
     names.PAYOUT: "payouts_payoutrow",
     names.ENTRY: "ledger_entryrow",
-    names.RETURN: "returns_returnrow",
     names.USER: "identity_user",
     "pay": "payments_paymentrow",
-    "plv": "commission_planversionrow",
 }
 _PAGES = {
     names.ORDER: "console:money_story",
     names.COMMISSION: "console:explain",
     names.STATEMENT: "console:statement",
     names.DISTRIBUTOR: "console:network_tree",
+    names.RETURN: "console:inspection",
+    names.VERSION: "console:plan",
 }
 PUBLIC_ID = re.compile(r"[a-z]{3}_[0-9a-hjkmnp-tv-z]{13}")
 
@@ -115,6 +135,8 @@ def reveal_url(user_id: int) -> str:
 
 JOINED: dict[str, tuple[Any, Callable[[int], str]]] = {
     "orders.order": (_("Money story"), order_url),
+    "returns.returnrow": (_("Goods and inspection"), return_url),
+    "commission.planversionrow": (_("Document and law"), plan_url),
     "settlement.statementrow": (_("Lines and decisions"), statement_url),
     "distributors.distributor": (_("Network"), distributor_url),
     "identity.user": (_("Reveal"), reveal_url),

@@ -7,13 +7,32 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
-from banyan.console.views import audit, distributors, explain, law, network, orders, people, review, set_aside, shops
+from banyan.console.views import (
+    audit,
+    distributors,
+    explain,
+    law,
+    network,
+    orders,
+    people,
+    plans,
+    policies,
+    returns,
+    review,
+    set_aside,
+    settings,
+    shops,
+    sponsor,
+)
 
 # Houses' own records live below /console/<house>/, so our pages keep out of those names or are told apart by their ids.
 _pages: list[URLPattern] = [
     path("sellers/", distributors.listing, name="distributors"),
     path("commissions/<str:public_id>/explain", explain.explain, name="explain"),
     path("orders/<str:public_id>/money", orders.money_story, name="money_story"),
+    re_path(r"^returns/(?P<public_id>ret_[^/]+)/$", returns.inspection, name="inspection"),
+    re_path(r"^returns/(?P<public_id>ret_[^/]+)/receive$", returns.receive, name="inspection_receive"),
+    re_path(r"^returns/(?P<public_id>ret_[^/]+)/decide$", returns.decide, name="inspection_decide"),
     path("review/", review.queue, name="review"),
     path("review/decide", review.decide, name="review_decide"),
     path("statements/<str:public_id>/", review.statement, name="statement"),
@@ -26,9 +45,23 @@ _pages: list[URLPattern] = [
     path("law/<str:code>/", law.jurisdiction, name="law_jurisdiction"),
     path("network/", network.search, name="network"),
     re_path(r"^network/(?P<public_id>dst_[^/]+)/$", network.tree, name="network_tree"),  # admin lists live below network/ too
+    re_path(r"^network/(?P<public_id>dst_[^/]+)/sponsor$", sponsor.choose, name="sponsor"),
+    re_path(r"^network/(?P<public_id>dst_[^/]+)/move$", sponsor.move, name="sponsor_move"),
+    re_path(r"^network/(?P<public_id>dst_[^/]+)/tier$", sponsor.set_tier, name="set_tier"),
     path("applications/", people.applications, name="applications"),
     path("applications/decide", people.decide, name="applications_decide"),
     path("people/<str:public_id>/reveal", people.reveal, name="reveal"),
+    path("plans/", plans.listing, name="plans"),
+    path("plans/new", plans.edit, name="plan_new"),
+    path("plans/<str:public_id>/", plans.version, name="plan"),
+    path("plans/<str:public_id>/edit", plans.edit, name="plan_edit"),
+    path("plans/<str:public_id>/publish", plans.publish, name="plan_publish"),
+    path("plans/<str:public_id>/retire", plans.retire, name="plan_retire"),
+    path("settings/", settings.overview, name="settings"),
+    path("settings/<str:key>", settings.change, name="settings_change"),
+    path("settlement-policies/", policies.listing, name="policies"),
+    path("settlement-policies/open", policies.open_one, name="policy_open"),
+    path("settlement-policies/<str:public_id>/retire", policies.retire, name="policy_retire"),
     path("shops/", shops.listing, name="shops"),
     path("shops/enter", shops.enter, name="enter_shop"),
     path("shops/leave", shops.leave, name="leave_shop"),

@@ -18,6 +18,12 @@ PAGES = {
     "/console/law/cn/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
     "/console/network/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
     "/console/applications/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
+    "/console/sellers/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
+    "/console/sellers/?place=none": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
+    "/console/settings/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
+    "/console/plans/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
+    "/console/plans/new": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
+    "/console/settlement-policies/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
     "/console/shops/": set(),
 }
 
@@ -89,6 +95,10 @@ def test_writing_needs_the_right_and_a_denied_request_changes_nothing(staffed: S
             "/console/set-aside/decide",
             "/console/applications/decide",
             "/console/shops/enter",
+            "/console/settings/binding",
+            "/console/settings/attribution",
+            "/console/settings/orders",
+            "/console/settings/returns",
         ):
             assert client.post(address, {"reading": "practice", "agreed": "yes"}).status_code == 403, (role, address)
     with staffed.shop.enter():

@@ -7,12 +7,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
-from banyan.console.access import page, show
-from banyan.console.names import DISTRIBUTOR, names_of
+from banyan.console import trail
+from banyan.console.access import may, page, show
+from banyan.console.names import DISTRIBUTOR, find_distributor, names_of
 from banyan.kernel import clock, ids
 from banyan.kernel.values.errors import Refusal
 from banyan.people.distributors import queries as distributors
-from banyan.people.distributors.types import DistributorId
+from banyan.people.distributors.types import DistributorId, Tier
 from banyan.people.network import queries as network
 from banyan.rules.compliance import queries as compliance
 
@@ -24,7 +25,7 @@ def search(request: HttpRequest) -> HttpResponse:
     """Find a distributor by referral code or public id; without one, the newest distributors to start from."""
     words = request.GET.get("q", "").strip()
     if words:
-        found = _find(words)
+        found = find_distributor(words)
         if found is not None:
             return redirect("console:network_tree", public_id=ids.public(DISTRIBUTOR, found))
         messages.warning(request, _("No distributor has this code or id."))
@@ -39,9 +40,12 @@ def tree(request: HttpRequest, public_id: str) -> HttpResponse:
     """One distributor: ancestors to the root, direct downline, standing of the organization below."""
     try:
         own = DistributorId(ids.parse(DISTRIBUTOR, public_id))
-        place = network.get_member(own)
+        distributors.get_distributor(own)
     except Refusal as refusal:
         raise Http404(public_id) from refusal
+    place = network.list_members_by_ids([own]).get(own)
+    if place is None:
+        return redirect("console:sponsor", public_id=public_id)
     upline = network.uplines([own])[own]
     before = request.GET.get("before", "")
     frontline = network.list_frontline(own, int(before) if before.isdigit() and len(before) < 19 else None, SHOWN)
@@ -54,6 +58,11 @@ def tree(request: HttpRequest, public_id: str) -> HttpResponse:
         frontline=[{"name": names[one.distributor_id], "place": one} for one in frontline if one.distributor_id in names],
         more=frontline[-1].distributor_id if len(frontline) == SHOWN else None, layers=layers,
         standing=compliance.organization_standing(team + 1, layers, clock.now()), history=network.list_sponsorships(own),
+        consumers=network.count_bound_consumers([own], clock.now()).get(own, 0), tiers=list(Tier),
+        may_move=may(request, "network:write"), may_set_tier=may(request, "distributors:write"),
+        bindings=trail.list_url("network_bindingrow", names[own].code),
+        tier_since=distributors.list_tier_history(own)[-1].valid_from,
+        orders=trail.list_url("attribution_referral", public_id), record=trail.record_url("distributors_distributor", own),
     )  # fmt: skip
 
 
@@ -62,10 +71,3 @@ def _layers(own: DistributorId, frontline_count: int, team: int) -> int:
     if frontline_count == 0:
         return 1
     return 3 if team > frontline_count else 2
-
-
-def _find(words: str) -> int | None:
-    try:
-        return DistributorId(ids.parse(DISTRIBUTOR, words))
-    except Refusal:
-        return distributors.find_by_codes([words.upper()]).get(words.upper()) or distributors.find_by_codes([words]).get(words)

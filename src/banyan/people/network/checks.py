@@ -119,6 +119,32 @@ def check_bindings(tally: Tally) -> Iterator[Finding]:
         yield Finding("network.self_binding", f"network_bindings {row}", "another distributor", "the consumer himself")
 
 
+@check("network.places")
+def check_places(tally: Tally) -> Iterator[Finding]:
+    """Every active distributor has a place, unless the reaction that gives it has not yet read the approval.
+
+    A refused joining (the named sponsor has no place himself, say) leaves the application approved; an operator has to
+    place him by hand, and this is how it is noticed.
+    """
+    tenant_id = tenancy.current_tenant_id()
+    tally.compared += _count("distributors")
+    rows = sql.fetch(
+        """
+        WITH unread AS MATERIALIZED (
+          SELECT (e.payload->>'distributor_id')::bigint AS id FROM outbox_events e
+          LEFT JOIN reaction_cursors c ON c.tenant_id = e.tenant_id AND c.reaction = 'network.join_approved'
+          WHERE e.tenant_id = %s AND e.kind = 'distributors.approved'
+                AND (c.id IS NULL OR (e.commit_order, e.id) > (c.commit_order, c.event_id)))
+        SELECT d.id FROM distributors d LEFT JOIN network_members m ON m.tenant_id = d.tenant_id AND m.id = d.id
+        WHERE d.tenant_id = %s AND d.status = 'active' AND m.id IS NULL AND d.id NOT IN (SELECT id FROM unread)
+        ORDER BY d.id LIMIT %s
+        """,
+        (tenant_id, tenant_id, SHOWN),
+    )
+    for (distributor,) in rows:
+        yield Finding("network.places", ids.public("dst", distributor), "a place in the network", "none")
+
+
 def _count(table: str) -> int:
     rows = sql.fetch(f"SELECT count(*) FROM {table} WHERE tenant_id = %s", (tenancy.current_tenant_id(),))
     return int(rows[0][0])

@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from ninja import Query, Router, Schema
 
 from banyan.earnings.commission import queries
-from banyan.earnings.commission.api.documents import outward
 from banyan.earnings.commission.api.plans import ERRORS
 from banyan.earnings.commission.api.schemas import (
     BandOut,
@@ -26,6 +25,7 @@ from banyan.earnings.commission.api.schemas import (
     StepOut,
     TotalsOut,
 )
+from banyan.earnings.commission.queries import outward
 from banyan.earnings.commission.types import Commission, Explanation
 from banyan.kernel.http import Page, endpoint, page_of, principal_of
 from banyan.kernel.values.errors import NotFound

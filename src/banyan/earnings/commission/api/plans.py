@@ -8,7 +8,6 @@ from django.http import HttpRequest
 from ninja import Query, Router
 
 from banyan.earnings.commission import commands, queries
-from banyan.earnings.commission.api.documents import inward, outward
 from banyan.earnings.commission.api.schemas import (
     DocumentIn,
     DraftIn,
@@ -19,6 +18,7 @@ from banyan.earnings.commission.api.schemas import (
     VersionIdText,
     VersionOut,
 )
+from banyan.earnings.commission.queries import inward, outward
 from banyan.earnings.commission.types import DraftPlan, PlanId, PlanReport, PlanVersion, VersionStatus
 from banyan.kernel import clock, ids
 from banyan.kernel.http import ErrorBody, Page, endpoint, page_of, principal_of

@@ -9,6 +9,7 @@ from banyan.earnings.commission.queries.commissions import (
     list_reversed_after_release,
     totals,
 )
+from banyan.earnings.commission.queries.documents import inward, outward
 from banyan.earnings.commission.queries.explanation import decide_again, explain
 from banyan.earnings.commission.queries.plans import (
     check_document,
@@ -23,12 +24,14 @@ __all__ = [
     "explain",
     "get_commission",
     "get_version",
+    "inward",
     "list_commissions",
     "list_for_orders",
     "list_released",
     "list_reversals",
     "list_reversed_after_release",
     "list_versions",
+    "outward",
     "totals",
     "version_at",
 ]

@@ -1,4 +1,4 @@
-"""Plan documents at the door: inside they name SKUs and categories by number, outside by public id."""
+"""Plan documents as people read and write them: inside they name SKUs and categories by number, outside by public id."""
 
 from __future__ import annotations
 

@@ -1,0 +1,135 @@
+"""The shop's settings of distribution: one small form for one command each, with what holds now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+
+from banyan.console import forms
+from banyan.console.access import attempt, may, page, person, show
+from banyan.kernel import tenancy
+from banyan.kernel.tenancy.registry import get_tenant
+from banyan.people.network import commands as network
+from banyan.people.network import queries as bindings
+from banyan.people.network.types import BindingMode, BindingSettings
+from banyan.trade.attribution import commands as attribution
+from banyan.trade.attribution import queries as referrals
+from banyan.trade.attribution.types import Policy as AttributionPolicy
+from banyan.trade.orders import commands as orders
+from banyan.trade.orders import queries as order_terms
+from banyan.trade.orders.types import Policy as OrderPolicy
+from banyan.trade.pricing.types import FreightTariff
+from banyan.trade.returns import commands as returns
+from banyan.trade.returns import queries as return_terms
+from banyan.trade.returns.types import FreightRule, ReturnPolicy
+
+Cleaned = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One form of the page: who may read and who may change it (the same rights as over the API), what holds, what to do."""
+
+    title: Any
+    note: Any
+    read: str
+    allowed: Callable[[HttpRequest], bool]
+    form: type[forms.SettingForm]
+    held: Callable[[], Cleaned]
+    change: Callable[[Cleaned], object]
+
+
+def _with_scope(scope: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: may(request, scope)
+
+
+def _order_terms() -> Cleaned:
+    held = order_terms.get_policy()
+    times = {"receive_after_days": held.receive_after_days, "close_after_days": held.close_after_days}
+    return {**times, "payment_window_seconds": held.payment_window_seconds, **asdict(held.tariff)}
+
+
+def _set_order_terms(asked: Cleaned) -> None:
+    tariff = FreightTariff(**{name: asked[name] for name in asdict(FreightTariff())})
+    times = (asked["payment_window_seconds"], asked["receive_after_days"], asked["close_after_days"])
+    orders.set_policy(OrderPolicy(*times, tariff))
+
+
+def _set_binding(asked: Cleaned) -> None:
+    rules = BindingSettings(BindingMode(asked["mode"]), asked["protect_days"], asked["validity_days"])
+    network.set_binding_settings(rules)
+
+
+def _set_returns(asked: Cleaned) -> None:
+    returns.set_policy(ReturnPolicy(asked["days_after_receipt"], FreightRule(asked["freight_rule"])))
+
+
+SETTINGS: dict[str, Setting] = {
+    "binding": Setting(
+        gettext_lazy("Binding of consumers"), gettext_lazy("Counts for touches from now on; present bindings stay."),
+        "network:read", _with_scope("network:write"), forms.BindingForm, lambda: asdict(bindings.get_binding_settings()),
+        _set_binding,
+    ),
+    "attribution": Setting(
+        gettext_lazy("Attribution of orders"), gettext_lazy("Orders placed before keep what was recorded."),
+        "network:read", _with_scope("network:write"), forms.AttributionForm, lambda: asdict(referrals.get_policy()),
+        lambda asked: attribution.set_policy(AttributionPolicy(asked["self_purchase"])),
+    ),
+    "orders": Setting(
+        gettext_lazy("Orders and freight"), gettext_lazy("Takes effect within half a minute."),
+        "catalog:read", _with_scope("catalog:write"), forms.OrderForm, _order_terms, _set_order_terms,
+    ),
+    "returns": Setting(
+        gettext_lazy("Terms of return"), gettext_lazy("They hold for requests and freight from now on."),
+        "returns:read", lambda request: bool(person(request).has_perm("returns.decide_returnrow")), forms.ReturnForm,
+        lambda: asdict(return_terms.get_policy()), _set_returns,
+    ),
+}  # fmt: skip
+
+
+@page("network:read")
+def overview(request: HttpRequest) -> HttpResponse:
+    """Every setting that the person may read, with what holds now."""
+    return _show(request)
+
+
+@require_POST
+@page("network:read")
+def change(request: HttpRequest, key: str) -> HttpResponse:
+    """One command with what one form says; faults stand beside the fields."""
+    setting = SETTINGS.get(key)
+    if setting is None:
+        raise Http404(key)
+    if not setting.allowed(request):
+        raise PermissionDenied(key)
+    form = setting.form(request.POST, currency=_currency())
+    if not form.is_valid():
+        return _show(request, key, form)
+    if attempt(request, lambda: setting.change(form.cleaned_data), _("Changed: %s.") % setting.title):
+        return redirect("console:settings")
+    return _show(request, key, form)
+
+
+def _show(request: HttpRequest, key: str = "", faulty: forms.SettingForm | None = None) -> HttpResponse:
+    cards = [
+        {
+            "key": each, "setting": setting, "allowed": setting.allowed(request),
+            "form": faulty if each == key and faulty else setting.form(initial=setting.held(), currency=_currency()),
+        }
+        for each, setting in SETTINGS.items()
+        if may(request, setting.read)
+    ]  # fmt: skip
+    return show(request, "console/settings.html", _("Distribution settings"), cards=cards,
+                sees_policies=may(request, "settlements:read"))  # fmt: skip
+
+
+def _currency() -> str:
+    return get_tenant(tenancy.current_tenant_id()).currency
