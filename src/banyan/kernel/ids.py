@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
@@ -16,40 +17,43 @@ from hashlib import blake2b
 from banyan.kernel.values.errors import Invalid
 
 BLOCK = 1000
+BATCH_FROM, BLOCKS_AHEAD = 100, 9
+"""Who asks for many ids will ask again: he takes ten blocks at a time, in one round trip."""
 SEQUENCE = "banyan_ids"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32: no i, l, o, u
 _VALUE_OF = {letter: value for value, letter in enumerate(_ALPHABET)}
 _lock = threading.Lock()
-_next = 0
-_end = 0
+_blocks: deque[range] = deque()
 
 
-def _forget_block() -> None:
-    global _next, _end
-    _next = _end = 0
-
-
-os.register_at_fork(after_in_child=_forget_block)
+os.register_at_fork(after_in_child=_blocks.clear)
 
 
 def next_ids(count: int) -> Sequence[int]:
-    """``count`` new ids, ascending. One round trip when the process's block of 1,000 is used up."""
+    """``count`` new ids, ascending. One round trip when what the process has taken is used up."""
+    with _lock:
+        if _blocks and count <= len(_blocks[0]):
+            first = _blocks[0]
+            _blocks[0] = first[count:]
+            return first[:count]
+        short = count - sum(map(len, _blocks))
+        if short > 0:
+            _fetch_blocks(-(-short // BLOCK) + (BLOCKS_AHEAD if count >= BATCH_FROM else 0))
+        taken: list[int] = []
+        while len(taken) < count:
+            block = _blocks.popleft()
+            wanted = count - len(taken)
+            taken += block[:wanted]
+            if wanted < len(block):
+                _blocks.appendleft(block[wanted:])
+        return taken
+
+
+def _fetch_blocks(count: int) -> None:
     from banyan.kernel import sql
 
-    global _next, _end
-    with _lock:
-        if count <= _end - _next:
-            start = _next
-            _next += count
-            return range(start, start + count)
-        taken = list(range(_next, _end))
-        blocks = -(-(count - len(taken)) // BLOCK)
-        for (start,) in sql.fetch(f"SELECT nextval('{SEQUENCE}') FROM generate_series(1, %s)", (blocks,)):
-            taken.extend(range(start, start + BLOCK))
-        rest = taken[count:]
-        # Blocks handed to other processes may lie between ours, so only the contiguous tail is kept.
-        _next, _end = (rest[0], rest[-1] + 1) if rest and rest[-1] - rest[0] == len(rest) - 1 else (0, 0)
-        return taken[:count]
+    for (start,) in sql.fetch(f"SELECT nextval('{SEQUENCE}') FROM generate_series(1, %s)", (count,)):
+        _blocks.append(range(start, start + BLOCK))
 
 
 def next_id() -> int:

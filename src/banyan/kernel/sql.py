@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
+from types import NoneType
 from typing import Any
 
 import psycopg
@@ -159,15 +160,26 @@ def array_literal(values: Iterable[Any] | None) -> str | None:
     values = list(values)
     kinds = set(map(type, values))
     if kinds <= {int}:
-        return "{" + ",".join(map(str, values)) + "}"
+        return "{" + str(values)[1:-1] + "}"  # a list's own text is written in C
     if kinds == {str}:
         joined = '","'.join(values)
-        if "\\" not in joined and joined.count('"') == 2 * len(values) - 2:
-            return '{"' + joined + '"}'
+        if "\\" in joined or joined.count('"') != 2 * len(values) - 2:
+            joined = '","'.join([text.replace("\\", "\\\\").replace('"', '\\"') for text in values])
+        return '{"' + joined + '"}'
+    if kinds == {bytes}:
+        return '{"\\\\x' + '","\\\\x'.join([value.hex() for value in values]) + '"}'
     if kinds == {datetime}:
         shown = {moment: f'"{moment}"' for moment in set(values)}
         return "{" + ",".join([shown[moment] for moment in values]) + "}"
+    if kinds == {int, NoneType}:
+        return "{" + str(values)[1:-1].replace("None", "NULL") + "}"
     return "{" + ",".join(map(_array_element, values)) + "}"
+
+
+@lru_cache(maxsize=10_000)
+def tuple_literal(values: tuple[Any, ...]) -> str:
+    """``array_literal`` of a tuple that comes again and again: a path, a set of tags."""
+    return array_literal(values) or "{}"
 
 
 FEW = 8

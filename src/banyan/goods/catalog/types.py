@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NewType
+from typing import NamedTuple, NewType
 
 CategoryId = NewType("CategoryId", int)
 ProductId = NewType("ProductId", int)
 SkuId = NewType("SkuId", int)
 
 
-@dataclass(frozen=True, slots=True)
-class SkuFacts:
+class SkuFacts(NamedTuple):
     """What pricing, orders and commission need to know of one SKU.
 
     ``category_path`` runs from the root category to the product's own. ``commissionable`` is the product's switch: an

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from banyan.goods.catalog.types import SkuId
 
@@ -35,8 +36,7 @@ class MovementKind(StrEnum):
     RESTOCK = "restock"
 
 
-@dataclass(frozen=True, slots=True)
-class ReserveLine:
+class ReserveLine(NamedTuple):
     """One order line that wants its goods held. ``expires_at`` None holds them until released."""
 
     order_id: int
@@ -54,6 +54,26 @@ class Shortage:
     sku_id: SkuId
     requested: int
     available: int
+
+
+class Held(NamedTuple):
+    """Pieces to hold in one warehouse for one line."""
+
+    order_id: int
+    line_id: int
+    warehouse_id: int
+    sku_id: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What was decided for a batch of orders and is not written yet. ``late``: the levels were read, not locked."""
+
+    holds: Sequence[Held]
+    expires: Mapping[int, datetime | None]
+    refused: Mapping[int, tuple[Shortage, ...]]
+    late: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import types
 import typing
 from collections.abc import Callable, Sequence
@@ -11,6 +10,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache, partial
 from typing import Any, ClassVar, TypeVar
+
+import orjson
 
 from banyan.kernel import clock, ids, sql
 
@@ -32,18 +33,6 @@ class Event:
 
 
 _kinds: dict[str, type[Event]] = {}
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has no form for; called by the encoder for such values only."""
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
-    raise TypeError(f"an event cannot hold a {type(value).__name__}")
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, default=_plain).encode
 
 
 Reader = Callable[[Any], Any]
@@ -93,9 +82,15 @@ def _field_readers(kind: Any) -> dict[str, Reader | None]:
     return {field.name: _reader(hints[field.name]) for field in dataclasses.fields(kind)}
 
 
+def _plain_tuple(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, tuple):  # a named one, which orjson does not take for one
+        return tuple(value)
+    raise TypeError(f"an event cannot hold a {type(value).__name__}")
+
+
 def to_json(event: Event) -> str:
-    """The payload as JSON text."""
-    return _encode(_plain(event))
+    """The payload as JSON text. An event holds numbers, texts, moments, dates, tuples and dataclasses of those."""
+    return orjson.dumps(event, default=_plain_tuple).decode()
 
 
 def from_json(kind: str, payload: dict[str, Any]) -> Event:

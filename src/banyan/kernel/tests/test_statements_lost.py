@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -34,6 +35,7 @@ def test_a_cut_connection_is_an_operational_error(tenant: Any) -> None:
 
 
 def test_a_connection_cut_in_a_reaction_poisons_nothing(tenant: Any) -> None:
+    @dataclass(frozen=True)
     class Rung(events.Event):
         kind = "test.rung"
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class LineRequest:
+class LineRequest(NamedTuple):
     """One line to price. ``tax_bp`` is the tax contained in the price."""
 
     sku_id: int
@@ -28,8 +28,7 @@ class FreightTariff:
     free_from_minor: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PricedLine:
+class PricedLine(NamedTuple):
     """One priced line. gross = unit price × quantity; payable = gross − discount; tax is contained in payable.
     ``commissionable_minor`` = payable − tax: paid minus shipping, tax and discounts."""
 
@@ -47,8 +46,7 @@ class PricedLine:
         return self.payable_minor - self.tax_minor
 
 
-@dataclass(frozen=True, slots=True)
-class PricedOrder:
+class PricedOrder(NamedTuple):
     """A priced order. total = Σ payable of lines + shipping; exact, nothing is lost in rounding."""
 
     lines: tuple[PricedLine, ...]

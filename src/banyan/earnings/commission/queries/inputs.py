@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Sequence
 from datetime import UTC, datetime
+
+import orjson
 
 from banyan.earnings.commission.types import LegalCeiling, Member, PaidLine, PaidOrder
 from banyan.rules.compliance import queries as compliance
 from banyan.trade.attribution import queries as attribution
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId
-
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def read_paid_orders(order_ids: Sequence[int]) -> list[tuple[PaidOrder, str]]:
@@ -40,7 +39,7 @@ def read_paid_orders(order_ids: Sequence[int]) -> list[tuple[PaidOrder, str]]:
 
 def freeze_inputs(order: PaidOrder) -> str:
     """The order's lines and upline as compact JSON text, exactly what the engine was given."""
-    return _encode(
+    return orjson.dumps(
         {
             "lines": [
                 (
@@ -50,18 +49,18 @@ def freeze_inputs(order: PaidOrder) -> str:
                     line.sku_id,
                     line.category_path,
                     line.tags,
-                    line.listed_at.isoformat() if line.listed_at is not None else None,
+                    line.listed_at,
                 )
                 for line in order.lines
             ],
             "upline": [(each.distributor_id, each.depth, each.tier, each.status, each.figures) for each in order.upline],
         }
-    )
+    ).decode()
 
 
 def thaw_inputs(order_id: int, paid_at: datetime, text: str) -> PaidOrder:
     """The order as it was frozen."""
-    kept = json.loads(text)
+    kept = orjson.loads(text)
     lines = tuple(
         PaidLine(
             line_id,

@@ -1,6 +1,17 @@
 """Writes of inventory; other houses import them from here."""
 
-from banyan.goods.inventory.commands.holding import NotHeld, allocate, expire_due, release, release_lines, reserve, ship
+from banyan.goods.inventory.commands.holding import (
+    NotHeld,
+    StockMoved,
+    allocate,
+    expire_due,
+    hold,
+    promise,
+    release,
+    release_lines,
+    reserve,
+    ship,
+)
 from banyan.goods.inventory.commands.stocking import (
     CodeTaken,
     StockPromised,
@@ -14,6 +25,7 @@ from banyan.goods.inventory.commands.stocking import (
 )
 
 __all__ = [
-    "CodeTaken", "NotHeld", "StockPromised", "UnknownSku", "UnknownWarehouse", "adjust_stock", "allocate", "expire_due",
-    "open_warehouses", "receive_stock", "release", "release_lines", "reserve", "restock_returns", "set_warehouse_active", "ship",
+    "CodeTaken", "NotHeld", "StockMoved", "StockPromised", "UnknownSku", "UnknownWarehouse", "adjust_stock", "allocate",
+    "expire_due", "hold", "open_warehouses", "promise", "receive_stock", "release", "release_lines", "reserve",
+    "restock_returns", "set_warehouse_active", "ship",
 ]  # fmt: skip

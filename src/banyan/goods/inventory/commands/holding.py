@@ -3,104 +3,147 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+
+from django.db import OperationalError
 
 from banyan.goods.inventory.commands.stocking import QUANTITY_MAX, write_movements
 from banyan.goods.inventory.engine import choosing
 from banyan.goods.inventory.events import ReservationsExpired
-from banyan.goods.inventory.types import MovementKind, ReserveLine, ReturnedGoods, Shortage
+from banyan.goods.inventory.models import Reservation
+from banyan.goods.inventory.types import MovementKind, Promise, ReserveLine, ReturnedGoods, Shortage
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid
 
-# Locking and reading in one order, so that orders (A, B) and (B, A) queue instead of deadlocking.
-LOCK_LEVELS = """
+READ_LEVELS = """
 SELECT s.sku_id, s.warehouse_id, s.on_hand - s.reserved - s.allocated, w.priority
 FROM inventory_stock_levels s
 CROSS JOIN LATERAL (SELECT priority FROM inventory_warehouses WHERE id = s.warehouse_id AND is_active OFFSET 0) w
 WHERE s.tenant_id = %s AND s.sku_id = ANY({skus})
-ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s
 """
-# The guard. The levels are locked already; the condition makes the statement safe even without the lock.
+# Locking and reading in one order, so that orders (A, B) and (B, A) queue instead of deadlocking.
+LOCK_LEVELS = READ_LEVELS + "ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s"
+# The guard. Where the levels are locked already, the condition makes the statement safe even without the lock.
 GUARD = "AND s.on_hand - s.reserved - s.allocated >= w.quantity"
-RESERVE = """
-WITH held AS (
-  INSERT INTO inventory_reservations (tenant_id, id, order_id, line_id, warehouse_id, sku_id, quantity, state,
-    expires_at, changed_at)
-  SELECT %s, u.id, u.order_id, u.line_id, u.warehouse_id, u.sku_id, u.quantity, 'reserved', u.expires_at, %s
-  FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::timestamptz[])
-    AS u(id, order_id, line_id, warehouse_id, sku_id, quantity, expires_at)
-)
+TAKE_LOCKED = """
 UPDATE inventory_stock_levels s SET reserved = s.reserved + w.quantity
 FROM unnest({skus}, {warehouses}, {quantities}) AS w(sku_id, warehouse_id, quantity)
 WHERE s.tenant_id = %s AND s.sku_id = w.sku_id AND s.warehouse_id = w.warehouse_id {guard}
 """
+TAKE_LATE = """
+WITH w AS MATERIALIZED (
+  SELECT l.id, u.quantity FROM unnest({skus}, {warehouses}, {quantities}) AS u(sku_id, warehouse_id, quantity)
+  JOIN inventory_stock_levels l ON l.sku_id = u.sku_id AND l.warehouse_id = u.warehouse_id
+  WHERE l.tenant_id = %s ORDER BY l.sku_id, l.warehouse_id FOR UPDATE OF l
+)
+UPDATE inventory_stock_levels s SET reserved = s.reserved + w.quantity FROM w WHERE s.id = w.id {guard}
+"""
+LATE_FROM_LINES = 50
+PLENTY = 1_000
+"""Pieces that a level must hold beyond ten times what a batch wants of it, to be taken last instead of locked first."""
 
 
-def reserve(lines: Sequence[ReserveLine]) -> dict[int, tuple[Shortage, ...]]:
-    """Hold the goods of orders: all lines of an order or none. Returns the refused orders with what they lack.
+class StockMoved(OperationalError):
+    """Plenty was seen and little was left a moment later: the transaction is tried again, as after a deadlock."""
+
+
+def promise(lines: Sequence[ReserveLine]) -> Promise:
+    """Decide which goods to hold for orders: all lines of an order or none. Nothing is written yet: see ``hold``.
 
     Orders are served in the order of their first line. Levels are locked by (sku, warehouse) before deciding, so nobody
-    else can promise the same pieces; the update is conditional and the table checks once more.
+    else can promise the same pieces. Only where a large batch wants little of much, levels are read, and locked by
+    ``hold`` at the end, so that others do not wait while the batch is written.
     Raises Invalid on a quantity outside 1..1,000,000,000.
     """
     if not lines:
-        return {}
+        return Promise((), {}, {}, late=False)
     wishes: dict[int, list[tuple[int, int, int]]] = {}
+    wanted: dict[int, int] = {}
     for line in lines:
         if not 0 < line.quantity <= QUANTITY_MAX:
             raise Invalid("A quantity must lie within 1 and 1,000,000,000.", field="quantity")
         wishes.setdefault(line.order_id, []).append((line.line_id, line.sku_id, line.quantity))
-    tenant_id = current_tenant_id()
+        wanted[line.sku_id] = wanted.get(line.sku_id, 0) + line.quantity
+    choosing_from = _read(READ_LEVELS, wanted) if len(lines) >= LATE_FROM_LINES else None
+    late = choosing_from is not None and all(
+        free >= PLENTY + 10 * wanted[sku_id] for sku_id, free, _, _ in choosing_from
+    )
+    if choosing_from is None or not late:
+        choosing_from = _read(LOCK_LEVELS, wanted)
     levels: choosing.Available = {}
     warehouses: set[tuple[int, int]] = set()
-    array, params = sql.few(list({line.sku_id for line in lines}))
-    for sku_id, warehouse_id, free, priority in sql.fetch(LOCK_LEVELS.format(skus=array), (tenant_id, *params)):
+    for sku_id, free, warehouse_id, priority in choosing_from:
         levels.setdefault(sku_id, {})[warehouse_id] = free
         warehouses.add((priority, warehouse_id))
     by_priority = [warehouse_id for _, warehouse_id in sorted(warehouses)]
     choice = choosing.choose([choosing.Wish(order_id, tuple(wish)) for order_id, wish in wishes.items()], levels, by_priority)
-    _hold(choice.holds, {line.order_id: line.expires_at for line in lines})
-    return {
-        order_id: tuple(Shortage(order_id, sku_id, wanted, have) for sku_id, wanted, have in shortages)  # type: ignore[arg-type]
+    refused = {
+        order_id: tuple(Shortage(order_id, sku_id, wished, have) for sku_id, wished, have in shortages)  # type: ignore[arg-type]
         for order_id, shortages in choice.refused.items()
     }
+    return Promise(choice.holds, {line.order_id: line.expires_at for line in lines}, refused, late)
 
 
-def _hold(holds: Sequence[choosing.Hold], expires: dict[int, datetime | None]) -> None:
-    """Write reservations and raise levels in one statement; a level that fails its guard is a defect and rolls all back."""
-    if not holds:
-        return
-    tenant_id = current_tenant_id()
+def _read(statement: str, wanted: Iterable[int]) -> list[tuple[int, int, int, int]]:
+    """(SKU, free pieces, warehouse, priority) of every level of these SKUs."""
+    array, params = sql.few(list(wanted))
+    rows = sql.fetch(statement.format(skus=array), (current_tenant_id(), *params))
+    return [(sku_id, free, warehouse_id, priority) for sku_id, warehouse_id, free, priority in rows]
+
+
+@contextmanager
+def hold(promised: Promise) -> Iterator[None]:
+    """Write what was promised: the reservations, and the levels before or after what the block writes.
+
+    The update of the levels is conditional and the table checks once more. Raises StockMoved, and the transaction is lost.
+    """
+    if promised.holds and not promised.late:
+        _take(promised, TAKE_LOCKED)
+    with sql.together():
+        yield
+        _write_reservations(promised)
+    if promised.holds and promised.late:
+        _take(promised, TAKE_LATE)
+
+
+def _write_reservations(promised: Promise) -> None:
+    now = clock.now()
+    sql.insert(
+        Reservation,
+        ("id", "order_id", "line_id", "warehouse_id", "sku_id", "quantity", "state", "expires_at", "changed_at"),
+        [
+            (i, h.order_id, h.line_id, h.warehouse_id, h.sku_id, h.quantity, "reserved", promised.expires[h.order_id], now)
+            for i, h in zip(ids.next_ids(len(promised.holds)), promised.holds, strict=True)
+        ],
+    )
+
+
+def _take(promised: Promise, statement: str) -> None:
     totals: dict[tuple[int, int], int] = {}
-    for hold in holds:
-        place = (hold.sku_id, hold.warehouse_id)
-        totals[place] = totals.get(place, 0) + hold.quantity
+    for held in promised.holds:
+        place = (held.sku_id, held.warehouse_id)
+        totals[place] = totals.get(place, 0) + held.quantity
     places = sorted(totals)
     skus, sku_params = sql.few([place[0] for place in places])
     warehouses, warehouse_params = sql.few([place[1] for place in places])
     quantities, quantity_params = sql.few([totals[place] for place in places])
     touched = sql.execute(
-        RESERVE.format(guard=GUARD, skus=skus, warehouses=warehouses, quantities=quantities),
-        (
-            tenant_id,
-            clock.now(),
-            list(ids.next_ids(len(holds))),
-            [h.order_id for h in holds],
-            [h.line_id for h in holds],
-            [h.warehouse_id for h in holds],
-            [h.sku_id for h in holds],
-            [h.quantity for h in holds],
-            [expires[h.order_id] for h in holds],
-            *sku_params,
-            *warehouse_params,
-            *quantity_params,
-            tenant_id,
-        ),
+        statement.format(guard=GUARD, skus=skus, warehouses=warehouses, quantities=quantities),
+        (*sku_params, *warehouse_params, *quantity_params, current_tenant_id()),
     )
     if touched != len(places):
-        raise Conflict("The stock changed while it was being promised; send the request again.")
+        raise StockMoved("The stock changed while it was being promised.")
+
+
+def reserve(lines: Sequence[ReserveLine]) -> Mapping[int, tuple[Shortage, ...]]:
+    """``promise`` and ``hold`` at once. Returns the refused orders with what they lack."""
+    promised = promise(lines)
+    with hold(promised):
+        pass
+    return promised.refused
 
 
 # picked: the reservations to move, locked by id; moved: their new state; the levels follow, locked by (sku, warehouse).

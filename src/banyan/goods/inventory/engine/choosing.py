@@ -8,32 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from banyan.goods.inventory.types import Held
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """One order's lines as (line_id, sku_id, quantity)."""
 
     order_id: int
     lines: tuple[tuple[int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
-    """Pieces to hold in one warehouse for one line."""
-
-    order_id: int
-    line_id: int
-    warehouse_id: int
-    sku_id: int
-    quantity: int
-
-
 @dataclass(slots=True)
 class Choice:
     """The decision for a batch: what to hold, and per refused order its (sku_id, requested, available) shortages."""
 
-    holds: list[Hold] = field(default_factory=list)
+    holds: list[Held] = field(default_factory=list)
     refused: dict[int, tuple[tuple[int, int, int], ...]] = field(default_factory=dict)
 
 
@@ -53,7 +44,7 @@ def choose(wishes: Iterable[Wish], available: Mapping[int, Mapping[int, int]], p
         if whole is not None:
             for line_id, sku_id, quantity in wish.lines:
                 left[sku_id][whole] -= quantity
-                choice.holds.append(Hold(wish.order_id, line_id, whole, sku_id, quantity))
+                choice.holds.append(Held(wish.order_id, line_id, whole, sku_id, quantity))
             continue
         short = tuple(
             (sku_id, quantity, have) for sku_id, quantity in needed.items() if (have := _total(left, sku_id, priority)) < quantity
@@ -81,11 +72,11 @@ def _total(left: Available, sku_id: int, priority: Sequence[int]) -> int:
     return sum(max(0, levels.get(warehouse, 0)) for warehouse in priority)
 
 
-def _split(wish: Wish, left: Available, priority: Sequence[int]) -> Iterable[Hold]:
+def _split(wish: Wish, left: Available, priority: Sequence[int]) -> Iterable[Held]:
     for line_id, sku_id, quantity in wish.lines:
         for warehouse in priority:
             taken = min(quantity, left[sku_id].get(warehouse, 0))
             if taken > 0:
                 left[sku_id][warehouse] -= taken
                 quantity -= taken
-                yield Hold(wish.order_id, line_id, warehouse, sku_id, taken)
+                yield Held(wish.order_id, line_id, warehouse, sku_id, taken)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from banyan.people.distributors.types import DistributorId
 from banyan.trade.attribution.types import Source
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(NamedTuple):
     """Everything known about one order's referral at placement.
 
     ``link_asked`` and ``code_asked`` say that the buyer brought one; the ids are None when it is unknown or its holder was

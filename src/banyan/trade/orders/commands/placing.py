@@ -1,14 +1,15 @@
 """Placing orders: one statement per table for any number of orders, one outcome per order.
 
 Order of work: facts and prices first (nothing locked), then client keys, then stock (levels locked in one order), then the
-rows. Stock is locked as late as possible, because hot SKUs make everybody else wait from there to the commit.
+rows. Stock is locked as late as possible, because hot SKUs make everybody else wait from there to the commit: a large batch
+that wants little of much takes its stock after its rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -62,16 +63,17 @@ def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
     drafts = _draft(requests, facts, outcomes)
     _number(drafts)
     drafts = _claim_keys(drafts, outcomes)
-    short = inventory.reserve(
+    promised = inventory.promise(
         [
             ReserveLine(draft.order_id, line_id, line.sku_id, line.quantity, draft.expires_at)  # type: ignore[arg-type]
             for draft in drafts
             for line_id, line in zip(draft.line_ids, draft.priced.lines, strict=True)
         ]
     )
-    if short:
-        drafts = _refuse_short(drafts, short, outcomes)
-    _write(drafts, facts)
+    if promised.refused:
+        drafts = _refuse_short(drafts, promised.refused, outcomes)
+    with inventory.hold(promised):
+        _write(drafts, facts)
     currency = tenancy.get_tenant(current_tenant_id()).currency
     for d in drafts:
         line_ids = tuple(OrderLineId(line_id) for line_id in d.line_ids)
@@ -127,12 +129,16 @@ def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: Freight
 
 def _number(drafts: Sequence[_Draft]) -> None:
     zone = tenancy.get_tenant(current_tenant_id()).zone
+    days: dict[datetime, date] = {}
     order_ids = ids.next_ids(len(drafts))
     line_ids = ids.next_ids(sum(len(draft.priced.lines) for draft in drafts))
     start = 0
     for draft, order_id in zip(drafts, order_ids, strict=True):
         draft.order_id = order_id
-        draft.number = number_of(order_id, draft.placed_at.astimezone(zone).date())
+        day = days.get(draft.placed_at)
+        if day is None:
+            day = days[draft.placed_at] = draft.placed_at.astimezone(zone).date()
+        draft.number = number_of(order_id, day)
         end = start + len(draft.priced.lines)
         draft.line_ids = line_ids[start:end]
         start = end
@@ -317,7 +323,7 @@ def _fact_columns(drafts: Sequence[_Draft], facts: Mapping[SkuId, SkuFacts]) -> 
     return [
         [sku.sku_id for sku in skus], [sku.product_id for sku in skus], [sku.cost_minor for sku in skus],
         [sku.commissionable for sku in skus], [sku.tax_bp for sku in skus],
-        [sql.array_literal(sku.category_path) for sku in skus], [sql.array_literal(sku.tags) for sku in skus],
+        [sql.tuple_literal(sku.category_path) for sku in skus], [sql.tuple_literal(sku.tags) for sku in skus],
         [sku.supplier_id for sku in skus], [sku.listed_at for sku in skus],
     ]  # fmt: skip
 

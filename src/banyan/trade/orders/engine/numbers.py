@@ -7,6 +7,7 @@ turned back into the id, and two orders of a minute do not look alike.
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 _WIDTHS = (10, 14, 19)
 _FACTOR = 7_393_570_117
@@ -15,8 +16,13 @@ _FACTOR = 7_393_570_117
 
 def number_of(order_id: int, placed_on: date) -> str:
     """``2611220123456789``: date, then the permuted id; 16 digits for ids below 10**10."""
-    width = next(width for width in _WIDTHS if order_id < 10**width)
-    return f"{placed_on:%y%m%d}{order_id * _FACTOR % 10**width:0{width}d}"
+    width = 10 if order_id < 10**10 else 14 if order_id < 10**14 else 19
+    return f"{_shown(placed_on)}{order_id * _FACTOR % 10**width:0{width}d}"
+
+
+@lru_cache(maxsize=1000)
+def _shown(day: date) -> str:
+    return f"{day:%y%m%d}"
 
 
 def id_of(number: str) -> int | None:
