@@ -52,12 +52,14 @@ def _policy(row: PolicyRow) -> Policy:
     return Policy(PolicyId(row.pk), Scope(row.scope), row.subject, terms_of(row), row.opened_by, row.opened_at, row.retired_at)
 
 
-def list_policies(*, with_retired: bool = False) -> list[Policy]:
-    """The tenant's policies, newest first; the open ones unless asked otherwise."""
+def list_policies(*, with_retired: bool = False, before_id: int | None = None, count: int | None = None) -> list[Policy]:
+    """The tenant's policies, newest first; the open ones unless asked otherwise, all of them unless counted."""
     rows = PolicyRow.objects.filter(tenant_id=tenancy.current_tenant_id())
     if not with_retired:
         rows = rows.filter(retired_at__isnull=True)
-    return [_policy(row) for row in rows.order_by("-pk")]
+    if before_id is not None:
+        rows = rows.filter(pk__lt=before_id)
+    return [_policy(row) for row in rows.order_by("-pk")[:count]]
 
 
 def list_policies_by_ids(policy_ids: Collection[int]) -> dict[PolicyId, Policy]:
@@ -156,6 +158,12 @@ def list_review_queue(count: int = 50, *, after: tuple[int, datetime, int] | Non
             | Q(tier_rank=rank, opened_at=opened_at, pk__gt=statement_id)
         )
     return [_statement(row) for row in rows.order_by("tier_rank", "opened_at", "pk")[:count]]
+
+
+def places_in_queue(statement_ids: Collection[int]) -> dict[StatementId, tuple[int, datetime, int]]:
+    """(tier rank, opened_at, id) of each statement: what the review queue is ordered by. It never changes."""
+    rows = StatementRow.objects.filter(tenant_id=tenancy.current_tenant_id(), pk__in=statement_ids)
+    return {StatementId(pk): (rank, at, pk) for rank, at, pk in rows.values_list("tier_rank", "opened_at", "pk")}
 
 
 def list_decisions(statement_id: int) -> list[Decided]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Query, Router, Schema
 
 from banyan.goods.catalog import commands, queries
 from banyan.goods.catalog.types import (
@@ -25,6 +25,7 @@ from banyan.goods.catalog.types import (
     SkuId,
 )
 from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of
+from banyan.kernel.http.schemas import page_by
 from banyan.kernel.values.errors import NotFound
 
 router = Router(tags=["catalog"])
@@ -344,16 +345,22 @@ def change_sku(request: HttpRequest, sku_id: SkuRef, body: SkuChangeIn) -> Any:
     return {"changed": 1}
 
 
-@router.get("/skus/{sku_id}/prices", response={200: list[PricePeriodOut], **_ERRORS})
+@router.get("/skus/{sku_id}/prices", response={200: Page[PricePeriodOut], **_ERRORS})
 @endpoint(scope="catalog:write")
-def list_prices(request: HttpRequest, sku_id: SkuRef) -> Any:
+def list_prices(
+    request: HttpRequest, sku_id: SkuRef, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> Any:
     """The dated prices of a SKU, newest first."""
-    periods = queries.list_price_periods(SkuId(sku_id))
-    if not periods:
+    page = page_by(
+        lambda key, count: queries.list_price_periods(SkuId(sku_id), before=key and key[0], count=count),
+        cursor,
+        limit,
+        lambda period: (period.valid_from,),
+        (datetime,),
+    )
+    if not page["items"] and cursor is None:
         raise NotFound("No such SKU.")
-    return [
-        {"price_minor": p.price_minor, "valid_from": p.valid_from, "valid_to": p.valid_to, "reason": p.reason} for p in periods
-    ]
+    return page
 
 
 @router.post("/catalog/import", response={200: list[ImportOutcomeOut], **_ERRORS})

@@ -174,11 +174,11 @@ def prices_at(sku_ids: Iterable[SkuId], at: datetime) -> dict[SkuId, int]:
     return dict(rows)
 
 
-def list_price_periods(sku_id: SkuId) -> list[PricePeriod]:
-    """The dated price history of one SKU, newest first."""
+def list_price_periods(sku_id: SkuId, *, before: datetime | None = None, count: int | None = None) -> list[PricePeriod]:
+    """The dated price history of one SKU, newest first: what began before a moment, at most ``count``, if asked."""
     rows = sql.fetch(
         "SELECT sku_id, price_minor, valid_from, valid_to, reason FROM catalog_prices WHERE tenant_id = %s AND sku_id = %s"
-        " ORDER BY valid_from DESC, id DESC",
-        (current_tenant_id(), sku_id),
+        " AND valid_from < coalesce(%s::timestamptz, 'infinity') ORDER BY valid_from DESC, id DESC LIMIT %s::bigint",
+        (current_tenant_id(), sku_id, before, count),
     )
     return [PricePeriod(*row) for row in rows]

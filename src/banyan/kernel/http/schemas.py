@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from ninja import Schema
@@ -111,3 +112,42 @@ def page_of(
     rows = fetch(before, size + 1)
     shown = list(rows[:size])
     return {"items": shown, "next_cursor": _encode([id_of(shown[-1])]) if len(rows) > size else None}
+
+
+def page_by(
+    fetch: Callable[[Any, int], Sequence[T]],
+    cursor: str | None,
+    limit: int,
+    key_of: Callable[[T], tuple[int | datetime, ...]],
+    kinds: tuple[type, ...],
+) -> dict[str, Any]:
+    """A page of rows in any fixed order. ``fetch(key, count)`` reads at most ``count`` rows after the one with that key.
+
+    ``key_of`` gives what the order is made of: whole numbers and aware moments, as ``kinds`` says. The same comes back to
+    ``fetch``, None for the first page. Else as ``page_of``. Raises BadCursor.
+    """
+    size = max(1, min(limit, PAGE_SIZE_MAX))
+    rows = fetch(_key(cursor, kinds) if cursor else None, size + 1)
+    shown = list(rows[:size])
+    return {"items": shown, "next_cursor": _encode(_texts(key_of(shown[-1]))) if len(rows) > size else None}
+
+
+def _texts(key: tuple[int | datetime, ...]) -> list[int | str]:
+    return [part.isoformat() if isinstance(part, datetime) else part for part in key]
+
+
+def _key(cursor: str, kinds: tuple[type, ...]) -> tuple[int | datetime, ...]:
+    key = tuple(_moment(part) if isinstance(part, str) else part for part in _decode(cursor))
+    if len(key) != len(kinds) or not all(isinstance(part, kind) for part, kind in zip(key, kinds, strict=True)):
+        raise BadCursor("The cursor is not one of ours.")
+    return key
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise BadCursor("The cursor is not one of ours.") from error
+    if moment.tzinfo is None:
+        raise BadCursor("The cursor is not one of ours.")
+    return moment

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from ninja import Field, Query, Router, Schema, Status
 
-from banyan.kernel import clock, tenancy
+from banyan.kernel import clock, idempotency, tenancy
 from banyan.kernel.http import ErrorBody, Page, PublicId, address_of, endpoint, page_of, principal_of, public_endpoint
+from banyan.kernel.http.schemas import page_by
 from banyan.kernel.tenancy.registry import find_tenant_by_slug
 from banyan.kernel.values.errors import Invalid, NotFound, Refusal
 from banyan.people.distributors import queries as distributors
@@ -31,6 +33,9 @@ from banyan.people.network.types import (
 router = Router(tags=["network"])
 ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
 SIGN_UP_ERRORS = {**ERRORS, 429: ErrorBody}
+
+NOBODY = 0
+"""Who sends a sign-up, for the kept answers: its key alone tells requests apart, and the digest that it is the same one."""
 
 DistributorIdOut = Annotated[int, PublicId("dst")]
 UserIdOut = Annotated[int, PublicId("usr")]
@@ -238,16 +243,24 @@ def get_upline(request: HttpRequest, distributor_id: DistributorIdOut, at: Momen
 
 
 @router.get(
-    "/network/members/{distributor_id}/sponsorships", response={200: list[SponsorshipOut], **ERRORS}, summary="Every sponsor"
+    "/network/members/{distributor_id}/sponsorships", response={200: Page[SponsorshipOut], **ERRORS}, summary="Every sponsor"
 )
 @endpoint(scope=Scope.NETWORK_READ)
-def get_sponsorships(request: HttpRequest, distributor_id: DistributorIdOut) -> list[dict[str, Any]]:
+def get_sponsorships(
+    request: HttpRequest,
+    distributor_id: DistributorIdOut,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
     """Oldest first."""
     member = _visible(request, distributor_id)
-    return [
-        {"sponsor_id": s.sponsor_id, "valid_from": s.valid_from, "valid_to": s.valid_to, "reason": s.reason}
-        for s in queries.list_sponsorships(member.distributor_id)
-    ]
+    return page_by(
+        lambda key, count: queries.list_sponsorships(member.distributor_id, after=key and key[0], count=count),
+        cursor,
+        limit,
+        lambda one: (one.valid_from,),
+        (datetime,),
+    )
 
 
 @router.get("/network/members/{distributor_id}/frontline", response={200: Page[MemberOut], **ERRORS}, summary="The frontline")
@@ -358,14 +371,26 @@ def unbind(request: HttpRequest, body: UnbindIn) -> Status[None]:
     return Status(204, None)
 
 
-@router.get("/network/bindings/{consumer_id}", response={200: list[BindingOut], **ERRORS}, summary="A consumer's bindings")
+@router.get("/network/bindings/{consumer_id}", response={200: Page[BindingOut], **ERRORS}, summary="A consumer's bindings")
 @endpoint(scope=Scope.NETWORK_READ)
-def get_bindings(request: HttpRequest, consumer_id: UserIdOut) -> list[dict[str, Any]]:
+def get_bindings(
+    request: HttpRequest,
+    consumer_id: UserIdOut,
+    cursor: str | None = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> dict[str, Any]:
     """Oldest first. Staff sees everybody's, others only their own."""
     principal = principal_of(request)
     if principal.roles <= OWN_ROWS_ROLES and consumer_id != principal.user_id:
         raise NotFound("No such consumer.")
-    return [binding_out(binding) for binding in queries.list_bindings(UserId(consumer_id))]
+    page = page_by(
+        lambda key, count: queries.list_bindings(UserId(consumer_id), after=key and key[0], count=count),
+        cursor,
+        limit,
+        lambda one: (one.valid_from,),
+        (datetime,),
+    )
+    return {**page, "items": [binding_out(binding) for binding in page["items"]]}
 
 
 @router.get("/network/binding-rules", response={200: SettingsBody, **ERRORS}, summary="The shop's rules of binding")
@@ -386,17 +411,36 @@ def set_rules(request: HttpRequest, body: SettingsBody) -> dict[str, Any]:
 
 @router.post("/auth/sign-up", auth=None, response={201: SignedUpOut, **SIGN_UP_ERRORS}, summary="Become a consumer of a shop")
 @public_endpoint
-def sign_up(request: HttpRequest, body: SignUpIn) -> Status[dict[str, Any]]:
-    """Registers and binds in one transaction. An unusable code does not hinder the registration; the answer says why."""
+def sign_up(request: HttpRequest, response: HttpResponse, body: SignUpIn) -> Status[dict[str, Any]]:
+    """Registers and binds in one transaction. An unusable code does not hinder the registration; the answer says why.
+
+    With an Idempotency-Key, the same request sent again gets the first answer.
+    """
     shop = find_tenant_by_slug(body.shop.casefold())
     if shop is None:
         raise ShopNotFound("No such shop.", field="shop")
     with tenancy.enter(shop.id, actor="sign-up", reason="sign-up", origin=address_of(request)):
+        key, digest = _intent(request)
+        kept = idempotency.find_answer(NOBODY, key, digest) if key else None
+        if kept is not None:
+            response[idempotency.REPLAYED] = "true"
+            return Status(201, json.loads(kept.body))
         identity.note_sign_up(address_of(request))
         person = NewUser(body.login, body.password, body.display_name, body.phone, (Role.CONSUMER,))
         (user_id,) = identity.register_users([person])
         bound_to, refusal = _bind_newcomer(user_id, body.code)
-    return Status(201, {"user_id": user_id, "bound_to": bound_to, "not_bound_because": refusal.message if refusal else None})
+        answer = SignedUpOut(user_id=user_id, bound_to=bound_to, not_bound_because=refusal.message if refusal else None)
+        if key:
+            idempotency.keep_answers([(NOBODY, key, digest, idempotency.Answer(201, answer.model_dump_json()))])
+    return Status(201, answer.dict())
+
+
+def _intent(request: HttpRequest) -> tuple[str, bytes]:
+    """The caller's key, empty when none was sent, and the digest of the request. Raises KeyMissing for an unusable key."""
+    key = request.headers.get("Idempotency-Key", "")
+    if key and not idempotency.is_usable(key):
+        raise idempotency.KeyMissing("The Idempotency-Key of this request is not usable.")
+    return key, idempotency.digest_of(b"POST", request.path.encode(), request.body)
 
 
 def _bind_newcomer(user_id: UserId, code: str | None) -> tuple[DistributorId | None, Refusal | None]:

@@ -213,12 +213,14 @@ def is_in_team(distributor_id: DistributorId, of: DistributorId) -> bool:
     return bool(rows and rows[0][0])
 
 
-def list_sponsorships(distributor_id: DistributorId) -> list[Sponsorship]:
-    """Under whom a member ever stood, oldest first."""
+def list_sponsorships(
+    distributor_id: DistributorId, *, after: datetime | None = None, count: int | None = None
+) -> list[Sponsorship]:
+    """Under whom a member ever stood, oldest first: what began after a moment, at most ``count``, if asked."""
     rows = sql.fetch(
-        "SELECT distributor_id, sponsor_id, valid_from, valid_to, reason FROM network_sponsorships"
-        " WHERE tenant_id = %s AND distributor_id = %s ORDER BY valid_from",
-        (tenancy.current_tenant_id(), distributor_id),
+        "SELECT distributor_id, sponsor_id, valid_from, valid_to, reason FROM network_sponsorships WHERE tenant_id = %s"
+        " AND distributor_id = %s AND valid_from > coalesce(%s::timestamptz, '-infinity') ORDER BY valid_from LIMIT %s::bigint",
+        (tenancy.current_tenant_id(), distributor_id, after, count),
     )
     return [Sponsorship(*row) for row in rows]
 
@@ -230,11 +232,12 @@ def _binding(row: tuple[Any, ...]) -> Binding:
     return Binding(row[0], row[1], BindSource(row[2]), *row[3:])
 
 
-def list_bindings(consumer_id: UserId) -> list[Binding]:
-    """To whom a consumer ever belonged, oldest first."""
+def list_bindings(consumer_id: UserId, *, after: datetime | None = None, count: int | None = None) -> list[Binding]:
+    """To whom a consumer ever belonged, oldest first: what began after a moment, at most ``count``, if asked."""
     rows = sql.fetch(
-        f"SELECT {_BINDING} FROM network_bindings WHERE tenant_id = %s AND consumer_id = %s ORDER BY valid_from",
-        (tenancy.current_tenant_id(), consumer_id),
+        f"SELECT {_BINDING} FROM network_bindings WHERE tenant_id = %s AND consumer_id = %s"
+        " AND valid_from > coalesce(%s::timestamptz, '-infinity') ORDER BY valid_from LIMIT %s::bigint",
+        (tenancy.current_tenant_id(), consumer_id, after, count),
     )
     return [_binding(row) for row in rows]
 

@@ -6,10 +6,11 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
-from ninja import Field, Router, Schema
+from ninja import Field, Query, Router, Schema
 
 from banyan.kernel import clock
-from banyan.kernel.http import ErrorBody, PublicId, endpoint, principal_of
+from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, principal_of
+from banyan.kernel.http.schemas import page_by
 from banyan.rules.compliance import commands, queries
 from banyan.rules.compliance.types import (
     NOT_LEGAL_ADVICE,
@@ -198,11 +199,20 @@ def ask_verdict(request: HttpRequest, body: PlanFactsIn) -> dict[str, Any]:
     return _verdict(queries.judge(PlanFacts(**body.dict()), clock.now()))
 
 
-@router.get("/compliance/acknowledgements", response={200: list[AcknowledgementOut], **_ERRORS})
+@router.get("/compliance/acknowledgements", response={200: Page[AcknowledgementOut], **_ERRORS})
 @endpoint(scope="compliance:read")
-def list_acknowledgements(request: HttpRequest) -> list[dict[str, Any]]:
-    """Who accepted or withdrew which reading when, newest first, at most 100."""
-    return [
+def list_acknowledgements(
+    request: HttpRequest, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> dict[str, Any]:
+    """Who accepted or withdrew which reading when, newest first."""
+    page = page_by(
+        lambda before, count: queries.list_acknowledgements(count, before=before),
+        cursor,
+        limit,
+        lambda one: (one.accepted_at, one.id),
+        (datetime, int),
+    )
+    items = [
         {
             "id": one.id,
             "jurisdiction": one.jurisdiction,
@@ -215,8 +225,9 @@ def list_acknowledgements(request: HttpRequest) -> list[dict[str, Any]]:
             "upline_depth_paid": one.numbers.upline_depth_paid,
             "total_rate_bp": one.numbers.total_rate_bp,
         }
-        for one in queries.list_acknowledgements()
+        for one in page["items"]
     ]
+    return {**page, "items": items}
 
 
 @router.post("/compliance/acknowledgements", response={200: AcknowledgedOut, **_ERRORS})

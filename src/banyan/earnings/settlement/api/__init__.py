@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest
@@ -42,6 +43,7 @@ from banyan.earnings.settlement.types import (
 )
 from banyan.kernel import ids
 from banyan.kernel.http import ErrorBody, Page, Principal, endpoint, page_of, principal_of
+from banyan.kernel.http.schemas import page_by
 from banyan.kernel.values.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
@@ -103,12 +105,18 @@ def _line(one: StatementLine) -> dict[str, Any]:
     }
 
 
-@router.get("/settlements/policies", response={200: list[PolicyOut], **ERRORS}, summary="List settlement policies")
+@router.get("/settlements/policies", response={200: Page[PolicyOut], **ERRORS}, summary="List settlement policies")
 @endpoint(scope="settlements:read")
-def list_policies(request: HttpRequest, with_retired: bool = False) -> list[dict[str, Any]]:
+def list_policies(request: HttpRequest, paging: Query[Paging], with_retired: bool = False) -> dict[str, Any]:
     """The open policies, newest first; with the retired ones if asked."""
     _staff(principal_of(request))
-    return [_policy(one) for one in queries.list_policies(with_retired=with_retired)]
+    page = page_of(
+        lambda before, count: queries.list_policies(with_retired=with_retired, before_id=before, count=count),
+        paging.cursor,
+        paging.limit,
+        lambda one: one.policy_id,
+    )
+    return {**page, "items": [_policy(one) for one in page["items"]]}
 
 
 @router.post("/settlements/policies", response={201: PolicyOut, **ERRORS}, summary="Open a settlement policy")
@@ -162,11 +170,17 @@ def list_statements(request: HttpRequest, filters: Query[Filters]) -> dict[str, 
 
 @router.get("/settlements/review-queue", response={200: Page[StatementOut], **ERRORS}, summary="The review queue")
 @endpoint(scope="settlements:read")
-def review_queue(request: HttpRequest, limit: int = 50) -> dict[str, Any]:
-    """What waits for a reviewer: higher tiers first, then the oldest. Worked from the top, so it has one page."""
+def review_queue(request: HttpRequest, paging: Query[Paging]) -> dict[str, Any]:
+    """What waits for a reviewer: higher tiers first, then the oldest."""
     _staff(principal_of(request))
-    found = queries.list_review_queue(max(1, min(limit, 200)))
-    return {"items": [_statement(one) for one in found], "next_cursor": None}
+    page = page_by(
+        lambda after, count: queries.list_review_queue(count, after=after),
+        paging.cursor,
+        paging.limit,
+        lambda one: queries.places_in_queue([one.statement_id])[one.statement_id],
+        (int, datetime, int),
+    )
+    return {**page, "items": [_statement(one) for one in page["items"]]}
 
 
 @router.get("/settlements/why-not-yet", response={200: WaitingList, **ERRORS}, summary="Why money has not arrived yet")

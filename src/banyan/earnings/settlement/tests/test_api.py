@@ -14,7 +14,7 @@ from banyan.earnings.settlement import queries
 from banyan.earnings.settlement.tests.making import MONTHLY, earn, open_all, open_policy
 from banyan.kernel import clock, ids, sql
 from banyan.people.distributors import commands as distributors
-from banyan.people.distributors.types import Application
+from banyan.people.distributors.types import Application, Tier
 from banyan.people.identity import commands as identity
 from banyan.people.identity.types import NewUser, Role, scopes_of
 
@@ -137,16 +137,46 @@ def test_review_over_http(scene: dict[str, Any]) -> None:
     assert scene["shop"].verify() == []
 
 
+def pages(person: Person, path: str) -> list[list[Any]]:
+    """Every page of a list, one row each."""
+    found, cursor = [], ""
+    while cursor is not None:
+        page = person.call("GET", f"{path}{'&' if '?' in path else '?'}limit=1{f'&cursor={cursor}' if cursor else ''}").json()
+        found.append(page["items"])
+        cursor = page["next_cursor"]
+    return found
+
+
+def test_the_review_queue_goes_on_page_by_page(scene: dict[str, Any], driven_clock: Any) -> None:
+    finance = scene["finance"]
+    with scene["shop"].enter():
+        gold, late = (Person(scene["shop"], Role.DISTRIBUTOR).distributor_id for _ in range(2))
+        distributors.set_tiers({gold: Tier.GOLD}, clock.now(), "test")
+        earn([(gold, 500), (late, 700)])
+        driven_clock(APRIL + timedelta(days=31))
+        open_all()
+        order = [one.statement_id for one in queries.list_review_queue()]
+    whole = finance.call("GET", "/settlements/review-queue").json()
+    assert (whole["next_cursor"], len(whole["items"])) == (None, 4)
+    assert [one["statement_id"] for one in whole["items"]] == [ids.public("stm", one) for one in order]
+    assert whole["items"][0]["distributor_id"] == ids.public("dst", gold)
+    assert pages(finance, "/settlements/review-queue") == [[one] for one in whole["items"]]
+    foreign = finance.call("GET", "/settlements/statements?limit=1").json()["next_cursor"]
+    refused = finance.call("GET", f"/settlements/review-queue?cursor={foreign}")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "bad_cursor")
+
+
 def test_policies_over_http(scene: dict[str, Any]) -> None:
     finance = scene["finance"]
     own = ids.public("dst", scene["mate"].distributor_id)
     body = {"scope": "distributor", "subject": own, "cycle": "weekly", "weekday": 4, "lane": "automatic", "minimum_minor": 10}
     made = finance.call("POST", "/settlements/policies", body)
     assert (made.status_code, made.json()["subject"]) == (201, own)
-    assert len(finance.call("GET", "/settlements/policies").json()) == 2
+    assert len(finance.call("GET", "/settlements/policies").json()["items"]) == 2
     retired = finance.call("POST", f"/settlements/policies/{made.json()['policy_id']}/retire").json()
     assert retired["retired_at"] is not None
-    assert len(finance.call("GET", "/settlements/policies?with_retired=true").json()) == 2
+    assert len(finance.call("GET", "/settlements/policies?with_retired=true").json()["items"]) == 2
+    assert len(pages(finance, "/settlements/policies?with_retired=true")) == 2
     for bad in (
         {**body, "subject": "dst_0000000000000"},
         {**body, "subject": "me"},

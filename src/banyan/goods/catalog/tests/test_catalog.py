@@ -11,7 +11,7 @@ import pytest
 from banyan.goods.catalog import commands, queries
 from banyan.goods.catalog.tests.making import make_category, make_skus
 from banyan.goods.catalog.types import ImportRow, NewCategory, NewProduct, NewSku, PriceChange, ProductChange, SkuChange
-from banyan.kernel import clock
+from banyan.kernel import clock, ids
 from banyan.kernel.values.errors import Invalid
 
 
@@ -85,6 +85,30 @@ def test_a_price_change_is_dated_history(tenant: Any, driven_clock: Callable[[da
         assert [(p.price_minor, p.valid_to) for p in periods] == [(1200, None), (1000, start + timedelta(days=2))]
         assert queries.sku_facts([first])[first].price_minor == 1200
     assert tenant.verify() == []
+
+
+def test_a_long_price_history_comes_in_pages(tenant: Any, driven_clock: Callable[[datetime], None]) -> None:
+    from django.test import Client
+
+    from banyan.people.identity import commands as identity
+    from banyan.people.identity.types import NewUser, Role, scopes_of
+
+    start = datetime(2026, 3, 1, tzinfo=UTC)
+    driven_clock(start)
+    with tenant.enter():
+        (sku,) = make_skus([1000])
+        for day in (1, 2):
+            clock.drive(start + timedelta(days=day))
+            commands.change_prices([PriceChange(sku, 1000 + day)])
+        (user,) = identity.register_users([NewUser("keeper", None, "某人", None, (Role.OPERATOR,))])
+        headers = {"Authorization": f"Bearer {identity.issue_token(user, scopes_of([Role.OPERATOR]), 'test')}"}
+    path, seen, cursor = f"/api/v1/skus/{ids.public('sku', sku)}/prices?limit=1", [], ""
+    while cursor is not None:
+        page = Client().get(path + (f"&cursor={cursor}" if cursor else ""), headers=headers).json()
+        seen.append([period["price_minor"] for period in page["items"]])
+        cursor = page["next_cursor"]
+    assert seen == [[1002], [1001], [1000]]
+    assert Client().get(f"/api/v1/skus/{ids.public('sku', 1)}/prices", headers=headers).status_code == 404
 
 
 def test_changes_leave_the_unnamed_fields_alone(tenant: Any) -> None:

@@ -54,7 +54,7 @@ def test_the_owner_sees_the_own_place_team_and_consumers(people: Any, caller: An
     assert len(call("GET", f"{path}/team?depth=1")[1]["items"]) == 1
     assert call("GET", f"{path}/team/size")[1] == {"frontline_count": 1, "team_count": 2, "consumer_count": 1}
     assert [b["consumer_id"] for b in call("GET", f"{path}/consumers")[1]["items"]] == [ids.public("usr", people["consumer"])]
-    assert [s["sponsor_id"] for s in call("GET", f"{path}/sponsorships")[1]] == [dst(people["root"])]
+    assert [s["sponsor_id"] for s in call("GET", f"{path}/sponsorships")[1]["items"]] == [dst(people["root"])]
     first = call("GET", f"{path}/team?limit=1")[1]
     rest = call("GET", f"{path}/team?limit=1&cursor={first['next_cursor']}")[1]
     assert [len(first["items"]), len(rest["items"]), rest["next_cursor"]] == [1, 1, None]
@@ -95,7 +95,13 @@ def test_binding_releasing_and_rules(tenant: Any, people: Any, caller: Any) -> N
     assert operator("POST", "/network/bindings", body)[1]["result"] == "bound"
     rows = operator("GET", f"/network/bindings/{ids.public('usr', people['consumer'])}")[1]
     assert consumer("GET", f"/network/bindings/{ids.public('usr', people['consumer'])}") == (200, rows)
-    assert [(row["source"], row["ended_reason"]) for row in rows] == [("link", "asked"), ("operator", "")]
+    assert [(row["source"], row["ended_reason"]) for row in rows["items"]] == [("link", "asked"), ("operator", "")]
+    mine = f"/network/bindings/{ids.public('usr', people['consumer'])}?limit=1"
+    first = consumer("GET", mine)[1]
+    rest = consumer("GET", f"{mine}&cursor={first['next_cursor']}")[1]
+    assert ([*first["items"], *rest["items"]], rest["next_cursor"]) == (rows["items"], None)
+    foreign = operator("GET", f"/network/members/{dst(people['owner'])}/team?limit=1")[1]["next_cursor"]
+    assert consumer("GET", f"{mine}&cursor={foreign}")[1]["error"]["code"] == "bad_cursor"  # a cursor of another list
     assert tenant.verify() == []
 
 
@@ -117,6 +123,29 @@ def test_signing_up_binds_in_the_same_breath(tenant: Any, people: Any, caller: A
     assert "referral code" in answer["not_bound_because"]
     assert caller()("POST", "/auth/sign-up", {**body, "shop": "no-such-shop"})[0] == 404
     assert tenant.verify() == []
+
+
+def test_a_sign_up_whose_answer_was_lost_is_sent_again_with_its_key(tenant: Any, people: Any, caller: Any) -> None:
+    from banyan.people.identity.commands import signing_in
+
+    with tenant.enter():
+        code = distributors.get_distributor(people["owner"]).code
+    body = {
+        "shop": tenant.slug, "login": "lost", "password": "a long enough passphrase", "display_name": "新人", "code": code,
+    }  # fmt: skip
+    key = {"Idempotency-Key": "lost-answer"}
+    first = caller()("POST", "/auth/sign-up", body, **key)
+    for _ in range(signing_in.SIGN_UPS_PER_ADDRESS):  # a repetition is no further sign-up of this address
+        assert caller()("POST", "/auth/sign-up", body, **key) == first
+    assert (first[0], first[1]["bound_to"]) == (201, dst(people["owner"]))
+    other = caller()("POST", "/auth/sign-up", {**body, "login": "other"}, **key)
+    assert (other[0], other[1]["error"]["code"]) == (422, "idempotency_key_reused")
+    unusable = caller()("POST", "/auth/sign-up", {**body, "login": "other"}, **{"Idempotency-Key": "k" * 201})
+    assert (unusable[0], unusable[1]["error"]["code"]) == (400, "idempotency_key_missing")
+    assert caller()("POST", "/auth/sign-up", body)[1]["error"]["code"] == "login_taken"
+    with tenant.enter():
+        assert sql.fetch("SELECT count(*)::int FROM identity_users WHERE login IN ('lost', 'other')") == [(1,)]
+        assert body["password"] not in str(sql.fetch("SELECT key, body, digest FROM idempotency_records WHERE actor_id = 0"))
 
 
 def test_the_token_of_another_shop_does_not_hinder_signing_up(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+from django.db.models import Q
+
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.rules.compliance import engine
 from banyan.rules.compliance.models import ReadingAcknowledgement
@@ -75,9 +77,13 @@ def get_reading_at(at: datetime) -> Acknowledgement | None:
     return _acknowledgement(row) if row is not None and row.granted else None
 
 
-def list_acknowledgements(limit: int = 100) -> list[Acknowledgement]:
-    """The tenant's acknowledgements and withdrawals, newest first."""
-    return [_acknowledgement(row) for row in ReadingAcknowledgement.objects.order_by("-accepted_at", "-id")[:limit]]
+def list_acknowledgements(limit: int = 100, *, before: tuple[datetime, int] | None = None) -> list[Acknowledgement]:
+    """The tenant's acknowledgements and withdrawals, newest first. `before`: (accepted_at, id) of the last one seen."""
+    rows = ReadingAcknowledgement.objects.order_by("-accepted_at", "-id")
+    if before is not None:
+        at, identity = before
+        rows = rows.filter(Q(accepted_at__lt=at) | Q(accepted_at=at, id__lt=identity))
+    return [_acknowledgement(row) for row in rows[:limit]]
 
 
 def reading_statements(reading: Reading, at: datetime) -> tuple[str, str]:

@@ -57,8 +57,12 @@ def test_only_an_operator_acknowledges_and_only_word_for_word(tenant: Any) -> No
     status, done = _send(operator, "POST", "/compliance/acknowledgements", body)
     assert status == 200
     assert (done["standing"]["reading"], done["standing"]["upline_depth_paid"]) == ("practice", 1)
-    assert [one["granted"] for one in _send(finance, "GET", "/compliance/acknowledgements")[1]] == [True]
+    assert [one["granted"] for one in _send(finance, "GET", "/compliance/acknowledgements")[1]["items"]] == [True]
     assert _send(operator, "POST", "/compliance/withdrawals", {"reason": "advised"})[1]["standing"]["reading"] == "letter"
+    first = _send(finance, "GET", "/compliance/acknowledgements?limit=1")[1]
+    rest = _send(finance, "GET", f"/compliance/acknowledgements?limit=1&cursor={first['next_cursor']}")[1]
+    assert [one["granted"] for page in (first, rest) for one in page["items"]] == [False, True]
+    assert rest["next_cursor"] is None
     assert _send(_token(tenant, Role.CONSUMER), "GET", "/compliance/standing")[0] == 403
 
 
