@@ -55,7 +55,13 @@ class ReferralAdmin(ByPublicId):
 
     list_display = ("order", "buyer", "referrer", "source", "note", "recorded_at")
     list_filter = ("source", "recorded_at")
-    fields = list_display
+    fields = (*list_display, "link")
+
+    @admin.display(description=_("sharing link"))
+    def link(self, row: Referral) -> str:
+        """The token of the link that the buyer came with."""
+        found = SharingLink.objects.filter(pk=row.link_id).first() if row.link_id else None
+        return found.token if found else "–"
 
 
 @admin.register(Snapshot)

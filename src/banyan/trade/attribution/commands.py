@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
@@ -23,6 +23,7 @@ _TOKEN_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _TOKEN_LENGTH = 10
 _BRING_MAX = 64
 """Longer codes and tokens than this are nobody's; they are not looked up."""
+_REFERRAL = ("id", "buyer_id", "buyer_distributor_id", "referrer_id", "source", "note", "link_id", "recorded_at")
 
 
 class UnknownDistributor(NotFound):
@@ -40,24 +41,25 @@ def record(referrals: Sequence[OrderReferral]) -> dict[int, Attributed]:
     """
     if not referrals:
         return {}
-    candidates, self_purchase = _candidates(referrals)
+    links = _links(referrals)
+    candidates, self_purchase = _candidates(referrals, links)
     decided: dict[int, Attributed] = {}
     rows = []
     for referral, known in zip(referrals, candidates, strict=True):
         referrer_id, source, note = choose_referrer(known, self_purchase)
-        decided[referral.order_id] = Attributed(referral.order_id, referrer_id, source, note)
-        rows.append(
-            (referral.order_id, referral.buyer_id, known.buyer_distributor_id, referrer_id, source.value, note, referral.at)
-        )
-    sql.insert(Referral, ("id", "buyer_id", "buyer_distributor_id", "referrer_id", "source", "note", "recorded_at"), rows)
+        order_id, buyer_id, link = referral.order_id, referral.buyer_id, links.get(referral.link or "")
+        link_id = link.link_id if link is not None else None
+        decided[order_id] = Attributed(order_id, referrer_id, source, note, link_id)
+        rows.append((order_id, buyer_id, known.buyer_distributor_id, referrer_id, source.value, note, link_id, referral.at))
+    sql.insert(Referral, _REFERRAL, rows)
     return decided
 
 
-def _candidates(referrals: Sequence[OrderReferral]) -> tuple[list[Candidates], bool]:
+def _candidates(referrals: Sequence[OrderReferral], found_links: Mapping[str, Link]) -> tuple[list[Candidates], bool]:
     """Everything known about each order, in a handful of queries for the batch."""
     unsure = {referral.buyer_id for referral in referrals if not referral.buyer_is_consumer}
     own = distributors.find_by_users(list(unsure)) if unsure else {}
-    links = _link_holders(referrals)
+    links = {token: link.distributor_id for token, link in found_links.items()}
     codes = _code_holders(referrals)
     active = _active([*own.values(), *links.values(), *codes.values()], max(referral.at for referral in referrals))
     bindings = network.referrers_at_each([(referral.buyer_id, referral.at) for referral in referrals])
@@ -83,9 +85,9 @@ def _candidates(referrals: Sequence[OrderReferral]) -> tuple[list[Candidates], b
     return found, self_purchase
 
 
-def _link_holders(referrals: Iterable[OrderReferral]) -> dict[str, DistributorId]:
+def _links(referrals: Iterable[OrderReferral]) -> dict[str, Link]:
     tokens = {r.link for r in referrals if r.link and len(r.link) <= _BRING_MAX and "\x00" not in r.link}
-    return {token: link.distributor_id for token, link in queries.find_links(tokens).items()} if tokens else {}
+    return queries.find_links(tokens) if tokens else {}
 
 
 def _code_holders(referrals: Iterable[OrderReferral]) -> dict[str, DistributorId]:

@@ -77,6 +77,7 @@ class Referral(TenantModel):
     referrer_id = models.BigIntegerField(_("referrer"), null=True)
     source = models.CharField(_("source"), max_length=20, choices=_SOURCES)
     note = models.CharField(_("note"), max_length=80, blank=True)
+    link_id = models.BigIntegerField(_("sharing link"), null=True)
     recorded_at = models.DateTimeField(_("recorded at"))
 
     class Meta:

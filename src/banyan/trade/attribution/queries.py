@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
+from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId, Status, Tier
-from banyan.trade.attribution.types import Attributed, FrozenAttribution, Link, Policy, Source, UplineMember
+from banyan.trade.attribution.types import Arrival, Attributed, FrozenAttribution, Link, Policy, Source, UplineMember
 
 _SOURCE = {source.value: source for source in Source}
 _TIER = {tier.value: tier for tier in Tier}
@@ -37,10 +38,29 @@ def frozen(order_ids: Iterable[int]) -> dict[int, FrozenAttribution]:
 def referrals(order_ids: Iterable[int]) -> dict[int, Attributed]:
     """Who was recorded as referrer at placement, and why; orders without a record are left out."""
     rows = sql.fetch(
-        "SELECT id, referrer_id, source, note FROM attribution_referrals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        "SELECT id, referrer_id, source, note, link_id FROM attribution_referrals"
+        " WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
         (current_tenant_id(), list(set(order_ids))),
     )
-    return {row[0]: Attributed(row[0], row[1], _SOURCE[row[2]], row[3]) for row in rows}
+    return {row[0]: Attributed(row[0], row[1], _SOURCE[row[2]], row[3], row[4]) for row in rows}
+
+
+def find_arrival(order_id: int) -> Arrival | None:
+    """How the buyer of this order came: the code or the link, and its latest click before the order; None without a record."""
+    rows = sql.fetch(
+        "SELECT r.referrer_id, r.source, r.note, l.id, coalesce(l.token, ''), ("
+        "  SELECT max(c.clicked_at) FROM attribution_clicks c"
+        "  WHERE c.tenant_id = r.tenant_id AND c.link_id = l.id AND c.clicked_at <= r.recorded_at)"
+        " FROM attribution_referrals r LEFT JOIN attribution_links l ON l.tenant_id = r.tenant_id AND l.id = r.link_id"
+        " WHERE r.tenant_id = %s AND r.id = %s",
+        (current_tenant_id(), order_id),
+    )
+    if not rows:
+        return None
+    referrer_id, source, note, link_id, token, clicked_at = rows[0]
+    by_code = _SOURCE[source] is Source.CODE
+    code = distributors.list_distributors_by_ids([referrer_id])[referrer_id].code if by_code else ""
+    return Arrival(order_id, referrer_id, _SOURCE[source], note, code, link_id, token, clicked_at)
 
 
 def list_orders_of_referrer(distributor_id: DistributorId, before_id: int | None = None, limit: int = 50) -> list[int]:

@@ -47,6 +47,25 @@ class Attributed:
     referrer_id: DistributorId | None
     source: Source
     note: str = ""
+    link_id: LinkId | None = None
+    """The link that the buyer came with, whether it counted or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """How the buyer of an order came, for whoever explains what the order paid: the source, and what stood behind it.
+
+    ``code`` is the referrer's where a code decided. ``clicked_at`` is the latest opening of the link before the order.
+    """
+
+    order_id: int
+    referrer_id: DistributorId | None
+    source: Source
+    note: str
+    code: str
+    link_id: LinkId | None
+    token: str
+    clicked_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

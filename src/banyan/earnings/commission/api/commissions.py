@@ -10,6 +10,7 @@ from ninja import Query, Router, Schema
 from banyan.earnings.commission import queries
 from banyan.earnings.commission.api.plans import ERRORS
 from banyan.earnings.commission.api.schemas import (
+    ArrivalOut,
     BandOut,
     CommissionIdText,
     CommissionOut,
@@ -105,6 +106,7 @@ def _explanation(explanation: Explanation) -> dict[str, Any]:
     return {
         "commission": _commission(commission),
         "words": list(explanation.words),
+        "arrival": _fields(ArrivalOut, explanation.arrival) if explanation.arrival is not None else None,
         "plan": explanation.version.name,
         "plan_version": explanation.version.number,
         "version_id": explanation.version.version_id,

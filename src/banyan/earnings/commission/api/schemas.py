@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from ninja import Field, Schema
 
 from banyan.kernel.http import PublicId
+from banyan.trade.attribution.types import Source
 
 PlanIdText = Annotated[int, PublicId("pln")]
 VersionIdText = Annotated[int, PublicId("plv")]
@@ -212,11 +213,22 @@ class LegalOut(Schema):
     cut: bool
 
 
+class ArrivalOut(Schema):
+    """How the buyer came. `note` says why a link or code that was brought along did not count; `token` is the link's."""
+
+    source: Source
+    note: str
+    code: str
+    token: str
+    clicked_at: datetime | None
+
+
 class ExplanationOut(Schema):
-    """Why this amount: in sentences, and step by step. Distributors see their own part only."""
+    """Why this amount: in sentences, and step by step. Distributors see their own part only; `arrival`, if they referred."""
 
     commission: CommissionOut
     words: list[str]
+    arrival: ArrivalOut | None
     plan: str
     plan_version: int
     version_id: VersionIdText

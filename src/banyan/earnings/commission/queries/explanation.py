@@ -24,6 +24,7 @@ from banyan.earnings.commission.types import (
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import NotFound
+from banyan.trade.attribution import queries as attribution
 from banyan.treasury.ledger import queries as ledger
 
 REFERENCE_KIND = "commission_accrual"
@@ -41,7 +42,7 @@ def explain(commission_id: CommissionId | int, *, payee_id: int | None = None) -
     """Rule, base, rate, frozen path, who was skipped and why, legal check, postings, and the other commissions of the order.
 
     With `payee_id` only if the commission is that person's, and then without what concerns others: their shares, their
-    standing and their postings. Raises CommissionNotFound.
+    standing and their postings, and how the buyer came to the referrer. Raises CommissionNotFound.
     """
     commission = get_commission(commission_id, payee_id=payee_id)
     decision = decide_again(commission.order_id)
@@ -50,7 +51,10 @@ def explain(commission_id: CommissionId | int, *, payee_id: int | None = None) -
     postings = _postings(commission)
     reversals = tuple(list_reversals([commission.commission_id]))
     skipped = tuple(each for each in decision.trace.skipped if each.rule_key == commission.rule_key)
-    words = tuple(say(commission, version, decision.trace, skipped, reversals))
+    arrival = attribution.find_arrival(commission.order_id)
+    if arrival is not None and payee_id not in (None, arrival.referrer_id):
+        arrival = None
+    words = tuple(say(commission, version, decision.trace, skipped, reversals, arrival))
     rule = next(each for each in version.document["rules"] if each["key"] == commission.rule_key)
     if payee_id is not None:
         decision = _own_part(decision, payee_id)
@@ -63,6 +67,7 @@ def explain(commission_id: CommissionId | int, *, payee_id: int | None = None) -
         rule_title=str(rule.get("title") or commission.rule_key),
         rule=rule,
         decision=decision,
+        arrival=arrival,
         skipped=skipped,
         legal=decision.trace.legal,
         reversals=reversals,

@@ -19,12 +19,20 @@ from banyan.earnings.commission.types import (
     Trace,
 )
 from banyan.kernel.values.money import format_minor
+from banyan.trade.attribution.types import Arrival, Source
 
 
 def say(
-    commission: Commission, version: PlanVersion, trace: Trace, skipped: Sequence[Skipped], reversals: Sequence[Reversal]
+    commission: Commission,
+    version: PlanVersion,
+    trace: Trace,
+    skipped: Sequence[Skipped],
+    reversals: Sequence[Reversal],
+    arrival: Arrival | None = None,
 ) -> Iterator[str]:
     """The sentences, in the order in which the decision was made."""
+    if arrival is not None:
+        yield from _how_the_buyer_came(arrival)
     yield _who(commission)
     yield _("The plan “%(plan)s”, version %(number)s, rule “%(rule)s” was in force when the order was paid.") % {
         "plan": version.name,
@@ -41,6 +49,43 @@ def say(
             yield _cap(cut, commission)
     yield _("Amounts are rounded down to the cent.")
     yield from _afterwards(commission, reversals)
+
+
+def _how_the_buyer_came(arrival: Arrival) -> Iterator[str]:
+    match arrival.source:
+        case Source.LINK:
+            yield _("The buyer came by the sharing link %(token)s.") % {"token": arrival.token}
+        case Source.CODE:
+            yield _("The buyer gave the referral code %(code)s.") % {"code": arrival.code}
+        case Source.BINDING:
+            yield _("The buyer was bound to the referrer when the order was placed.")
+        case Source.SPONSOR:
+            yield _("The buyer is a distributor; the sponsor counts as the referrer.")
+        case Source.SELF_PURCHASE:
+            yield _("The buyer is a distributor and referred this order himself.")
+        case Source.NONE:
+            yield _("The buyer came by nobody.")
+    for reason in filter(None, arrival.note.split(",")):
+        yield _why_not_used(reason)
+    if arrival.clicked_at is not None:
+        yield _("The link %(token)s was opened on %(moment)s, the latest time before the order.") % {
+            "token": arrival.token,
+            "moment": f"{arrival.clicked_at:%Y-%m-%d %H:%M} UTC",
+        }
+    elif arrival.link_id is not None:
+        yield _("No opening of the link %(token)s before the order was recorded.") % {"token": arrival.token}
+
+
+def _why_not_used(reason: str) -> str:
+    match reason:
+        case "link_own":
+            return _("The buyer's own sharing link did not count.")
+        case "code_own":
+            return _("The buyer's own referral code did not count.")
+        case "link_unusable":
+            return _("A sharing link was brought along that is unknown or whose holder was not active; it did not count.")
+        case _:
+            return _("A referral code was brought along that is unknown or whose holder was not active; it did not count.")
 
 
 def _is_of(evaluation: Evaluation, commission: Commission) -> bool:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.test import Client
+from django.utils import translation
+
 from banyan.earnings.commission import commands as commission
 from banyan.earnings.commission import queries
 from banyan.earnings.commission.types import DraftPlan, Hold, SkipReason
@@ -17,9 +20,11 @@ from banyan.kernel import clock, ids, jobs
 from banyan.people.distributors import commands as distributors
 from banyan.people.distributors.types import Application
 from banyan.people.identity import commands as identity
-from banyan.people.identity.types import NewUser, Role
+from banyan.people.identity.types import NewUser, Role, scopes_of
 from banyan.people.network import commands as network
 from banyan.people.network.types import BindRequest, BindSource
+from banyan.trade.attribution import commands as attribution
+from banyan.trade.attribution.types import NewLink
 from banyan.trade.orders import commands as orders
 from banyan.trade.orders.types import PlaceOrder, Shipment
 from banyan.trade.returns import commands as returns
@@ -87,10 +92,12 @@ class Story:
         warehouse = inventory.open_warehouses([NewWarehouse("w", "仓", 10)])[0]
         inventory.receive_stock([Receipt(warehouse, sku, 100) for sku in (self.tea, self.pan)])
 
-    def buy(self) -> Any:
-        """Two teas and a pan, with freight, paid at once."""
+    def buy(self, **brought: Any) -> Any:
+        """Two teas and a pan, with freight, paid at once; perhaps with a link or a code."""
         with self.shop.enter():
-            placed = orders.place_orders([PlaceOrder(self.buyer, [(self.tea, 2), (self.pan, 1)], shipping_minor=1200)])[0]
+            placed = orders.place_orders(
+                [PlaceOrder(self.buyer, [(self.tea, 2), (self.pan, 1)], shipping_minor=1200, **brought)]
+            )[0]
             orders.open_payments([placed.order_id], "test")
             due = collected.list_payments_of([placed.order_id])[placed.order_id][-1]
             notice = CaptureNotice("test", due.out_trade_no, f"t{due.out_trade_no}", due.amount_minor, due.currency, clock.now())
@@ -128,6 +135,38 @@ class Story:
             refs = [AccountRef(kind, each) for each in reversed(self.line)]
             found = ledger.balances(refs)
         return [found[ref] for ref in refs]
+
+
+def test_the_explanation_goes_back_to_the_click(make_shop: Callable[..., Any], driven_clock: Callable[[datetime], None]) -> None:
+    driven_clock(MARCH)
+    story = Story(make_shop(jurisdiction="sandbox"))
+    with story.shop.enter():
+        (link,) = attribution.create_links([NewLink(story.line[1])])
+        attribution.record_clicks([(link.token, "somebody")])
+        identity.set_roles(story.clerk, [Role.OPERATOR])
+        token = identity.issue_token(story.clerk, scopes_of([Role.OPERATOR]), "test")
+    driven_clock(MARCH + timedelta(hours=1))
+    placed = story.buy(link=link.token)
+    with story.shop.enter():
+        paid = {each.payee_id: each.commission_id for each in queries.list_for_orders([placed.order_id])[placed.order_id]}
+        seller, above = story.line[1], story.line[0]
+        for language, words in (
+            ("en", ("The buyer came by the sharing link", "was opened on 2026-03-01 02:00 UTC")),
+            ("zh-hans", ("买家通过推广链接", "2026-03-01 02:00 UTC")),
+        ):
+            with translation.override(language):
+                came, opened, *_ = queries.explain(paid[seller], payee_id=seller).words
+            assert words[0] in came and words[1] in opened and link.token in came and link.token in opened
+        hidden = queries.explain(paid[above], payee_id=above)
+        assert hidden.arrival is None and link.token not in " ".join(hidden.words)
+    answer = (
+        Client()
+        .get(f"/api/v1/commissions/{ids.public('cms', paid[above])}/explanation", headers={"Authorization": f"Bearer {token}"})
+        .json()
+    )
+    assert answer["arrival"] == {
+        "source": "link", "note": "", "code": "", "token": link.token, "clicked_at": "2026-03-01T02:00:00Z",
+    }  # fmt: skip
 
 
 def test_paid_delivered_partly_returned_released_returned_again(

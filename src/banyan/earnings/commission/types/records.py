@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, NewType
 
 from banyan.earnings.commission.types.decision import CommissionKind, LegalCheck, Member, Skipped, Trace
 from banyan.earnings.commission.types.plan import PlanId, PlanVersionId
+from banyan.trade.attribution.types import Arrival
 
 CommissionId = NewType("CommissionId", int)
 ReversalId = NewType("ReversalId", int)
@@ -214,7 +215,7 @@ class OrderDecision:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why this person was paid this amount: rule, base, rate, path, law, postings, and the way on from here.
+    """Why this person was paid this amount: the click, rule, base, rate, path, law, postings, and the way on from here.
 
     `words` says it in sentences, in the language that is active when it is asked for.
     """
@@ -224,6 +225,7 @@ class Explanation:
     rule_title: str
     rule: dict[str, Any]
     decision: OrderDecision
+    arrival: Arrival | None
     skipped: tuple[Skipped, ...]
     legal: LegalCheck
     reversals: tuple[Reversal, ...]

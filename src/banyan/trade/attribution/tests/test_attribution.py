@@ -17,7 +17,7 @@ from banyan.people.network import commands as network
 from banyan.people.network.types import BindRequest, BindSource
 from banyan.trade.attribution import commands, queries
 from banyan.trade.attribution.engine.choosing import Candidates, choose_referrer
-from banyan.trade.attribution.types import NewLink, OrderReferral, Policy, Source
+from banyan.trade.attribution.types import Arrival, NewLink, OrderReferral, Policy, Source
 
 
 def record(buyer: Any, code: str | None = None, link: str | None = None) -> tuple[int, Any]:
@@ -42,6 +42,32 @@ def test_link_beats_code_beats_binding(tenant: Any, make_team: Any, make_buyers:
         assert (by_nobody.source, by_nobody.note) == (Source.BINDING, "link_unusable,code_unusable")
         (stranger,) = make_buyers(1)
         assert record(stranger)[1].source is Source.NONE
+
+
+def test_the_link_of_an_order_and_its_click_are_kept_for_the_explanation(
+    tenant: Any, make_team: Any, make_buyers: Any, driven_clock: Any
+) -> None:
+    with tenant.enter():
+        team = make_team(2)
+        (buyer,) = make_buyers(1)
+        (link,) = commands.create_links([NewLink(team.ids[0])])
+        opened = clock.now()
+        commands.record_clicks([(link.token, "somebody")])
+        driven_clock(opened + timedelta(hours=1))
+        by_link, told = record(buyer, None, link.token)
+        by_code, _ = record(buyer, team.codes[1])
+        driven_clock(opened + timedelta(hours=2))
+        commands.record_clicks([(link.token, "later")])
+        assert told.link_id == link.link_id == queries.referrals([by_link])[by_link].link_id
+        arrival = queries.find_arrival(by_link)
+        assert arrival == Arrival(by_link, team.ids[0], Source.LINK, "", "", link.link_id, link.token, opened)
+        assert queries.find_arrival(by_code) == Arrival(by_code, team.ids[1], Source.CODE, "", team.codes[1], None, "", None)
+        distributors.freeze([team.ids[0]], "审查")
+        ignored, _ = record(buyer, None, link.token)
+        arrival = queries.find_arrival(ignored)
+        assert arrival is not None
+        assert (arrival.source, arrival.note, arrival.token) == (Source.NONE, "link_unusable", link.token)
+        assert queries.find_arrival(1) is None
 
 
 def test_a_distributor_buys_under_his_sponsor_unless_the_shop_allows_self_purchase(tenant: Any, make_team: Any) -> None:
