@@ -102,12 +102,15 @@ class Shop:
 
         return events.drain(self.id)
 
-    def verify(self) -> list[Any]:
-        """The findings of all checks: an empty list is a clean shop."""
-        from banyan.kernel import verification
+    def verify(self, *, alone: bool = False) -> list[Any]:
+        """The findings of `banyan verify` for this tenant (the structure has tests of its own): an empty list is a clean shop.
 
-        with self.enter():
-            return verification.run_checks()[0]
+        `alone`: this test invents what the other houses would say (a payment of no order), so checks that join them are left out.
+        """
+        from banyan.config import verifying
+
+        findings = [finding for _, finding in verifying.verify([self.id], structure=False).findings]
+        return [one for one in findings if not (alone and one.check.startswith("river."))]
 
 
 @pytest.fixture

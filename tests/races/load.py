@@ -197,14 +197,15 @@ def _state(shop: Shop, prefix: str) -> dict[str, Any]:
 
 
 def _proof(shop: Shop) -> dict[str, Any]:
-    from banyan.kernel import sql, tenancy, verification
+    from banyan.config import verifying
+    from banyan.kernel import sql, tenancy
 
+    report = verifying.verify([shop.tenant_id])
     with tenancy.enter(shop.tenant_id, actor="load"):
-        findings, compared = verification.run_checks()
         aside = sql.fetch("SELECT reaction, error FROM set_aside_events WHERE tenant_id = %s", (shop.tenant_id,))
     return {
-        "findings": [f"{f.check} {f.subject}: expected {f.expected}, found {f.actual}" for f in findings],
-        "compared": compared,
+        "findings": [f"{f.check} {f.subject}: expected {f.expected}, found {f.actual}" for _, f in report.findings],
+        "compared": report.checked,
         "set_aside": [list(row) for row in aside],
     }
 

@@ -5,9 +5,9 @@ Each house checks its own numbers; a row that is missing on one side of a door s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from banyan.kernel import ids, sql, tenancy
+from banyan.kernel import events, ids, sql, tenancy
 from banyan.kernel.verification import Check, Finding, Tally
 
 
@@ -38,7 +38,7 @@ def paid_orders_were_accrued(tally: Tally) -> Iterator[Finding]:
     )
     tally.compared += len(rows)
     missing = [order_id for order_id, _, not_accrued in rows if not_accrued]
-    waiting = _not_heard(missing) if missing else set()
+    waiting = _not_heard("commission.accrue", "orders.order_paid", "order_id", missing)
     for order_id, not_paid, not_accrued in rows:
         if not_paid:
             yield Finding("river.accruals", ids.public("ord", order_id), "a paid order", "an accrual without one")
@@ -46,18 +46,112 @@ def paid_orders_were_accrued(tally: Tally) -> Iterator[Finding]:
             yield Finding("river.accruals", ids.public("ord", order_id), "accrued", "not accrued")
 
 
-def _not_heard(order_ids: list[int]) -> set[int]:
-    """Orders whose payment the commission house has not been told yet, or whose event was set aside (a finding of its own)."""
+def captured_money_pays_or_goes_back(tally: Tally) -> Iterator[Finding]:
+    """Every captured payment pays its order, or else all of it was asked back; never both.
+
+    A refund that the channel refused is an incident of payments, for a person, and no finding.
+    """
+    tenant_id = tenancy.current_tenant_id()
+    captured = "SELECT count(*) FROM payments_payments WHERE tenant_id = %s AND state = 'captured'"
+    tally.compared += sql.fetch(captured, (tenant_id,))[0][0]
     rows = sql.fetch(
-        "SELECT (e.payload->>'order_id')::bigint FROM outbox_events e LEFT JOIN reaction_cursors c"
-        "  ON c.tenant_id = e.tenant_id AND c.reaction = 'commission.accrue'"
-        " WHERE e.tenant_id = %s AND e.kind = 'orders.order_paid' AND (e.payload->>'order_id')::bigint = ANY(%s::bigint[])"
+        "SELECT p.id, p.amount_minor, p.refund_held_minor, o.id IS NOT NULL FROM payments_payments p"
+        " LEFT JOIN orders_orders o ON o.tenant_id = p.tenant_id AND o.id = p.order_id AND o.payment_id = p.id"
+        "  AND o.paid_at IS NOT NULL"
+        " WHERE p.tenant_id = %s AND p.state = 'captured' AND (CASE WHEN o.id IS NOT NULL THEN p.is_extra"
+        "  ELSE p.refund_held_minor < p.amount_minor AND NOT EXISTS (SELECT 1 FROM payments_refunds r"
+        "   WHERE r.tenant_id = p.tenant_id AND r.payment_id = p.id AND r.state = 'failed') END)",
+        (tenant_id,),
+    )
+    waiting = _not_heard("orders.mark_paid", "payments.payment_captured", "payment_id", [row[0] for row in rows])
+    for payment_id, amount, held, pays in rows:
+        subject = ids.public("pay", payment_id)
+        if pays:
+            yield Finding("river.captures", subject, "money that pays its order", "marked as extra money")
+        elif payment_id not in waiting:
+            yield Finding("river.captures", subject, f"a paid order, or {amount} back", f"no paid order, and {held} back")
+
+
+def received_orders_are_on_hold(tally: Tally) -> Iterator[Finding]:
+    """The hold of an accrued order begins when the order was received, and not without that."""
+    rows = sql.fetch(
+        "SELECT o.id, o.received_at, a.received_at FROM orders_orders o"
+        " JOIN commission_accruals a ON a.tenant_id = o.tenant_id AND a.id = o.id"
+        " WHERE o.tenant_id = %s AND (o.received_at IS NOT NULL OR a.received_at IS NOT NULL)",
+        (tenancy.current_tenant_id(),),
+    )
+    tally.compared += len(rows)
+    wrong = [row for row in rows if row[1] != row[2]]
+    waiting = _not_heard("commission.mark_received", "orders.order_received", "order_id", [row[0] for row in wrong])
+    for order_id, received_at, on_hold_since in wrong:
+        if order_id not in waiting:
+            yield Finding("river.holds", ids.public("ord", order_id), f"on hold since {received_at}", str(on_hold_since))
+
+
+def returned_lines_were_clawed_back(tally: Tally) -> Iterator[Finding]:
+    """Each commission of a line for which an accepted return gave money back was reversed for that return."""
+    rows = sql.fetch(
+        "SELECT r.id, c.id, v.id IS NULL FROM returns r"
+        " JOIN return_lines l ON l.tenant_id = r.tenant_id AND l.return_id = r.id AND l.refund_minor > 0"
+        " JOIN commission_commissions c ON c.tenant_id = r.tenant_id AND c.order_id = r.order_id AND c.line_id = l.line_id"
+        " LEFT JOIN commission_reversals v ON v.tenant_id = c.tenant_id AND v.commission_id = c.id AND v.cause = 'return'"
+        "  AND v.cause_id = r.id"
+        " WHERE r.tenant_id = %s AND r.accepted_at IS NOT NULL",
+        (tenancy.current_tenant_id(),),
+    )
+    tally.compared += len(rows)
+    missing = [(return_id, commission_id) for return_id, commission_id, is_missing in rows if is_missing]
+    waiting = _not_heard("commission.reverse", "returns.return_accepted", "return_id", [row[0] for row in missing])
+    for return_id, commission_id in missing:
+        if return_id not in waiting:
+            subject = f"{ids.public('ret', return_id)} {ids.public('cms', commission_id)}"
+            yield Finding("river.clawbacks", subject, "reversed", "not reversed")
+
+
+def refunds_have_their_reason(tally: Tally) -> Iterator[Finding]:
+    """Of the money that pays an order exactly what its accepted returns say goes back; extra money goes back by itself."""
+    tenant_id = tenancy.current_tenant_id()
+    rows = sql.fetch(
+        "SELECT order_id, coalesce(b.back, 0)::bigint, coalesce(d.due, 0)::bigint FROM"
+        " (SELECT r.order_id, sum(r.amount_minor) AS back FROM payments_refunds r"
+        "   JOIN payments_payments p ON p.tenant_id = r.tenant_id AND p.id = r.payment_id AND NOT p.is_extra"
+        "   WHERE r.tenant_id = %s AND r.state <> 'failed' GROUP BY r.order_id) b"
+        " FULL JOIN (SELECT t.order_id, sum(t.refund_minor) AS due FROM returns t LEFT JOIN payments_refunds f"
+        "    ON f.tenant_id = t.tenant_id"
+        "    AND f.key = 'return/' || t.id || CASE WHEN t.refund_attempt > 1 THEN '/' || t.refund_attempt ELSE '' END"
+        "   WHERE t.tenant_id = %s AND t.accepted_at IS NOT NULL AND f.state IS DISTINCT FROM 'failed' GROUP BY t.order_id) d"
+        " USING (order_id)",
+        (tenant_id, tenant_id),
+    )
+    tally.compared += len(rows)
+    for order_id, back, due in rows:
+        if back != due:
+            yield Finding("river.refunds", ids.public("ord", order_id), f"{due} back for its returns", f"{back} back")
+
+
+def _not_heard(reaction: str, kind: str, key: str, wanted: Sequence[int]) -> set[int]:
+    """Of the wanted ids, those named under `key` by events of this kind that the reaction has not been told yet, or that were
+    set aside (a finding of its own). What was dismissed counts as heard: its effect is missing for good."""
+    if not wanted:
+        return set()
+    whose, lane = events.cursor_of(reaction)
+    rows = sql.fetch(
+        "SELECT (e.payload->>%s)::bigint FROM outbox_events e LEFT JOIN reaction_cursors c"
+        f"  ON c.tenant_id = e.tenant_id AND {whose}"
+        " WHERE e.tenant_id = %s AND e.kind = %s AND (e.payload->>%s)::bigint = ANY(%s::bigint[])"
         " AND (c.reaction IS NULL OR (e.commit_order, e.id) > (c.commit_order, c.event_id)"
         "  OR EXISTS (SELECT FROM set_aside_events s WHERE s.tenant_id = e.tenant_id AND s.event_id = e.id"
-        "   AND s.reaction = 'commission.accrue' AND s.resolved_at IS NULL))",
-        (tenancy.current_tenant_id(), order_ids),
+        "   AND s.reaction = %s AND s.resolved_at IS NULL))",
+        (key, *lane, tenancy.current_tenant_id(), kind, key, list(wanted), reaction),
     )
     return {row[0] for row in rows}
 
 
-CHECKS = (Check("river.paid_orders", paid_orders_have_their_money), Check("river.accruals", paid_orders_were_accrued))
+CHECKS = (
+    Check("river.paid_orders", paid_orders_have_their_money),
+    Check("river.captures", captured_money_pays_or_goes_back),
+    Check("river.refunds", refunds_have_their_reason),
+    Check("river.accruals", paid_orders_were_accrued),
+    Check("river.holds", received_orders_are_on_hold),
+    Check("river.clawbacks", returned_lines_were_clawed_back),
+)

@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from banyan.config import verifying
 from banyan.config.demo import founding, world
 from banyan.config.demo.founding import DemoShop, Say
 from banyan.config.demo.living import CHANNEL, DemoLife, Pay
@@ -65,9 +66,9 @@ def build(
             life.run_jobs()
     finally:
         clock.drive(None)
-    with tenancy.enter(shop.tenant_id, actor="demo"):
-        findings, compared = verification.run_checks()
-    return Built(shop, life, findings, compared, perf_counter() - started)
+    report = verifying.verify([shop.tenant_id])
+    findings = [finding for _, finding in report.findings]
+    return Built(shop, life, findings, report.checked, perf_counter() - started)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ def test_a_paid_order_is_accrued_once_and_booked(sales: Sales) -> None:
         facts = sql.fetch("SELECT payload FROM outbox_events WHERE kind = 'commission.commission_accrued'")
         assert len(facts) == 1
         assert sum(line[2] for line in facts[0][0]["lines"]) == 2037
-    assert sales.shop.verify() == []
+    assert sales.shop.verify(alone=True) == []
 
 
 def test_an_order_that_is_not_paid_is_refused_and_nothing_of_the_batch_written(sales: Sales) -> None:
@@ -81,7 +81,7 @@ def test_each_order_uses_the_plan_of_its_moment(sales: Sales, driven_clock: Call
     with sales.shop.enter():
         found = queries.list_for_orders([before, early, late])
         assert {order: each[0].amount_minor for order, each in found.items()} == {early: 1000, late: 2000}
-    assert sales.shop.verify() == []
+    assert sales.shop.verify(alone=True) == []
 
 
 def test_the_law_cuts_a_plan_that_was_legal_when_it_was_published(chinese_sales: Sales) -> None:
@@ -113,7 +113,7 @@ def test_the_law_cuts_a_plan_that_was_legal_when_it_was_published(chinese_sales:
         assert [(skip.rule_key, skip.reason) for skip in decision.trace.skipped] == [("parent", SkipReason.LEGAL_DEPTH)]
         assert decision.trace.legal.rule_set.startswith("cn.letter")
         assert decision.agrees
-    assert sales.shop.verify() == []
+    assert sales.shop.verify(alone=True) == []
 
 
 def test_a_return_before_release_comes_from_pending_in_any_split(sales: Sales) -> None:
@@ -130,7 +130,7 @@ def test_a_return_before_release_comes_from_pending_in_any_split(sales: Sales) -
         [each.reversed_minor for each in left[order]] == [each.reversed_minor for each in left[twin]] == [199, 0, 499, 0, 999, 0]
     )
     assert balances(sales, PENDING) == [1000, 500, 200]
-    assert sales.shop.verify() == []
+    assert sales.shop.verify(alone=True) == []
 
 
 def test_the_same_return_twice_counts_once(sales: Sales) -> None:
@@ -142,7 +142,7 @@ def test_the_same_return_twice_counts_once(sales: Sales) -> None:
         assert commands.reverse([once, once]) == 1
         assert commands.reverse([once]) == 0
     assert balances(sales, PENDING) == [500, 250, 100]
-    assert sales.shop.verify() == []
+    assert sales.shop.verify(alone=True) == []
 
 
 def test_a_return_told_before_the_payment_still_takes_back(sales: Sales) -> None:
@@ -152,7 +152,7 @@ def test_a_return_told_before_the_payment_still_takes_back(sales: Sales) -> None
         commands.reverse([give_back(order, sales.lines(order)[0], 10000, 10000, 100)])
     accrue(sales, order)
     assert balances(sales, PENDING) == [0, 0, 0]
-    assert sales.shop.verify() == []
+    assert sales.shop.verify(alone=True) == []
 
 
 def test_release_waits_for_the_hold_and_for_open_returns(sales: Sales, driven_clock: Callable[[datetime], None]) -> None:
@@ -180,7 +180,7 @@ def test_release_waits_for_the_hold_and_for_open_returns(sales: Sales, driven_cl
         assert [(each.payee_id, each.amount_minor) for each in released] == [(3, 200), (2, 500), (1, 1000)]
         assert queries.list_for_orders([order])[order][0].hold is Hold.RELEASED
     assert (balances(sales, AVAILABLE), balances(sales, PENDING)) == ([1000, 500, 200], [50, 25, 10])
-    assert sales.shop.verify() == []
+    assert sales.shop.verify(alone=True) == []
 
 
 def test_a_return_after_release_and_payout_becomes_debt_and_the_next_release_nets_it(
@@ -212,7 +212,7 @@ def test_a_return_after_release_and_payout_becomes_debt_and_the_next_release_net
     with sales.shop.enter():
         total = queries.totals([1])[0]
         assert (total.accrued_minor, total.reversed_minor, total.pending_minor, total.released_minor) == (1900, 1000, 0, 900)
-    assert sales.shop.verify() == []
+    assert sales.shop.verify(alone=True) == []
 
 
 def test_a_frozen_seller_earns_nothing_and_the_reason_is_kept(sales: Sales) -> None:

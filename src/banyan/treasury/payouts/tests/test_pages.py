@@ -130,4 +130,4 @@ def test_finance_takes_a_payout_back_and_resolves_an_incident_and_an_auditor_can
             assert queries.get_payout(busy).state is state
             assert (IncidentRow.objects.get().resolved_at is not None) is resolved
     assert browser(Role.WAREHOUSE).get(payouts).status_code == 403
-    assert tenant.verify() == []
+    assert tenant.verify(alone=True) == []
