@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from banyan.kernel import ids, sql
+from banyan.earnings.commission.events import CommissionReleased, CommissionReversed
+from banyan.kernel import events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.verification import Finding, Tally, check
 from banyan.treasury.ledger import queries as ledger
 from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryKind
 from banyan.treasury.payouts import queries as payouts
+from banyan.treasury.payouts.events import PayoutCompleted, PayoutFailed, PayoutReturned
 from banyan.treasury.payouts.types import PayoutId, PayoutState
 
 PAGE = 1000
@@ -94,8 +97,15 @@ def carried(tally: Tally) -> Iterator[Finding]:
 
 @check("settlement.balances")
 def balances(tally: Tally) -> Iterator[Finding]:
-    """Per distributor: available − debt is what is still to be settled; payable is what is approved and not yet asked for."""
-    rows = sql.fetch(_OWED, {"tenant": current_tenant_id()})  # type: ignore[arg-type]
+    """Per distributor: available − debt is what is still to be settled; payable is what is approved and not yet asked for.
+
+    What settlement was not told yet is already in the balances, so it is added to what is to be settled.
+    """
+    unheard = _unheard_amounts()
+    rows = [
+        (distributor_id, currency, owed + unheard.get((distributor_id, currency), 0), payable)
+        for distributor_id, currency, owed, payable in sql.fetch(_OWED, {"tenant": current_tenant_id()})  # type: ignore[arg-type]
+    ]
     kinds = (AccountKind.DISTRIBUTOR_AVAILABLE, AccountKind.DISTRIBUTOR_DEBT, AccountKind.DISTRIBUTOR_PAYABLE)
     tally.compared += 2 * len(rows)
     for start in range(0, len(rows), PAGE):
@@ -109,6 +119,37 @@ def balances(tally: Tally) -> Iterator[Finding]:
                     actual = {"owed_minor": owed, "approved_minor": payable}
                     expected = {"owed_minor": available - debt, "approved_minor": booked}
                     yield Finding("settlement.balances", ids.public("dst", distributor_id), expected, actual)
+
+
+def _unheard_amounts() -> dict[tuple[int, str], int]:
+    """By (distributor, currency): items that `settlement.take_in`, and failed payouts that `settlement.record_payouts`, has still
+    to be told of."""
+    amounts: Counter[tuple[int, str]] = Counter()
+    for event in events.unheard("settlement.take_in", CommissionReleased, CommissionReversed):
+        if isinstance(event, CommissionReleased):
+            for _, payee_id, amount_minor in event.lines:
+                amounts[payee_id, event.currency] += amount_minor
+        elif isinstance(event, CommissionReversed) and event.after_release:
+            for _, _, payee_id, amount_minor in event.lines:
+                amounts[payee_id, event.currency] -= amount_minor
+    back = {payout_id for payout_id, is_back in _unheard_payouts().items() if is_back}
+    rows = sql.fetch(
+        "SELECT distributor_id, currency, amount_minor FROM settlement_statements WHERE tenant_id = %s"
+        " AND payout_id = ANY(%s::bigint[]) AND status IN ('paying', 'paid')",
+        (current_tenant_id(), sorted(back)),
+    )
+    for distributor_id, currency, amount_minor in rows:
+        amounts[distributor_id, currency] += amount_minor
+    return dict(amounts)
+
+
+def _unheard_payouts() -> dict[int, bool]:
+    """Payouts of whose end settlement has still to be told, and whether their money came back."""
+    ended: dict[int, bool] = {}
+    for event in events.unheard("settlement.record_payouts", PayoutCompleted, PayoutFailed, PayoutReturned):
+        if isinstance(event, PayoutCompleted | PayoutFailed | PayoutReturned):
+            ended[event.payout_id] = ended.get(event.payout_id, False) or not isinstance(event, PayoutCompleted)
+    return ended
 
 
 def _pages(condition: str) -> Iterator[list[tuple[Any, ...]]]:
@@ -151,7 +192,8 @@ _RUNNING = set(PayoutState) - {state for states in _ENDINGS.values() for state i
 
 @check("settlement.payouts")
 def paid(tally: Tally) -> Iterator[Finding]:
-    """A statement's latest payout is its own, of its amount, and in a state that fits the statement's."""
+    """A statement's latest payout is its own, of its amount, and (once settlement was told) in a state that fits."""
+    unheard = _unheard_payouts()
     for rows in _pages("payout_id IS NOT NULL"):
         found = payouts.list_payouts_by_ids([row[3] for row in rows])
         tally.compared += 2 * len(rows)
@@ -163,7 +205,7 @@ def paid(tally: Tally) -> Iterator[Finding]:
             if (
                 payout is None
                 or (payout.statement_id, payout.amount_minor) != (statement_id, amount)
-                or payout.state not in wanted
+                or (payout.state not in wanted and payout_id not in unheard)
             ):
                 expected = (statement_id, amount, sorted(state.value for state in wanted))
                 yield Finding("settlement.payouts", ids.public("stm", statement_id), expected, actual)

@@ -6,33 +6,41 @@ late commit with a lower id can never be skipped. See docs/decisions for the rea
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, connections, transaction
 
 from banyan.kernel import clock, ids, sql, tenancy
 from banyan.kernel.events.core import Event, Reaction, from_json, reactions
+from banyan.kernel.tenancy import context
 from banyan.kernel.values.errors import Conflict, NotFound, Refusal
 
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+LANE = "CASE WHEN {lane} = 0 THEN '' ELSE '#' || {lane} END"
+"""What a cursor's name has behind the reaction's: nothing in the first lane."""
 
 
 # Both statements probe the index (tenant, kind, commit order, id) once per kind, however many other events lie between.
 _AWAITING = f"""
-SELECT DISTINCT r.name FROM unnest(%s::text[], %s::text[]) AS r(name, kind)
-LEFT JOIN reaction_cursors c ON c.tenant_id = %s AND c.reaction = r.name
+SELECT DISTINCT r.name FROM unnest(%s::text[], %s::text[], %s::int[], %s::int[]) AS r(name, kind, lane, lanes)
+LEFT JOIN reaction_cursors c ON c.tenant_id = %s AND c.reaction = r.name || {LANE.format(lane="r.lane")}
 WHERE EXISTS (
   SELECT 1 FROM outbox_events e WHERE e.tenant_id = %s AND e.kind = r.kind AND e.commit_order < {HORIZON}
-    AND (e.commit_order, e.id) > (coalesce(c.commit_order, 0), coalesce(c.event_id, 0)))
+    AND (e.commit_order, e.id) > (coalesce(c.commit_order, 0), coalesce(c.event_id, 0)) AND e.id %% r.lanes = r.lane)
 """
 _NEXT_EVENTS = f"""
 SELECT e.id, e.commit_order, e.kind, e.payload FROM unnest(%s::text[]) AS wanted(kind) CROSS JOIN LATERAL (
   SELECT id, commit_order, kind, payload FROM outbox_events
   WHERE tenant_id = %s AND kind = wanted.kind AND (commit_order, id) > (%s, %s) AND commit_order < {HORIZON}
+    AND id %% %s = %s
   ORDER BY commit_order, id LIMIT %s) e
 ORDER BY e.commit_order, e.id LIMIT %s
 """
+
+
+MANY_ROUNDS = 1_000_000
 
 
 def drain(tenant_id: int, *, queue: str | None = None, names: set[str] | None = None, rounds: int | None = None) -> int:
@@ -46,7 +54,7 @@ def drain(tenant_id: int, *, queue: str | None = None, names: set[str] | None = 
     chosen = [r for r in reactions() if (queue is None or r.queue == queue) and (names is None or r.name in names)]
     total = 0
     for _ in count() if rounds is None else range(rounds):
-        delivered = sum(_deliver_batch(tenant_id, r) for r in _awaiting(tenant_id, chosen))
+        delivered = sum(_deliver(tenant_id, r, rounds or MANY_ROUNDS) for r in _awaiting(tenant_id, chosen))
         total += delivered
         if not delivered:
             break
@@ -55,33 +63,63 @@ def drain(tenant_id: int, *, queue: str | None = None, names: set[str] | None = 
 
 def _awaiting(tenant_id: int, chosen: list[Reaction]) -> list[Reaction]:
     """Which reactions have something to hear: one reading transaction, so that idle reactions cost no write and no lock."""
-    pairs = [(r.name, kind) for r in chosen for kind in r.kinds]
-    if not pairs:
+    asked = [(r.name, kind, lane, r.lanes) for r in chosen for kind in r.kinds for lane in range(r.lanes)]
+    if not asked:
         return []
     with tenancy.enter(tenant_id, actor="drain"):
-        rows = sql.fetch(_AWAITING, ([name for name, _ in pairs], [kind for _, kind in pairs], tenant_id, tenant_id))
+        rows = sql.fetch(_AWAITING, (*map(list, zip(*asked, strict=True)), tenant_id, tenant_id))
     names = {name for (name,) in rows}
     return [r for r in chosen if r.name in names]
 
 
-def _deliver_batch(tenant_id: int, reaction: Reaction) -> int:
+def _deliver(tenant_id: int, reaction: Reaction, rounds: int) -> int:
+    """One batch of each lane; when there is more, the lanes go on side by side, for at most so many rounds."""
+    delivered = [_deliver_batch(tenant_id, reaction, lane) for lane in range(reaction.lanes)]
+    if reaction.lanes == 1 or min(delivered) < reaction.batch or rounds < 2:
+        return sum(delivered)
+    with ThreadPoolExecutor(reaction.lanes, thread_name_prefix=reaction.name) as pool:
+        lanes = [pool.submit(_run_lane, tenant_id, reaction, lane, rounds - 1) for lane in range(reaction.lanes)]
+    return sum(delivered) + sum(lane.result() for lane in lanes)
+
+
+def _run_lane(tenant_id: int, reaction: Reaction, lane: int, rounds: int) -> int:
+    total = 0
+    try:
+        for _ in range(rounds):
+            delivered = _deliver_batch(tenant_id, reaction, lane)
+            total += delivered
+            if delivered < reaction.batch:
+                break
+    finally:
+        connections[context.alias()].close()  # this thread's own
+    return total
+
+
+def _deliver_batch(tenant_id: int, reaction: Reaction, lane: int) -> int:
     with tenancy.enter(tenant_id, actor=f"reaction:{reaction.name}"):
-        cursor = _lock_cursor(reaction.name)
+        cursor = _lock_cursor(reaction, lane)
         if cursor is None:
             return 0
-        rows = sql.fetch(_NEXT_EVENTS, (list(reaction.kinds), tenant_id, *cursor, reaction.batch, reaction.batch))
+        rows = sql.fetch(
+            _NEXT_EVENTS, (list(reaction.kinds), tenant_id, *cursor, reaction.lanes, lane, reaction.batch, reaction.batch)
+        )
         if not rows:
             return 0
         _run(reaction, rows)
         sql.execute(
             "UPDATE reaction_cursors SET commit_order = %s, event_id = %s WHERE tenant_id = %s AND reaction = %s",
-            (rows[-1][1], rows[-1][0], tenant_id, reaction.name),
+            (rows[-1][1], rows[-1][0], tenant_id, _cursor_name(reaction, lane)),
         )
         return len(rows)
 
 
-def _lock_cursor(name: str) -> tuple[int, int] | None:
+def _cursor_name(reaction: Reaction, lane: int) -> str:
+    return f"{reaction.name}#{lane}" if lane else reaction.name
+
+
+def _lock_cursor(reaction: Reaction, lane: int) -> tuple[int, int] | None:
     """The cursor, locked for this transaction; None when another process has it."""
+    name = _cursor_name(reaction, lane)
     tenant_id = tenancy.current_tenant_id()
     query = "SELECT commit_order, event_id FROM reaction_cursors WHERE tenant_id = %s AND reaction = %s FOR UPDATE SKIP LOCKED"
     found = sql.fetch(query, (tenant_id, name))
@@ -90,13 +128,24 @@ def _lock_cursor(name: str) -> tuple[int, int] | None:
         exists = sql.fetch("SELECT 1 FROM reaction_cursors WHERE tenant_id = %s AND reaction = %s", (tenant_id, name))
         if exists:
             return None
-        sql.execute(
-            "INSERT INTO reaction_cursors (id, tenant_id, reaction, commit_order, event_id) VALUES (%s, %s, %s, 0, 0)"
-            " ON CONFLICT DO NOTHING",
-            (ids.next_id(), tenant_id, name),
-        )
+        _begin_cursors(reaction)
         found = sql.fetch(query, (tenant_id, name))
     return (found[0][0], found[0][1]) if found else None
+
+
+def _begin_cursors(reaction: Reaction) -> None:
+    """Cursors of all lanes at once: at the beginning, or, for a lane that was added later, where the slowest of the others is."""
+    tenant_id = tenancy.current_tenant_id()
+    names = [_cursor_name(reaction, lane) for lane in range(reaction.lanes)]
+    sql.execute(
+        "INSERT INTO reaction_cursors (id, tenant_id, reaction, commit_order, event_id)"
+        " SELECT n.id, %s, n.name, coalesce(s.commit_order, 0), coalesce(s.event_id, 0)"
+        " FROM unnest(%s::bigint[], %s::text[]) AS n(id, name) LEFT JOIN ("
+        "  SELECT commit_order, event_id FROM reaction_cursors WHERE tenant_id = %s AND reaction = ANY(%s::text[])"
+        "  ORDER BY commit_order, event_id LIMIT 1) s ON true"
+        " ON CONFLICT DO NOTHING",
+        (tenant_id, list(ids.next_ids(len(names))), names, tenant_id, names),
+    )
 
 
 def _run(reaction: Reaction, rows: list[tuple[Any, ...]]) -> None:
@@ -115,6 +164,41 @@ def _run(reaction: Reaction, rows: list[tuple[Any, ...]]) -> None:
                 raise
             except Exception as error:
                 _set_aside(reaction.name, row, error)
+
+
+def cursor_of(reaction: str) -> tuple[str, list[Any]]:
+    """For checks in SQL: the condition, and its parameters, that a row ``c`` of reaction_cursors is this reaction's for ``e``."""
+    lanes = next((r.lanes for r in reactions() if r.name == reaction), 1)
+    if lanes == 1:
+        return "c.reaction = %s", [reaction]
+    return "c.reaction = %s || " + LANE.format(lane="(e.id %% %s)"), [reaction, lanes, lanes]
+
+
+def unheard(reaction: str, *kinds: type[Event]) -> list[Event]:
+    """Events of these kinds that the reaction was not told yet, or that it could not take and that are still set aside.
+
+    For checks that compare what two houses say: between a fact and its reaction the two differ, and nothing is wrong. In no
+    particular order. What was dismissed counts as heard: its effect is missing for good.
+    """
+    whose, lane = cursor_of(reaction)
+    rows = sql.fetch(
+        "SELECT e.kind, e.payload FROM outbox_events e LEFT JOIN reaction_cursors c"
+        f"  ON c.tenant_id = e.tenant_id AND {whose}"
+        " WHERE e.tenant_id = %s AND e.kind = ANY(%s::text[])"
+        "  AND (e.commit_order, e.id) > (coalesce(c.commit_order, 0), coalesce(c.event_id, 0))"
+        " UNION ALL SELECT e.kind, e.payload FROM set_aside_events s"
+        "  JOIN outbox_events e ON e.tenant_id = s.tenant_id AND e.id = s.event_id AND e.kind = ANY(%s::text[])"
+        " WHERE s.tenant_id = %s AND s.reaction = %s AND s.resolved_at IS NULL",
+        (
+            *lane,
+            tenancy.current_tenant_id(),
+            [kind.kind for kind in kinds],
+            [kind.kind for kind in kinds],
+            tenancy.current_tenant_id(),
+            reaction,
+        ),
+    )
+    return [from_json(kind, payload) for kind, payload in rows]
 
 
 def _describe(error: Exception) -> str:

@@ -61,8 +61,9 @@ def make_distributors(number: int = 1, *, account: bool = True) -> list[int]:
     return [int(one) for one in made]
 
 
-def earn(pairs: list[tuple[int, int]], at: datetime | None = None) -> list[int]:
-    """Released commission for (distributor, amount) pairs; returns the commission ids. A release pays off debt first."""
+def earn(pairs: list[tuple[int, int]], at: datetime | None = None, *, heard: bool = True) -> list[int]:
+    """Released commission for (distributor, amount) pairs; returns the commission ids. A release pays off debt first.
+    `heard`: settlement got the event."""
     at = at or clock.now()
     items, entries, left = [], [], {}  # type: tuple[list[NewItem], list[NewEntry], dict[AccountRef, int]]
     from banyan.treasury.ledger import queries as balances
@@ -84,7 +85,8 @@ def earn(pairs: list[tuple[int, int]], at: datetime | None = None) -> list[int]:
         entries.append(NewEntry(EntryKind.COMMISSION_RELEASED, "commission", commission_id, at, released, f"r{commission_id}"))
         items.append(NewItem(distributor_id, "CNY", SourceKind.COMMISSION_RELEASED, commission_id, amount_minor, at))
     ledger.post(entries)
-    commands.take_in(items)
+    if heard:
+        commands.take_in(items)
     return [item.source_id for item in items]
 
 
