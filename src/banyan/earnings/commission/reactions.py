@@ -9,7 +9,7 @@ from banyan.trade.orders.events import OrderPaid, OrderReceived
 from banyan.trade.returns.events import ReturnAccepted, ReturnClosed
 
 
-@events.reaction("commission.accrue", on=(OrderPaid,), batch=500)
+@events.reaction("commission.accrue", on=(OrderPaid,), batch=500, lanes=2)
 def on_paid(paid: list[OrderPaid]) -> None:
     """Paid orders earn commission."""
     commands.accrue([each.order_id for each in paid])

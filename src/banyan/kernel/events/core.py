@@ -117,25 +117,32 @@ F = TypeVar("F", bound=Handler)
 
 @dataclass(frozen=True)
 class Reaction:
-    """A named consumer of some kinds of events, in batches of at most ``batch``."""
+    """A named consumer of some kinds of events, in batches of at most ``batch``.
+
+    With several ``lanes`` the events are dealt out by their ids, each lane with its own cursor, and when there are many the
+    lanes run at the same time: only for reactions that do not mind in which order different events come.
+    """
 
     name: str
     kinds: tuple[str, ...]
     batch: int
     run: Handler
     queue: str = "money"
+    lanes: int = 1
 
 
 _reactions: dict[str, Reaction] = {}
 
 
-def reaction(name: str, *, on: Sequence[type[Event]], batch: int = 500, queue: str = "money") -> Callable[[F], F]:
-    """Register ``run(events)`` to be called once for every event of these kinds, in commit order, tenant entered."""
+def reaction(
+    name: str, *, on: Sequence[type[Event]], batch: int = 500, queue: str = "money", lanes: int = 1
+) -> Callable[[F], F]:
+    """Register ``run(events)`` to be called once for every event of these kinds, in its lane's commit order, tenant entered."""
 
     def register(run: F) -> F:
         if name in _reactions and _reactions[name].run.__qualname__ != run.__qualname__:
             raise TypeError(f"two reactions are called {name}")
-        _reactions[name] = Reaction(name, tuple(event.kind for event in on), batch, run, queue)
+        _reactions[name] = Reaction(name, tuple(event.kind for event in on), batch, run, queue, lanes)
         return run
 
     return register

@@ -187,7 +187,7 @@ def test_a_reaction_that_hears_nothing_reads_and_writes_nothing(tenant: Any, see
     assert tenant.drain() == 0
     assert _cursor(tenant) == before
     with tenant.enter():
-        plan = sql.fetch(f"EXPLAIN {delivery._AWAITING}", (["a"], [Happened.kind], tenant.id, tenant.id))
+        plan = sql.fetch(f"EXPLAIN {delivery._AWAITING}", (["a"], [Happened.kind], [0], [1], tenant.id, tenant.id))
     assert any("outbox_by_kind" in line for (line,) in plan)
     _emit(tenant, 2)
     with tenant.enter():
@@ -200,3 +200,34 @@ def _cursor(tenant: Any) -> tuple[int, int]:
     with tenant.enter():
         found = sql.fetch("SELECT commit_order, event_id FROM reaction_cursors WHERE reaction = 'test.write_down'")[0]
     return found[0], found[1]
+
+
+def test_lanes_share_the_events_each_heard_once(tenant: Any) -> None:
+    """More than a batch in each lane: the lanes run side by side; a failing event is set aside in its lane alone."""
+    heard: list[int] = []
+    lock = threading.Lock()
+    bad = {7, 8}
+
+    @events.reaction("test.lanes", on=(Happened,), batch=10, lanes=2)
+    def listen(batch: list[Happened]) -> None:
+        if bad & {each.order_id for each in batch}:
+            raise ValueError("bad")
+        with lock:
+            heard.extend(each.order_id for each in batch)
+
+    try:
+        with tenant.enter():
+            events.record([Happened(number, datetime(2026, 1, 1, tzinfo=UTC)) for number in range(1, 101)])
+            assert len(events.unheard("test.lanes", Happened)) == 100
+        assert events.drain(tenant.id, names={"test.lanes"}) == 100
+        assert sorted(heard) == [number for number in range(1, 101) if number not in bad]
+        assert events.drain(tenant.id, names={"test.lanes"}) == 0
+        with tenant.enter():
+            assert {event.order_id for event in events.unheard("test.lanes", Happened)} == bad
+            bad.clear()
+            for (row,) in sql.fetch("SELECT id FROM set_aside_events WHERE reaction = 'test.lanes'"):
+                assert events.retry_set_aside(row)
+            assert events.unheard("test.lanes", Happened) == []
+        assert len(heard) == len(set(heard)) == 100
+    finally:
+        core._reactions.pop("test.lanes")
