@@ -30,7 +30,7 @@ def database_ready(*, migrate: bool = True, home: Path | None = None) -> Iterato
     with attach_or_start(home, say) as urls:
         set_up_django(home, urls)
         try:
-            if migrate and pending_migrations():
+            if migrate and not is_up_to_date():
                 bring_up_to_date()
             yield urls
         finally:
@@ -59,6 +59,13 @@ def pending_migrations() -> list[str]:
     executor = MigrationExecutor(connections["owner"])
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _ in plan]
+
+
+def is_up_to_date() -> bool:
+    """Whether tables and rules of the database are those of the code."""
+    from banyan.kernel import database
+
+    return not pending_migrations() and database.is_installed()
 
 
 def bring_up_to_date() -> list[str]:

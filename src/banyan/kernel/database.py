@@ -1,10 +1,12 @@
-"""What the database itself enforces, put in place after every migration from the models' own attributes.
+"""What the database itself enforces, put in place from the models' own attributes after every migration and change of these.
 
 Idempotent: running it again changes nothing. Row-level security, grants, audit and immutability are derived from the
 model classes, so a new table cannot forget them.
 """
 
 from __future__ import annotations
+
+from hashlib import sha256
 
 from django.apps import apps
 from django.conf import settings
@@ -62,23 +64,41 @@ def rules_of(model: type[models.Model], app_role: str) -> list[str]:
     return statements
 
 
-def install() -> None:
-    """Put every rule in place, as the owner, in one transaction."""
-    connection = connections["owner"]
-    app_role = connection.ops.quote_name(settings.BANYAN_APP_ROLE)
-    with transaction.atomic(using="owner"), connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('banyan.install'))")
-        cursor.execute(f"CREATE SEQUENCE IF NOT EXISTS {ids.SEQUENCE} INCREMENT BY {ids.BLOCK} MINVALUE 1000 START WITH 1000")
-        cursor.execute(f"GRANT USAGE ON SCHEMA public TO {app_role}")
+def all_rules() -> list[str]:
+    """Every statement that puts the rules of this code in place, in order."""
+    app_role = connections["owner"].ops.quote_name(settings.BANYAN_APP_ROLE)
+    ours = [model for model in apps.get_models() if model.__module__.startswith("banyan.") and model._meta.managed]
+    return [
+        f"CREATE SEQUENCE IF NOT EXISTS {ids.SEQUENCE} INCREMENT BY {ids.BLOCK} MINVALUE 1000 START WITH 1000",
+        f"GRANT USAGE ON SCHEMA public TO {app_role}",
         # Tables of libraries (jobs, sessions, content types): ordinary rights, no tenant inside.
-        cursor.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app_role}")
-        cursor.execute(f"GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {app_role}")
-        cursor.execute(AUDIT_FUNCTION)
-        cursor.execute(IMMUTABLE_FUNCTION)
-        cursor.execute(NOTIFY_FUNCTION)
-        ours = [model for model in apps.get_models() if model.__module__.startswith("banyan.") and model._meta.managed]
-        for model in ours:
-            cursor.execute(";\n".join(rules_of(model, app_role)))
-        for model in ours:
-            for statement in getattr(model, "database_rules", ()):
-                cursor.execute(statement.replace("{app_role}", app_role))
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {app_role}",
+        f"GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA public TO {app_role}",
+        AUDIT_FUNCTION,
+        IMMUTABLE_FUNCTION,
+        NOTIFY_FUNCTION,
+        *(";\n".join(rules_of(model, app_role)) for model in ours),
+        *(rule.replace("{app_role}", app_role) for model in ours for rule in getattr(model, "database_rules", ())),
+    ]
+
+
+def _digest(rules: list[str]) -> str:
+    return f"rules {sha256(chr(0).join(rules).encode()).hexdigest()}"
+
+
+def install() -> None:
+    """Put every rule in place, as the owner, in one transaction; the database keeps the digest of what was put in place."""
+    rules = all_rules()
+    with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtext('banyan.install'))")
+        for rule in rules:
+            cursor.execute(rule)
+        cursor.execute(f"COMMENT ON SEQUENCE {ids.SEQUENCE} IS '{_digest(rules)}'")
+
+
+def is_installed() -> bool:
+    """Whether the rules that were put in place are those of this code: they may change without a migration."""
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT obj_description(to_regclass(%s), 'pg_class')", (ids.SEQUENCE,))
+        row = cursor.fetchone()
+    return row is not None and row[0] == _digest(all_rules())

@@ -101,12 +101,15 @@ def _role(app: psycopg.Connection[Any]) -> Answer:
 
 def _migrations() -> Answer:
     from banyan.config import runtime
+    from banyan.kernel import database
 
     pending = runtime.pending_migrations()
     if pending:
         return problem(
             "migrations", f"{len(pending)} pending, first {pending[0]}", "banyan migrate (banyan up does it by itself)"
         )
+    if not database.is_installed():
+        return problem("migrations", "none pending, but the database's rules are those of other code", "banyan migrate")
     return fine("migrations", "none pending")
 
 
