@@ -11,6 +11,7 @@ from banyan.kernel.values.errors import Invalid, NotFound
 from banyan.people.distributors.types import Tier
 
 AMOUNT_MAX = 10**15
+LOCK = "settlement.open_policy"
 
 
 class BadPolicy(Invalid):
@@ -27,6 +28,8 @@ def open_policy(new: NewPolicy) -> PolicyId:
     """
     _check(new)
     now, tenant_id = clock.now(), tenancy.current_tenant_id()
+    # Two openings for the same subject come one after the other; there is no row yet that both could lock.
+    sql.fetch("SELECT pg_advisory_xact_lock(hashtextextended(%s, %s))", (f"{LOCK}/{new.scope.value}/{new.subject}", tenant_id))
     PolicyRow.objects.filter(tenant_id=tenant_id, scope=new.scope.value, subject=new.subject, retired_at__isnull=True).update(
         retired_at=now
     )

@@ -7,16 +7,18 @@ import signal
 import subprocess
 import sys
 import threading
+import uuid
 from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 
 from banyan.earnings.settlement import commands, queries
-from banyan.earnings.settlement.commands import claiming, opening
+from banyan.earnings.settlement.commands import claiming, opening, policies
+from banyan.earnings.settlement.models import PayeeRow
 from banyan.earnings.settlement.tests.making import (
     AUTOMATIC,
     at_once,
@@ -28,7 +30,7 @@ from banyan.earnings.settlement.tests.making import (
     open_policy,
     take_away,
 )
-from banyan.earnings.settlement.types import Decision, ReviewRequest, StatementStatus
+from banyan.earnings.settlement.types import Decision, PayeeAccount, ReviewRequest, StatementStatus
 from banyan.kernel import clock, sql
 from banyan.people.distributors import commands as distributors
 from banyan.treasury.ledger import queries as ledger
@@ -274,3 +276,66 @@ def test_three_thousand_statements_are_reviewed_in_one_go(tenant: Any) -> None:
     assert seconds < 30
     print(f"3,000 statements reviewed in {seconds:.2f} s")
     assert tenant.verify() == []
+
+
+ROUNDS = 20
+"""How often a control is tried until the race that it lets in has happened."""
+
+
+def open_at_once(shop: Any) -> list[Any]:
+    def open_one() -> int:
+        with shop.enter():
+            return int(open_policy(AUTOMATIC))
+
+    return at_once([open_one] * 6)
+
+
+def test_people_opening_the_same_policy_at_once_leave_one_open(tenant: Any) -> None:
+    answers = open_at_once(tenant)
+    assert all(isinstance(answer, int) for answer in answers), answers
+    with tenant.enter():
+        assert len(queries.list_policies()) == 1
+        assert len(queries.list_policies(with_retired=True)) == 6
+
+
+def test_the_control_opens_policies_without_the_lock(tenant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Other:
+        """Another word each time, so nobody waits."""
+
+        def __format__(self, spec: str) -> str:
+            return uuid.uuid4().hex
+
+    monkeypatch.setattr(policies, "LOCK", Other())
+    assert any(isinstance(answer, IntegrityError) for _ in range(ROUNDS) for answer in open_at_once(tenant))
+
+
+def set_at_once(shop: Any, payees: list[int]) -> list[Any]:
+    def set_all(turn: int) -> str:
+        ordered = payees if turn % 2 else payees[::-1]
+        with shop.enter():
+            commands.set_payee_accounts([PayeeAccount(one, "wechat_pay", f"account-{turn}", f"name-{turn}") for one in ordered])
+        return "set"
+
+    return at_once([lambda turn=turn: set_all(turn) for turn in range(6)])
+
+
+def test_batches_of_payee_accounts_at_once_leave_one_account_each(tenant: Any) -> None:
+    with tenant.enter():
+        payees = make_distributors(5, account=False)
+    assert set_at_once(tenant, payees) == ["set"] * 6
+    with tenant.enter():
+        rows = list(PayeeRow.objects.filter(distributor_id__in=payees))
+    assert sorted(row.distributor_id for row in rows) == sorted(payees)
+    assert len({(row.account, row.account_name) for row in rows}) == 1, "the later batch stands for all of them"
+
+
+def test_the_control_sets_payee_accounts_with_a_plain_insert(tenant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = PayeeRow.objects.bulk_create
+    monkeypatch.setattr(PayeeRow.objects, "bulk_create", lambda rows, ignore_conflicts: plain(rows))
+
+    def once() -> list[Any]:
+        with tenant.enter():
+            payees = make_distributors(5, account=False)
+        return set_at_once(tenant, payees)
+
+    assert any(isinstance(answer, IntegrityError) for _ in range(ROUNDS) for answer in once())
