@@ -140,9 +140,13 @@ class StatementRow(TenantModel):
 
 
 class ItemRow(TenantModel):
-    """One signed amount that is or was to be settled; `statement` is the standing statement that settles it."""
+    """One signed amount that is or was to be settled; `statement` is the standing statement that settles it.
 
-    audit: ClassVar[Audit] = Audit.NONE  # inserted from events, claimed by statements: both are kept for themselves
+    The claim by a statement is told by that statement's audited lines, and compared with them by `settlement.claims`.
+    """
+
+    audit: ClassVar[Audit] = Audit.CHANGES
+    audit_excluded: ClassVar[tuple[str, ...]] = ("statement_id",)
 
     distributor_id = models.BigIntegerField(_("distributor"))
     currency = models.CharField(_("currency"), max_length=3)

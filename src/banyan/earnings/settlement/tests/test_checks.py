@@ -75,6 +75,16 @@ def test_a_release_and_a_reversal_of_which_settlement_was_not_told(paying: Any) 
     assert found(shop) == {"settlement.balances"}
 
 
+def test_a_changed_item_is_audited_and_its_claim_is_not(paying: Any) -> None:
+    shop, payee = paying
+    audited = "SELECT operation, after FROM audit_entries WHERE table_name = 'settlement_items'"
+    with shop.enter():
+        assert sql.fetch(audited) == [], "a statement's claim is told by its lines"
+        sql.execute("UPDATE settlement_items SET amount_minor = 999 WHERE distributor_id = %s", (payee,))
+        assert sql.fetch(audited) == [("update", {"amount_minor": 999})]
+    assert found(shop) == {"settlement.claims"}
+
+
 def _skip(reaction: str, kind: str) -> None:
     """The reaction's cursor stands behind an event that it never took, as after a dismissal."""
     sql.execute(

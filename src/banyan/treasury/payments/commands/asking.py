@@ -24,6 +24,10 @@ LEASE = timedelta(minutes=2)
 BACKOFF_SECONDS = (60, 300, 900, 3600)
 CALLS_AT_ONCE = 8
 ACTOR = "job:payments.query_due"
+DUE = (
+    "SELECT id FROM payments_payments WHERE tenant_id = %s AND due_at <= %s AND state <> 'captured'"
+    " ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +70,7 @@ def query_due(tenant_id: int, limit: int = 100) -> int:
 def _claim(limit: int) -> list[_Question]:
     now = clock.now()
     rows = sql.fetch(
-        "WITH due AS (SELECT id FROM payments_payments WHERE tenant_id = %s AND due_at <= %s AND state <> 'captured'"
-        "  ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED)"
+        f"WITH due AS ({DUE})"
         " UPDATE payments_payments p SET due_at = %s, ask_count = least(p.ask_count + 1, 30000) FROM due WHERE p.id = due.id"
         " RETURNING p.id, p.channel, p.out_trade_no, p.state, p.expires_at <= %s, p.ask_count",
         (tenancy.current_tenant_id(), now, limit, now + LEASE, now),

@@ -14,11 +14,13 @@ from django.db import connections
 from hypothesis import given
 from hypothesis import strategies as st
 
+from banyan.kernel import clock, sql
 from banyan.kernel.events.models import OutboxEvent
 from banyan.kernel.values.errors import Invalid
 from banyan.treasury.ledger import queries as ledger
 from banyan.treasury.ledger.types import AccountKind, AccountRef
 from banyan.treasury.payments import commands, queries
+from banyan.treasury.payments.commands import asking
 from banyan.treasury.payments.engine.captures import KnownPayment, judge_captures
 from banyan.treasury.payments.models import IncidentRow
 from banyan.treasury.payments.tests.channel import AT, MemoryChannel
@@ -253,3 +255,26 @@ def test_the_order_and_repetition_of_good_notices_do_not_matter(count: int, repe
     expected = set(judge_captures(KNOWN, {}, good).bookings)
     for order in itertools.permutations(good):
         assert set(judge_captures(KNOWN, {}, list(order) * (repeats + 1)).bookings) == expected
+
+
+def test_what_is_due_is_read_from_its_index(tenant: Any) -> None:
+    """The index is partial: its condition must say what the question says, or every round reads all payments."""
+    with tenant.enter():
+        sql.execute("SET LOCAL enable_seqscan = off")
+        plan = "\n".join(row[0] for row in sql.fetch(f"EXPLAIN {asking.DUE}", (tenant.id, clock.now(), 10)))
+    assert "payment_due" in plan, plan
+
+
+def test_what_a_person_writes_about_an_incident_is_audited(tenant: Any, opened: Callable[..., Payment]) -> None:
+    payment = opened()
+    wrong = notice(payment, amount_minor=1)
+    told(tenant, wrong)
+    told(tenant, wrong)
+    with tenant.enter():
+        incident = IncidentRow.objects.get()
+        assert incident.seen_count == 2
+    with tenant.enter("user:7"):
+        commands.resolve_incident(incident.pk, "the channel's test notice")
+    with tenant.enter():
+        rows = sql.fetch("SELECT actor, after->>'resolution' FROM audit_entries WHERE table_name = 'payment_incidents'")
+    assert rows == [("user:7", "the channel's test notice")], "that it was seen once more is no change by anybody"
