@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from banyan.people.distributors.types import DistributorId, Status, Tier
 from banyan.people.identity.types import UserId
@@ -26,8 +26,7 @@ class Source(StrEnum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class OrderReferral:
+class OrderReferral(NamedTuple):
     """What is known at placement: who buys, and the code or link token brought along (either may be wrong or absent)."""
 
     order_id: int
@@ -68,8 +67,7 @@ class Arrival:
     clicked_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class UplineMember:
+class UplineMember(NamedTuple):
     """One distributor of the frozen path with his standing at payment. Depth 0 is the referrer, 1 his sponsor, and so on."""
 
     distributor_id: DistributorId
@@ -78,8 +76,7 @@ class UplineMember:
     status: Status
 
 
-@dataclass(frozen=True, slots=True)
-class FrozenAttribution:
+class FrozenAttribution(NamedTuple):
     """The snapshot taken at payment; never changes, whatever the tree does later. ``upline[0]`` is the referrer."""
 
     order_id: int

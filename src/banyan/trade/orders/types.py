@@ -183,8 +183,7 @@ class Order:
     lines: tuple[OrderLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CommissionableLine:
+class CommissionableLine(NamedTuple):
     """What commission needs of one line. ``commissionable_minor`` = paid − shipping − tax − discounts; 0 when the product
     is switched off for commission."""
 
@@ -194,8 +193,7 @@ class CommissionableLine:
     commissionable_minor: int
 
 
-@dataclass(frozen=True, slots=True)
-class CommissionableOrder:
+class CommissionableOrder(NamedTuple):
     """What commission needs of one paid order."""
 
     order_id: OrderId

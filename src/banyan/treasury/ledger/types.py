@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NewType
+from typing import NamedTuple, NewType
 
 EntryId = NewType("EntryId", int)
 AccountId = NewType("AccountId", int)
@@ -69,16 +69,14 @@ class EntryKind(StrEnum):
     ADJUSTMENT = "adjustment"
 
 
-@dataclass(frozen=True, slots=True)
-class AccountRef:
+class AccountRef(NamedTuple):
     """An account by meaning: its kind and whose it is. Owner 0 is the tenant itself."""
 
     kind: AccountKind
     owner_id: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class NewEntry:
+class NewEntry(NamedTuple):
     """One balanced entry to post: the amounts (minor units, debit positive) add up to zero.
 
     `key` is unique per tenant: posting the same content under it again changes nothing, other content is refused.
