@@ -114,7 +114,7 @@ def _lock_payments(order_ids: Sequence[int]) -> list[Refundable]:
         (tenancy.current_tenant_id(), sql.array_literal(set(order_ids))),
     )
     rows.sort(key=lambda row: (row[5], row[0]))
-    return [Refundable(PaymentId(row[0]), *row[1:5], row[6]) for row in rows]
+    return [Refundable(PaymentId(row[0]), row[1], row[2], row[3], row[4], row[6]) for row in rows]
 
 
 def _hold_and_insert(wishes: Sequence[NewRefund], refundables: Sequence[Refundable]) -> dict[str, RefundId]:
