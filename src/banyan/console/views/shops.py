@@ -10,8 +10,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from banyan.console.access import may, page, person, show
-from banyan.console.showing import word_of
+from banyan.console.access import may, page, person, said, show
 from banyan.kernel.http.middleware import SESSION_TENANT
 from banyan.kernel.tenancy.models import TenantRow
 from banyan.kernel.values.errors import Refusal
@@ -51,7 +50,7 @@ def _open(request: HttpRequest) -> OpenedShop | None:
     try:
         return commands.open_shop(asked, UserId(person(request).pk))
     except Refusal as refusal:
-        messages.error(request, f"{word_of(refusal.message)} {word_of(refusal.advice)}")
+        messages.error(request, said(refusal))
         return None
 
 

@@ -1,178 +1,52 @@
-"""The network over HTTP: places, teams, uplines, moves, bindings, and signing up with a referral code."""
+"""The network over HTTP: places, teams, uplines, moves and bindings."""
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from django.http import HttpRequest, HttpResponse
-from ninja import Field, Query, Router, Schema, Status
+from django.http import HttpRequest
+from ninja import Query, Router, Status
 
-from banyan.kernel import clock, idempotency, tenancy
-from banyan.kernel.http import ErrorBody, Page, PublicId, address_of, endpoint, page_of, principal_of, public_endpoint
+from banyan.kernel import clock
+from banyan.kernel.http import Page, endpoint, page_of, principal_of
 from banyan.kernel.http.schemas import page_by
-from banyan.kernel.tenancy.registry import find_tenant_by_slug
-from banyan.kernel.values.errors import Invalid, NotFound, Refusal
+from banyan.kernel.values.errors import Invalid, NotFound
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
-from banyan.people.identity import commands as identity
-from banyan.people.identity.types import OWN_ROWS_ROLES, NewUser, Role, Scope, UserId
+from banyan.people.identity.types import OWN_ROWS_ROLES, Scope, UserId
 from banyan.people.network import commands, queries
+from banyan.people.network.api import signing_up
+from banyan.people.network.api.schemas import (
+    ERRORS,
+    BindingOut,
+    BoundOut,
+    DistributorIdOut,
+    JoinIn,
+    MemberOut,
+    Moment,
+    MovedOut,
+    MoveIn,
+    SettingsBody,
+    SponsorshipOut,
+    TeamSizeOut,
+    TouchIn,
+    UnbindIn,
+    UnknownCode,
+    UplineOut,
+    UserIdOut,
+)
 from banyan.people.network.types import (
     Binding,
-    BindingMode,
     BindingSettings,
     BindRequest,
-    BindResult,
     BindSource,
     Joining,
     Member,
 )
 
 router = Router(tags=["network"])
-ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
-SIGN_UP_ERRORS = {**ERRORS, 429: ErrorBody}
-
-NOBODY = 0
-"""Who sends a sign-up, for the kept answers: its key alone tells requests apart, and the digest that it is the same one."""
-
-DistributorIdOut = Annotated[int, PublicId("dst")]
-UserIdOut = Annotated[int, PublicId("usr")]
-PRINTABLE = r"^[^\x00-\x1f]+$"
-Reason = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
-Moment = Annotated[datetime, Field(description="ISO 8601 with time zone")]
-
-
-class UnknownCode(Invalid):
-    """Nobody has this referral code."""
-
-    code = "unknown_referral_code"
-    advice = "Check the referral code with the person who gave it."
-
-
-class ShopNotFound(NotFound):
-    """No shop has this slug."""
-
-    code = "shop_not_found"
-    advice = "Check the shop's address."
-
-
-class MemberOut(Schema):
-    """A place in the network; depth 0 is a root."""
-
-    distributor_id: DistributorIdOut
-    sponsor_id: DistributorIdOut | None
-    depth: int
-    frontline_count: int
-    joined_at: datetime
-
-
-class UplineOut(Schema):
-    """All ancestors at a moment, nearest first."""
-
-    at: datetime
-    upline: list[DistributorIdOut]
-
-
-class TeamSizeOut(Schema):
-    """How many stand below."""
-
-    frontline_count: int
-    team_count: int
-    consumer_count: int
-
-
-class SponsorshipOut(Schema):
-    """Under whom a member stood from valid_from until before valid_to."""
-
-    sponsor_id: DistributorIdOut | None
-    valid_from: datetime
-    valid_to: datetime | None
-    reason: str
-
-
-class BindingOut(Schema):
-    """A consumer's belonging to a distributor."""
-
-    consumer_id: UserIdOut
-    distributor_id: DistributorIdOut
-    source: BindSource
-    valid_from: datetime
-    valid_to: datetime | None
-    expires_at: datetime | None
-    ended_reason: str
-
-
-class JoinIn(Schema):
-    """A place for an approved distributor who has none yet."""
-
-    distributor_id: DistributorIdOut
-    sponsor_id: DistributorIdOut | None = None
-
-
-class MoveIn(Schema):
-    """The new sponsor (null: become a root) and why. Without ``at`` the move counts from now on."""
-
-    sponsor_id: DistributorIdOut | None
-    reason: Reason
-    at: Moment | None = None
-
-
-class MovedOut(Schema):
-    """The new place and how many members moved along."""
-
-    member: MemberOut
-    moved_count: int
-
-
-class TouchIn(Schema):
-    """A referral code that the caller met; operators may bind another consumer."""
-
-    code: Annotated[str, Field(min_length=1, max_length=20, pattern=PRINTABLE)]
-    consumer_id: UserIdOut | None = None
-
-
-class BoundOut(Schema):
-    """What the touch did: bound, renewed or kept."""
-
-    result: BindResult
-    consumer_id: UserIdOut
-    distributor_id: DistributorIdOut
-
-
-class UnbindIn(Schema):
-    """Whom to release, and why."""
-
-    consumer_id: UserIdOut
-    reason: Reason
-
-
-class SettingsBody(Schema):
-    """The shop's rules of binding. Null protect_days: for ever; null validity_days: never expires."""
-
-    mode: BindingMode
-    protect_days: Annotated[int, Field(ge=0, le=36_500)] | None = None
-    validity_days: Annotated[int, Field(ge=1, le=36_500)] | None = None
-
-
-class SignUpIn(Schema):
-    """A new consumer of a shop, with or without a referral code."""
-
-    shop: Annotated[str, Field(min_length=1, max_length=40, pattern=PRINTABLE)]
-    login: Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTABLE)]
-    password: Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
-    display_name: Annotated[str, Field(min_length=1, max_length=80, pattern=PRINTABLE)]
-    phone: Annotated[str, Field(max_length=30, pattern=PRINTABLE)] | None = None
-    code: Annotated[str, Field(max_length=20, pattern=PRINTABLE)] | None = None
-
-
-class SignedUpOut(Schema):
-    """The new account; ``bound_to`` is whose consumer it is."""
-
-    user_id: UserIdOut
-    bound_to: DistributorIdOut | None
-    not_bound_because: str | None
+router.add_router("", signing_up.router)
 
 
 def member_out(member: Member) -> dict[str, Any]:
@@ -407,47 +281,3 @@ def set_rules(request: HttpRequest, body: SettingsBody) -> dict[str, Any]:
     """They count for touches from now on."""
     commands.set_binding_settings(BindingSettings(body.mode, body.protect_days, body.validity_days))
     return body.dict()
-
-
-@router.post("/auth/sign-up", auth=None, response={201: SignedUpOut, **SIGN_UP_ERRORS}, summary="Become a consumer of a shop")
-@public_endpoint
-def sign_up(request: HttpRequest, response: HttpResponse, body: SignUpIn) -> Status[dict[str, Any]]:
-    """Registers and binds in one transaction. An unusable code does not hinder the registration; the answer says why.
-
-    With an Idempotency-Key, the same request sent again gets the first answer.
-    """
-    shop = find_tenant_by_slug(body.shop.casefold())
-    if shop is None:
-        raise ShopNotFound("No such shop.", field="shop")
-    with tenancy.enter(shop.id, actor="sign-up", reason="sign-up", origin=address_of(request)):
-        key, digest = _intent(request)
-        kept = idempotency.find_answer(NOBODY, key, digest) if key else None
-        if kept is not None:
-            response[idempotency.REPLAYED] = "true"
-            return Status(201, json.loads(kept.body))
-        identity.note_sign_up(address_of(request))
-        person = NewUser(body.login, body.password, body.display_name, body.phone, (Role.CONSUMER,))
-        (user_id,) = identity.register_users([person])
-        bound_to, refusal = _bind_newcomer(user_id, body.code)
-        answer = SignedUpOut(user_id=user_id, bound_to=bound_to, not_bound_because=refusal.message if refusal else None)
-        if key:
-            idempotency.keep_answers([(NOBODY, key, digest, idempotency.Answer(201, answer.model_dump_json()))])
-    return Status(201, answer.dict())
-
-
-def _intent(request: HttpRequest) -> tuple[str, bytes]:
-    """The caller's key, empty when none was sent, and the digest of the request. Raises KeyMissing for an unusable key."""
-    key = request.headers.get("Idempotency-Key", "")
-    if key and not idempotency.is_usable(key):
-        raise idempotency.KeyMissing("The Idempotency-Key of this request is not usable.")
-    return key, idempotency.digest_of(b"POST", request.path.encode(), request.body)
-
-
-def _bind_newcomer(user_id: UserId, code: str | None) -> tuple[DistributorId | None, Refusal | None]:
-    if not code:
-        return None, None
-    distributor_id = distributors.find_by_codes([code]).get(code)
-    if distributor_id is None:
-        return None, UnknownCode("Nobody has this referral code.")
-    (outcome,) = commands.bind([BindRequest(user_id, distributor_id, BindSource.SIGN_UP, clock.now())])
-    return (distributor_id, None) if outcome.bound else (None, outcome.refusal)
