@@ -152,11 +152,19 @@ class OrderForm(SettingForm):
         self.fields["free_from_minor"] = MoneyField(currency, label=_("Free from (empty: never)"), required=False)
 
 
+FREIGHT = (
+    (FreightRule.LATEST_GOODS_OR_MERCHANT_FAULT.value, _("when the whole order is back, or by the shop's fault")),
+    (FreightRule.LATEST_GOODS.value, _("when the whole order is back")),
+    (FreightRule.MERCHANT_FAULT.value, _("by the shop's fault")),
+    (FreightRule.NEVER.value, _("never")),
+)
+
+
 class ReturnForm(SettingForm):
     """How long goods may come back, and what happens to the freight."""
 
     days_after_receipt = _days(_("Days after receipt"), min_value=0, max_value=3650)
-    freight_rule = forms.ChoiceField(label=_("Freight goes back"), choices=lambda: _words(FreightRule))
+    freight_rule = forms.ChoiceField(label=_("Freight goes back"), choices=FREIGHT)
 
 
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))
@@ -178,7 +186,7 @@ class PolicyForm(SettingForm):
     cycle = forms.ChoiceField(label=_("Settlement cycle"), choices=lambda: _words(Cycle))
     weekday = forms.TypedChoiceField(label=_("Weekday (weekly)"), coerce=int, choices=tuple(enumerate(WEEKDAYS)), initial=0)
     month_day = forms.IntegerField(label=_("Day of the month (monthly)"), min_value=1, max_value=31, initial=1)
-    lane = forms.ChoiceField(label=_("Who looks"), choices=lambda: _words(Lane))
+    lane = forms.ChoiceField(label=_("Who looks"), choices=lambda: _words(Lane), initial=Lane.REVIEWED.value)
     channel = forms.CharField(label=_("Payout channel"), max_length=30, initial="wechat_pay")
     attempt_count = forms.IntegerField(label=_("Payout attempts"), min_value=1, max_value=20, initial=3)
 

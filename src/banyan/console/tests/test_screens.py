@@ -1,6 +1,7 @@
 """Every screen in a real browser: desktop and phone, Chinese and English, with a small demo world behind it.
 
-A page passes when it answers 200, throws nothing, logs no error and is no wider than the window.
+A page passes when it answers 200, throws nothing, logs no error and is no wider than the window. With BANYAN_SCREENS set
+to a folder, a picture of each acted-on page is kept there for people to look at.
 """
 
 from __future__ import annotations
@@ -122,6 +123,17 @@ class Tab:
         """No side-scrolling of the whole page."""
         width = self.page.evaluate("document.documentElement.scrollWidth")
         assert width <= self.page.viewport_size["width"], f"{self.page.url} is {width} wide"
+
+    def keep(self, name: str) -> None:
+        """A picture for people, where somebody asked for pictures."""
+        folder = os.environ.get("BANYAN_SCREENS")
+        if folder:
+            width, language = self.page.viewport_size["width"], self.page.locator("html").get_attribute("lang")
+            self.page.screenshot(path=str(Path(folder) / f"{name}-{language}-{width}.png"), full_page=True)
+
+    def speak(self, language: str) -> None:
+        """Switch the console's language, as its own switch does."""
+        self.context.add_cookies([{"name": "django_language", "value": language, "url": self.world.address}])
 
     def close(self) -> None:
         """Nothing may have gone wrong."""
@@ -258,6 +270,122 @@ def test_english_is_one_switch_away_and_stays(tab: Any) -> None:
         text = page.inner_text("#nav-sidebar-apps")
         assert "Review queue" in text
         assert not any("\u4e00" <= letter <= "\u9fff" for letter in text), address
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1440", "390"])
+def test_the_pages_that_act_open_and_fit(tab: Any, size: dict[str, int], language: str, world: World) -> None:
+    """Distributors, a member with sponsor and tier, plans, settings and policies, with what a refusal looks like."""
+    one = tab("operator", size)
+    one.speak(language)
+    member, other = _two_members(world)
+    for name, address in (
+        ("sellers", "/console/sellers/"),
+        ("unplaced", "/console/sellers/?place=none"),
+        ("member", f"/console/network/{member}/"),
+        ("sponsor", f"/console/network/{member}/sponsor?to={other}"),
+        ("sponsor-own", f"/console/network/{member}/sponsor?to={member}"),
+        ("plans", "/console/plans/"),
+        ("plan-new", "/console/plans/new"),
+        ("settings", "/console/settings/"),
+        ("policies", "/console/settlement-policies/"),
+        ("incidents", "/console/payments/incidentrow/"),
+    ):
+        page = one.open(address)
+        one.fits()
+        one.keep(name)
+        english = language == "en"
+        assert english or not page.locator("#main .bn h2:text-matches('^[A-Za-z ]+$')").count(), address
+    page = one.open("/console/plans/")
+    page.locator("#main tbody a.bn-link").first.click()
+    page.wait_for_load_state("load")
+    one.fits()
+    one.keep("plan")
+    page = one.open("/console/plans/new")
+    page.fill("textarea", '{"format": 1, "hold_days": "7"}')
+    page.click("button[value=check]")
+    page.wait_for_load_state("load")
+    assert "hold_days" in page.inner_text("#main")
+    one.fits()
+    one.keep("plan-faults")
+
+
+def test_a_member_moves_in_the_browser_after_the_preview(tab: Any, world: World) -> None:
+    from banyan.kernel import ids, tenancy
+    from banyan.people.network import queries
+
+    member, other = _two_members(world)
+    one = tab("operator")
+    page = one.open(f"/console/network/{member}/")
+    page.click(f"a[href='/console/network/{member}/sponsor']")
+    page.fill("[name=to]", other)
+    page.click("form[method=get] button")
+    page.fill("[name=reason]", "换团队")
+    page.click("form[action$='/move'] button")
+    page.wait_for_selector("dialog[open]")
+    page.click("dialog button[value=yes]")
+    page.wait_for_load_state("load")
+    assert "已连同整个团队变更上级" in page.inner_text("#main")
+    with tenancy.enter(world.tenant_id, actor="test"):
+        assert queries.get_member(ids.parse("dst", member)).sponsor_id == ids.parse("dst", other)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1440", "390"])
+def test_the_warehouse_inspects_goods_that_came_back(tab: Any, size: dict[str, int], language: str, world: World) -> None:
+    one = tab("warehouse", size)
+    one.speak(language)
+    page = one.open(f"/console/returns/{_an_awaited_return(world)}/")
+    one.fits()
+    one.keep("inspection")
+    pieces = page.locator("[name^=restock_]").first
+    page.locator("[name^=scrap_]").first.fill(str(pieces.get_attribute("max")))
+    page.click("form[action$='/receive'] button")
+    page.wait_for_load_state("load")
+    one.keep("inspection-refused")
+    assert ("do not add up" if language == "en" else "件数之和") in page.inner_text("#main")
+    page.click("form[action$='/receive'] button")
+    page.wait_for_load_state("load")
+    one.fits()
+    one.keep("inspection-done")
+    assert page.locator("[name^=restock_]").count() == 0
+
+
+def _two_members(world: World) -> tuple[str, str]:
+    """A member with a sponsor, and another root or member that stands neither above nor below."""
+    from banyan.kernel import ids, sql, tenancy
+
+    with tenancy.enter(world.tenant_id, actor="test"):
+        (row,) = sql.fetch(
+            "SELECT m.id, o.id FROM network_members m JOIN network_members o ON o.tenant_id = m.tenant_id"
+            " AND NOT m.id = ANY(o.path) AND o.id IS DISTINCT FROM m.parent_id"
+            " WHERE m.tenant_id = %s AND m.parent_id IS NOT NULL ORDER BY m.frontline_count DESC, m.id, o.id LIMIT 1",
+            (world.tenant_id,),
+        )
+    return ids.public("dst", row[0]), ids.public("dst", row[1])
+
+
+def _an_awaited_return(world: World) -> str:
+    """A return of goods that an operator approved and the warehouse waits for: of the newest order that can come back."""
+    from banyan.kernel import clock, ids, tenancy
+    from banyan.trade.orders import queries as orders
+    from banyan.trade.returns import commands, queries
+    from banyan.trade.returns.types import LineClaim, Mode, RequestReturn
+
+    with tenancy.enter(world.tenant_id, actor="test"):
+        for order in orders.list_orders(limit=200):
+            left = next((line for line in queries.list_left(order) if line.quantity > 0), None)
+            if left is None or order.state not in ("shipped", "received"):
+                continue
+            wanted = RequestReturn(order.order_id, (LineClaim(left.line_id, left.quantity),), Mode.GOODS_BACK, "不合适",
+                                   f"screen/{ids.next_id()}", order.buyer_id, clock.now(), goodwill=True)  # fmt: skip
+            (asked,) = commands.request_returns([wanted])
+            if asked.return_id is None or asked.refusal is not None:
+                continue
+            (approved,) = commands.approve([asked.return_id], 1)
+            assert approved.refusal is None
+            return ids.public("ret", asked.return_id)
+    raise AssertionError("The demo world has no order whose goods can come back.")
 
 
 def _a_settled_commission(world: World) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from django.contrib import messages
@@ -22,6 +23,9 @@ from banyan.kernel.values.errors import Refusal
 
 CHARACTERS_MAX = 400_000
 WRITE, PUBLISH = "plans:write", "plans:publish"
+FIRST = ("format", "title", "key", "kind", "by", "per", "to", "depth", "from_minor", "unqualified", "hold_days", "reach", "caps",
+         "groups", "rules", "pays", "when", "amount")  # fmt: skip
+"""Keys of a document that people expect before the others."""
 BLANK = {
     "format": 1,
     "title": "",
@@ -49,7 +53,8 @@ def version(request: HttpRequest, public_id: str) -> HttpResponse:
     report = queries.check_document(one.document, clock.now())
     return show(
         request, "console/plan.html", _("Plan %(name)s, version %(number)d") % {"name": one.name, "number": one.number}, one=one,
-        public_id=public_id, text=_text(one.document), report=report, chinese=_chinese(), may_write=may(request, WRITE),
+        public_id=public_id, text=_text(one.document), report=report, faults=_faults(report), chinese=_chinese(),
+        may_write=may(request, WRITE),
         may_publish=may(request, PUBLISH) and one.status is VersionStatus.DRAFT,
         may_retire=may(request, PUBLISH) and one.status is VersionStatus.PUBLISHED,
         record=trail.record_url("commission_planversionrow", one.version_id),
@@ -113,7 +118,7 @@ def _desk(
     revises = origin is not None and origin.status is VersionStatus.DRAFT
     return show(
         request, "console/plan_desk.html", title, origin=origin, text=text, name=name, fault=fault, report=report,
-        chinese=_chinese(), may_write=may(request, WRITE), revises=revises,
+        faults=_faults(report), chinese=_chinese(), may_write=may(request, WRITE), revises=revises,
     )  # fmt: skip
 
 
@@ -137,7 +142,34 @@ def _find(public_id: str) -> PlanVersion:
 
 
 def _text(document: Any) -> str:
-    return json.dumps(queries.outward(document), ensure_ascii=False, indent=2)
+    return json.dumps(_ordered(queries.outward(document)), ensure_ascii=False, indent=2)
+
+
+def _ordered(value: Any) -> Any:
+    """Keys in the order in which people read a plan; the database keeps them by length."""
+    if isinstance(value, list):
+        return [_ordered(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    places = {key: place for place, key in enumerate(FIRST)}
+    return {key: _ordered(value[key]) for key in sorted(value, key=lambda key: places.get(key, len(FIRST)))}
+
+
+def _faults(report: PlanReport | None) -> list[tuple[str, str]]:
+    """Place and message of every fault in the active language."""
+    return [(path, _fault_words(message)) for path, message in report.faults] if report else []
+
+
+def _fault_words(message: str) -> str:
+    """Messages name limits and choices; the catalog knows them with # for a number, and choices by how they begin."""
+    head, choices = message.partition("must be one of ")[1:]
+    if head and message.startswith(head):
+        return _("must be one of %s") % choices
+    numbers = re.findall(r"\d+", message)
+    said = _(re.sub(r"\d+", "#", message))
+    for number in numbers:
+        said = said.replace("#", number, 1)
+    return said
 
 
 def _read(text: str) -> tuple[Any, str]:
