@@ -256,7 +256,7 @@ class ReviewQueueAdmin(StatementAdmin):
 
 @admin.register(PolicyRow)
 class PolicyAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
-    """Policies, open and retired. They are opened over the API; here they are read and retired."""
+    """Policies, open and retired. They are opened on the console's own page or over the API; here they are read and retired."""
 
     list_display = (
         "scope",

@@ -157,7 +157,7 @@ class BindingAdmin(FactsAdmin):
 
 @admin.register(BindingSettingsRow)
 class BindingSettingsAdmin(FactsAdmin):
-    """The shop's rules of binding; changed through the API's binding-rules."""
+    """The shop's rules of binding; changed on the console's settings page or over the API."""
 
     list_display = ("mode", "protect_days", "validity_days")
     fields = ("mode", "protect_days", "validity_days")

@@ -171,7 +171,7 @@ class OrderShipmentAdmin(FactsAdmin):
 
 @admin.register(OrderPolicy)
 class OrderPolicyAdmin(FactsAdmin):
-    """The shop's times and freight tariff; changed over the API."""
+    """The shop's times and freight tariff; changed on the console's settings page or over the API."""
 
     list_display = (
         "payment_window_seconds",
