@@ -5,10 +5,12 @@ ORDERS ?= ../shared/data/online_retail
 NETWORK ?= ../shared/data/beibei_groupbuy
 FAULT_SEEDS ?= 50
 RUN = .venv/bin/python -m
+NOT_RUN = .pytest_cache/not-run.txt
+PYTEST = BANYAN_NOT_RUN=$(NOT_RUN) $(RUN) pytest -q -rs
 
 export PYTHONUNBUFFERED = 1
 
-.PHONY: help setup setup-dev demo serve doctor test fast slow check lint types imports architecture faults bench replay lock clean
+.PHONY: help setup setup-dev demo serve doctor test fast slow installations houses check lint types imports architecture faults bench replay lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,14 +31,23 @@ doctor: setup  ## say in words what is wrong and how to mend it
 	@.venv/bin/banyan doctor
 
 test: setup-dev  ## everything that has to be green
-	@$(MAKE) --no-print-directory -j2 --output-sync=target check fast
-	@$(MAKE) --no-print-directory slow
+	@rm -f $(NOT_RUN)
+	@echo "Checks, fast tests and the two halves of the slow ones run two at a time; each is shown when it is done."
+	@$(MAKE) --no-print-directory -j2 --output-sync=target check fast installations houses
+	@if [ -s $(NOT_RUN) ]; then echo "Green. Not run:"; sort -u $(NOT_RUN); else echo "Green. Everything was run."; fi
 
 fast: setup-dev
-	$(RUN) pytest -q -rs -m "not slow" --ignore=tests/architecture
+	$(PYTEST) -m "not slow" --ignore=tests/architecture
 
 slow: setup-dev
-	$(RUN) pytest -q -rs -m slow --durations=10
+	@$(MAKE) --no-print-directory -j2 --output-sync=target installations houses
+
+# The slow tests in two halves that share nothing: whole installations on fixed ports, and everything else.
+installations: setup-dev
+	$(PYTEST) -m slow --durations=10 tests/operation tests/races/test_kill.py
+
+houses: setup-dev
+	$(PYTEST) -m slow --durations=10 --ignore=tests/operation --ignore=tests/races/test_kill.py
 
 check: lint types imports architecture  ## ruff, mypy, import contracts, model relations
 
@@ -50,7 +61,7 @@ imports: setup-dev
 	@PYTHONPATH=src .venv/bin/python -c "from importlinter.cli import lint_imports_command; lint_imports_command()"
 
 architecture: setup-dev
-	$(RUN) pytest -q -rs tests/architecture -m "not slow"
+	$(PYTEST) tests/architecture -m "not slow"
 
 faults: setup-dev  ## kill -9 of worker, web and database at random points, FAULT_SEEDS seeds
 	FAULT_SEEDS=$(FAULT_SEEDS) FAULT_SECONDS=0 $(RUN) pytest -q -rs -s -m slow tests/races/test_kill.py

@@ -65,6 +65,28 @@ def pytest_configure(config: pytest.Config) -> None:
     threading.Thread.run = _give_back_connections(threading.Thread.run)  # type: ignore[method-assign]
 
 
+_NOT_RUN = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def not_run(pytestconfig: pytest.Config) -> list[str]:
+    """What a test left out of what it could do; named in the closing lines, as skipped tests are."""
+    return pytestconfig.stash.setdefault(_NOT_RUN, [])
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Name what was not run. ``BANYAN_NOT_RUN`` names a file that gathers it from several runs, skipped tests included."""
+    left_out = config.stash.get(_NOT_RUN, [])
+    for line in left_out:
+        terminalreporter.write_line(f"NOT RUN {line}")
+    place = os.environ.get("BANYAN_NOT_RUN")
+    if place:
+        skipped = [f"{report.nodeid}: {report.longrepr[2]}" for report in terminalreporter.stats.get("skipped", [])]
+        Path(place).parent.mkdir(exist_ok=True)
+        with open(place, "a", encoding="utf-8") as file:
+            file.writelines(f"  {line}\n" for line in [*skipped, *left_out])
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Stop what was started and leave nothing behind."""
     for service in _services:

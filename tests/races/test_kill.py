@@ -1,7 +1,7 @@
 """kill -9 of worker, web and database at random points under load: nothing is lost, nothing is doubled, verify is clean.
 
-FAULT_SEEDS says how many seeds (50), FAULT_SECONDS how long at most (120, so that CI stays short; 0: no limit). At least
-eight seeds run. `make faults` runs all 50.
+FAULT_SEEDS says how many seeds (50), FAULT_SECONDS how long at most (40, so that CI stays short; 0: no limit). At least
+eight seeds run. `make faults` runs all 50; a shorter run says how many were left out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from tests.operation.conftest import Installation, wait_for
 pytestmark = pytest.mark.slow
 
 SEEDS = int(os.environ.get("FAULT_SEEDS", "50"))
-SECONDS = float(os.environ.get("FAULT_SECONDS", "120"))
+SECONDS = float(os.environ.get("FAULT_SECONDS", "40"))
 FEWEST = 8
 ORDERS = 36
 THREADS = 3
@@ -144,7 +144,7 @@ def _one_seed(installation: Installation, client: Client, seed: int, before: int
     return killed, answer["again"]
 
 
-def test_nothing_is_lost_or_doubled(installation: Installation, client: Client) -> None:
+def test_nothing_is_lost_or_doubled(installation: Installation, client: Client, not_run: list[str]) -> None:
     began = time.monotonic()
     kills: list[str] = []
     asked_again = seeds = 0
@@ -155,6 +155,8 @@ def test_nothing_is_lost_or_doubled(installation: Installation, client: Client) 
         kills += killed
         asked_again += again
         seeds += 1
+    if seeds < SEEDS:
+        not_run.append(f"{SEEDS - seeds} of {SEEDS} seeds of kill -9 ({SECONDS:.0f} s were over): make faults runs all")
     counted = {name: kills.count(name) for name in VICTIMS}
     print(f"\n{seeds} seeds, {seeds * ORDERS} orders, kills {counted}, asked again {asked_again} times")
     # Otherwise the seeds prove nothing: every kind of process died at some time, and clients noticed.
