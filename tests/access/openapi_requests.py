@@ -11,6 +11,12 @@ from typing import Any
 _PREFIX = re.compile(r"^\^([a-z]{2,5})_\[")
 
 
+def prefix_of(schema: Mapping[str, Any]) -> str:
+    """The prefix of the public id that a schema asks for, "" when it asks for something else."""
+    found = _PREFIX.match(schema.get("pattern", ""))
+    return found[1] if found else ""
+
+
 @dataclass(frozen=True)
 class Operation:
     """One method on one path, as documented."""
@@ -28,12 +34,13 @@ class Operation:
 
 
 def operations(schema: Mapping[str, Any]) -> list[Operation]:
-    """All documented operations, ordered by path and method."""
+    """All documented operations, ordered by path and method; signing out comes last, or the rest would be asked by nobody."""
     found = []
     for path, methods in sorted(schema["paths"].items()):
         for method, spec in sorted(methods.items()):
             body = spec.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
             found.append(Operation(method, path, tuple(spec.get("parameters", ())), body, not spec.get("security")))
+    found.sort(key=lambda operation: operation.path.endswith("/sign-out"))
     return found
 
 
@@ -79,13 +86,15 @@ class ExampleMaker:
         return {}
 
     def _text(self, schema: Mapping[str, Any]) -> str:
-        prefix = _PREFIX.match(schema.get("pattern", ""))
+        prefix = prefix_of(schema)
         if prefix:
-            return self._ids.get(prefix[1], f"{prefix[1]}_0000000000000")
+            return self._ids.get(prefix, f"{prefix}_0000000000000")
         if schema.get("format") == "date-time":
             return "2026-03-01T00:00:00Z"
         if schema.get("format") == "date":
             return "2026-03-01"
+        if schema.get("pattern") == "^[A-Z]{3}$":
+            return "CNY"
         return ("matrix" * 30)[: max(6, schema.get("minLength", 1))][: schema.get("maxLength", 200)]
 
 

@@ -14,6 +14,7 @@ from banyan.kernel.http.schemas import page_by
 from banyan.kernel.values.errors import Invalid, NotFound
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
+from banyan.people.identity import queries as identity
 from banyan.people.identity.types import OWN_ROWS_ROLES, Scope, UserId
 from banyan.people.network import commands, queries
 from banyan.people.network.api import signing_up
@@ -257,6 +258,7 @@ def get_bindings(
     principal = principal_of(request)
     if principal.roles <= OWN_ROWS_ROLES and consumer_id != principal.user_id:
         raise NotFound("No such consumer.")
+    identity.get_user(UserId(consumer_id))  # nobody's bindings are no empty list
     page = page_by(
         lambda key, count: queries.list_bindings(UserId(consumer_id), after=key and key[0], count=count),
         cursor,

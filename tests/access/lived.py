@@ -1,0 +1,134 @@
+"""Shops that have lived through the whole river of money, and what somebody who may see everything finds in them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connections
+from django.test import Client
+
+from banyan.config.demo import building, world
+from banyan.people.identity import commands as identity
+from banyan.people.identity.types import NewUser, Role, scopes_of
+from tests.access.openapi_requests import requests_for
+
+PUBLIC_ID = re.compile(r"\b[a-z]{2,5}_[0-9a-hjkmnp-tv-z]{13}\b")
+
+
+@dataclass
+class Shop:
+    """A shop that has lived, a token for each role, and the ids that its all-seeing reader finds."""
+
+    tenant_id: int
+    slug: str = ""
+    tokens: dict[Role, str] = field(default_factory=dict)
+    ids: dict[str, set[str]] = field(default_factory=dict)
+
+    def known(self) -> dict[str, str]:
+        """One id of each kind."""
+        return {prefix: sorted(ids)[0] for prefix, ids in self.ids.items()}
+
+
+EVERY_HOUSE = {
+    "ack", "cat", "cms", "dst", "ent", "inc", "mov", "oln", "ord", "pay", "plv", "prd", "pyo", "ret", "rfd", "sae", "sku", "spo",
+    "stl", "stm", "tok", "usr", "whs",
+}  # fmt: skip
+"""The kinds of rows that a lived shop must have, or what is tried with their ids tries nothing."""
+
+
+def build(name: str, schema: dict[str, Any]) -> Shop:
+    """Live some weeks, let two things go wrong, then read everything."""
+    slug = f"{name}{uuid.uuid4().hex[:6]}"
+    built = building.build(
+        world.Scale(distributors=12, days=26, orders_per_day=5), seed=9, slug=slug, password="matrix-Pass-1"
+    )  # fmt: skip
+    assert built.findings == []
+    shop = Shop(built.shop.tenant_id, slug)
+    _let_things_go_wrong(shop)
+    shop.tokens = {role: newcomer(shop, (role,)) for role in Role}
+    shop.ids = _read_everything(newcomer(shop, tuple(Role)), schema)
+    assert set(shop.ids) >= EVERY_HOUSE, f"the shop has no {EVERY_HOUSE - set(shop.ids)}"
+    return shop
+
+
+def _let_things_go_wrong(shop: Shop) -> None:
+    """Money for a payment that nobody opened, and an event that was set aside."""
+    from banyan.kernel import clock, ids, tenancy
+    from banyan.kernel.events.models import SetAsideEvent
+    from banyan.treasury.payments import commands as payments
+    from banyan.treasury.payments.types import CaptureNotice
+
+    with tenancy.enter(shop.tenant_id, actor="test"):
+        payments.capture([CaptureNotice("wechat_pay", "BYN0", "tx-0", 100, "CNY", clock.now())])
+        SetAsideEvent.objects.create(
+            reaction="commission.accrue", event_id=ids.next_id(), kind="orders.order_paid", error="test", set_aside_at=clock.now()
+        )
+
+
+def newcomer(shop: Shop, roles: tuple[Role, ...]) -> str:
+    """A token of somebody new, who therefore owns nothing."""
+    from banyan.kernel import tenancy
+
+    with tenancy.enter(shop.tenant_id, actor="test"):
+        (user_id,) = identity.register_users([NewUser(f"new{uuid.uuid4().hex[:8]}", None, "新人", None, roles)])
+        return identity.issue_token(user_id, scopes_of(roles), "matrix")
+
+
+def send(token: str | None, method: str, url: str, body: str | None = None) -> Any:
+    """One request."""
+    headers = {"Idempotency-Key": uuid.uuid4().hex}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    return Client(raise_request_exception=False).generic(
+        method.upper(), url, body or "", content_type="application/json", headers=headers
+    )
+
+
+def snapshot(tenant_id: int, without: Iterable[str] = ()) -> dict[str, dict[int, str]]:
+    """Every row of the tenant by table and id, as the owner sees it: content hashed by PostgreSQL."""
+    taken: dict[str, dict[int, str]] = {}
+    with connections["owner"].cursor() as cursor:
+        cursor.execute(
+            "SELECT c.table_name FROM information_schema.columns c"
+            " JOIN information_schema.tables t USING (table_schema, table_name)"
+            " WHERE c.column_name = 'tenant_id' AND c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"
+        )
+        for table in sorted({name for (name,) in cursor.fetchall()} - set(without)):
+            cursor.execute(f'SELECT id, md5(t::text) FROM "{table}" t WHERE tenant_id = %s', (tenant_id,))
+            taken[table] = dict(cursor.fetchall())
+    return taken
+
+
+def changes(before: dict[str, dict[int, str]], after: dict[str, dict[int, str]]) -> dict[str, int]:
+    """How many rows of which table are new, gone or different."""
+    counted = {table: len(set(before[table].items()) ^ set(after[table].items())) for table in before}
+    return {table: count for table, count in counted.items() if count}
+
+
+def ids_in(text: str) -> dict[str, set[str]]:
+    """Public ids by prefix."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for public_id in PUBLIC_ID.findall(text):
+        found[public_id.split("_", 1)[0]].add(public_id)
+    return found
+
+
+def _read_everything(token: str, schema: dict[str, Any]) -> dict[str, set[str]]:
+    """All ids that this token finds: first in the lists as they are, then following what was found into the detail pages."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for url in [url for operation, url, _ in requests_for(schema, {}) if not operation.writes and "{" not in operation.path]:
+        _note(found, send(token, "get", url.partition("?")[0]))
+    for operation, url, _ in requests_for(schema, {prefix: sorted(ids)[0] for prefix, ids in found.items()}):
+        if not operation.writes and ("{" in operation.path or "?" in url):
+            _note(found, send(token, "get", url))
+    return found
+
+
+def _note(found: dict[str, set[str]], response: Any) -> None:
+    for prefix, ids in ids_in(response.content.decode(errors="replace")).items():
+        found[prefix] |= ids
