@@ -58,15 +58,17 @@ def build(name: str, schema: dict[str, Any]) -> Shop:
 
 def _let_things_go_wrong(shop: Shop) -> None:
     """Money for a payment that nobody opened, and an event that was set aside."""
-    from banyan.kernel import clock, ids, tenancy
+    from banyan.kernel import clock, sql, tenancy
     from banyan.kernel.events.models import SetAsideEvent
     from banyan.treasury.payments import commands as payments
     from banyan.treasury.payments.types import CaptureNotice
 
     with tenancy.enter(shop.tenant_id, actor="test"):
         payments.capture([CaptureNotice("wechat_pay", "BYN0", "tx-0", 100, "CNY", clock.now())])
+        kind = "orders.order_paid"
+        delivered = sql.fetch("SELECT id FROM outbox_events WHERE tenant_id = %s AND kind = %s LIMIT 1", (shop.tenant_id, kind))
         SetAsideEvent.objects.create(
-            reaction="commission.accrue", event_id=ids.next_id(), kind="orders.order_paid", error="test", set_aside_at=clock.now()
+            reaction="commission.accrue", event_id=delivered[0][0], kind=kind, error="test", set_aside_at=clock.now()
         )
 
 
