@@ -17,6 +17,7 @@ from banyan.people.identity import commands as identity
 from banyan.people.identity.types import NewUser, Role, scopes_of
 from tests.access.openapi_requests import requests_for
 
+PASSWORD = "matrix-Pass-1"
 PUBLIC_ID = re.compile(r"\b[a-z]{2,5}_[0-9a-hjkmnp-tv-z]{13}\b")
 
 
@@ -45,7 +46,7 @@ def build(name: str, schema: dict[str, Any]) -> Shop:
     """Live some weeks, let two things go wrong, then read everything."""
     slug = f"{name}{uuid.uuid4().hex[:6]}"
     built = building.build(
-        world.Scale(distributors=12, days=26, orders_per_day=5), seed=9, slug=slug, password="matrix-Pass-1"
+        world.Scale(distributors=12, days=26, orders_per_day=5), seed=9, slug=slug, password=PASSWORD
     )  # fmt: skip
     assert built.findings == []
     shop = Shop(built.shop.tenant_id, slug)
@@ -70,6 +71,27 @@ def _let_things_go_wrong(shop: Shop) -> None:
         SetAsideEvent.objects.create(
             reaction="commission.accrue", event_id=delivered[0][0], kind=kind, error="test", set_aside_at=clock.now()
         )
+
+
+def sign_in(shop: Shop, role: Role) -> Client | None:
+    """A browser session of somebody with this role who came through the login page; None when the console lets nobody in."""
+    from banyan.kernel import tenancy
+    from banyan.kernel.tenancy.registry import PLATFORM_SLUG, create_tenant, find_tenant_by_slug
+
+    slug, tenant_id, login = shop.slug, shop.tenant_id, f"c{uuid.uuid4().hex[:8]}"
+    if role is Role.PLATFORM:
+        home, slug = find_tenant_by_slug(PLATFORM_SLUG), ""
+        tenant_id = home.id if home else create_tenant(PLATFORM_SLUG, "Platform")
+    with tenancy.enter(tenant_id, actor="test"):
+        identity.register_users([NewUser(login, PASSWORD, "新人", None, (role,))])
+    client = Client(raise_request_exception=False)
+    answer = client.post("/console/login/", {"shop": slug, "username": login, "password": PASSWORD})
+    if answer.status_code != 302:
+        return None
+    if role is Role.PLATFORM:
+        client.post("/console/shops/enter", {"shop": shop.slug, "reason": "matrix"})
+        assert client.session["banyan_tenant_id"] == shop.tenant_id
+    return client
 
 
 def newcomer(shop: Shop, roles: tuple[Role, ...]) -> str:

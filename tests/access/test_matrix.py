@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from banyan.people.identity.types import Role, scopes_of
-from tests.access.lived import PUBLIC_ID, Shop, build, changes, newcomer, send, snapshot
+from tests.access.lived import PUBLIC_ID, Shop, changes, newcomer, send, snapshot
 from tests.access.openapi_requests import Operation, operations, requests_for
 
 PUBLIC_GOODS = {"cat", "prd", "sku"}
@@ -24,13 +24,6 @@ STRANGERS = (Role.CONSUMER, Role.DISTRIBUTOR, Role.SUPPLIER)
 TRACES = {"idempotency_records", "audit_entries"}
 """Where a stranger's requests leave new rows: the answer under their own key, and that they changed their own name or token."""
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def schema(database: None) -> dict[str, Any]:
-    from banyan.config.urls import api
-
-    return api.get_openapi_schema()
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +40,6 @@ def scopes(schema: dict[str, Any]) -> dict[tuple[str, str], str]:
     }
     assert {(one.method, one.path) for one in operations(schema)} <= set(found)
     return found
-
-
-@pytest.fixture(scope="module")
-def shops(database: None, schema: dict[str, Any]) -> tuple[Shop, Shop]:
-    """Ours and theirs."""
-    return build("ours", schema), build("theirs", schema)
 
 
 def test_the_shops_have_lived(shops: tuple[Shop, Shop]) -> None:
