@@ -29,7 +29,7 @@ from .stream import SHOP_ZONE, GoingBack, Sale, SoldLine, Stream
 
 LINES_PER_ORDER = 200
 """What one order may hold; longer invoices become several orders."""
-ORDERS_PER_BATCH = 20
+ORDERS_PER_BATCH = 40
 """Small enough that a day has several: while one is placed, the worker delivers the events of the one before."""
 TRIES = 5
 RECEIVED_AFTER = timedelta(days=2)

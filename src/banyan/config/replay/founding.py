@@ -84,7 +84,7 @@ def _stock(shop: Shop, stream: Stream) -> dict[str, int]:
     (warehouse,) = inventory.open_warehouses([NewWarehouse("main", "Main warehouse", 10)])
     wanted = goods.pieces(stream)
     inventory.receive_stock(
-        [Receipt(warehouse, shop.skus[code], wanted[code], "opening stock", f"opening/{code}") for code in codes]
+        [Receipt(warehouse, shop.skus[code], wanted[code] + SPARE, "opening stock", f"opening/{code}") for code in codes]
     )
     return {code: int(category_id) for code, category_id in categories.items()}
 
@@ -173,4 +173,6 @@ def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
+SPARE = 1_000_000
+"""Pieces of everything beyond what the stream sells: the data says nothing of stock, so there is always plenty."""
 OPENING_LEAD = timedelta(days=1)

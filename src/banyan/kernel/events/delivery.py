@@ -24,11 +24,15 @@ LANE = "CASE WHEN {lane} = 0 THEN '' ELSE '#' || {lane} END"
 
 # Both statements probe the index (tenant, kind, commit order, id) once per kind, however many other events lie between.
 _AWAITING = f"""
-SELECT DISTINCT r.name FROM unnest(%s::text[], %s::text[], %s::int[], %s::int[]) AS r(name, kind, lane, lanes)
-LEFT JOIN reaction_cursors c ON c.tenant_id = %s AND c.reaction = r.name || {LANE.format(lane="r.lane")}
-WHERE EXISTS (
-  SELECT 1 FROM outbox_events e WHERE e.tenant_id = %s AND e.kind = r.kind AND e.commit_order < {HORIZON}
-    AND (e.commit_order, e.id) > (coalesce(c.commit_order, 0), coalesce(c.event_id, 0)) AND e.id %% r.lanes = r.lane)
+SELECT DISTINCT r.name FROM (
+  SELECT w.name, w.kind, w.lane, w.lanes, coalesce(c.commit_order, 0) AS commit_order, coalesce(c.event_id, 0) AS event_id
+  FROM unnest(%s::text[], %s::text[], %s::int[], %s::int[]) AS w(name, kind, lane, lanes)
+  LEFT JOIN reaction_cursors c ON c.tenant_id = %s AND c.reaction = w.name || {LANE.format(lane="w.lane")} OFFSET 0
+) r CROSS JOIN LATERAL (
+  SELECT 1 FROM outbox_events e
+  WHERE e.tenant_id = %s AND e.kind = r.kind AND (e.commit_order, e.id) > (r.commit_order, r.event_id)
+    AND e.commit_order < {HORIZON} AND e.id %% r.lanes = r.lane
+  ORDER BY e.commit_order, e.id LIMIT 1) e
 """
 _NEXT_EVENTS = f"""
 SELECT e.id, e.commit_order, e.kind, e.payload FROM unnest(%s::text[]) AS wanted(kind) CROSS JOIN LATERAL (

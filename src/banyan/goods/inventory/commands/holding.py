@@ -146,17 +146,12 @@ def reserve(lines: Sequence[ReserveLine]) -> Mapping[int, tuple[Shortage, ...]]:
     return promised.refused
 
 
-# picked: the reservations to move, locked by id; moved: their new state; the levels follow, locked by (sku, warehouse).
+# moved: the reservations in their new state, as they were before; the levels follow, locked by (sku, warehouse).
 _TURN = """
-WITH picked AS (
-  SELECT id, order_id, line_id, sku_id, warehouse_id, quantity, state FROM inventory_reservations
-  WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND state = ANY(%s::text[]) ORDER BY id FOR UPDATE
-), moved AS (
-  UPDATE inventory_reservations r SET state = %s, changed_at = %s FROM picked p WHERE r.id = p.id
-), wanted AS (
+WITH moved AS ({moved}), wanted AS (
   SELECT sku_id, warehouse_id, sum(quantity) FILTER (WHERE state = 'reserved') AS from_reserved,
          sum(quantity) FILTER (WHERE state = 'allocated') AS from_allocated
-  FROM picked GROUP BY sku_id, warehouse_id
+  FROM moved GROUP BY sku_id, warehouse_id
 ), locked AS (
   SELECT s.id, coalesce(w.from_reserved, 0) AS from_reserved, coalesce(w.from_allocated, 0) AS from_allocated
   FROM inventory_stock_levels s JOIN wanted w USING (sku_id, warehouse_id) WHERE s.tenant_id = %s
@@ -165,17 +160,38 @@ WITH picked AS (
   UPDATE inventory_stock_levels s SET reserved = s.reserved - l.from_reserved {allocated} {on_hand} FROM locked l
     WHERE s.id = l.id
 )
-SELECT id, order_id, line_id, sku_id, warehouse_id, quantity FROM picked
+SELECT id, order_id, line_id, sku_id, warehouse_id, quantity FROM moved
 """
-_ALLOCATE = _TURN.format(allocated=", allocated = s.allocated - l.from_allocated + l.from_reserved", on_hand="")
-_RELEASE = _TURN.format(allocated=", allocated = s.allocated - l.from_allocated", on_hand="")
-_SHIP = _TURN.format(allocated=", allocated = s.allocated - l.from_allocated", on_hand=", on_hand = s.on_hand - l.from_allocated")
+# One state turns into another: no need to look first. The condition is the guard, also against whoever was quicker.
+_FROM_ONE = """
+  UPDATE inventory_reservations SET state = %s, changed_at = %s
+  WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND state = '{state}'
+  RETURNING id, order_id, line_id, sku_id, warehouse_id, quantity, '{state}' AS state
+"""
+_FROM_SOME = """
+  UPDATE inventory_reservations r SET state = %s, changed_at = %s FROM (
+    SELECT id, state FROM inventory_reservations
+    WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND state = ANY(%s::text[]) ORDER BY id FOR UPDATE) p
+  WHERE r.id = p.id RETURNING r.id, r.order_id, r.line_id, r.sku_id, r.warehouse_id, r.quantity, p.state
+"""
+_ALLOCATE = _TURN.format(
+    moved=_FROM_ONE.format(state="reserved"), allocated=", allocated = s.allocated + l.from_reserved", on_hand=""
+)
+_SHIP = _TURN.format(
+    moved=_FROM_ONE.format(state="allocated"), allocated=", allocated = s.allocated - l.from_allocated",
+    on_hand=", on_hand = s.on_hand - l.from_allocated",
+)  # fmt: skip
+_RELEASE = _TURN.format(moved=_FROM_SOME, allocated=", allocated = s.allocated - l.from_allocated", on_hand="")
 
 
-def _turn(statement: str, order_ids: Iterable[int], states: list[str], into: str, at: datetime) -> list[tuple[int, ...]]:
+def _turn(
+    statement: str, order_ids: Iterable[int], into: str, at: datetime, states: Sequence[str] = ()
+) -> list[tuple[int, ...]]:
     tenant_id = current_tenant_id()
-    wanted = list(set(order_ids))
-    return sql.fetch(statement, (tenant_id, wanted, states, into, at, tenant_id)) if wanted else []
+    wanted = sorted(set(order_ids))
+    if not wanted:
+        return []
+    return sql.fetch(statement, (into, at, tenant_id, wanted, *([list(states)] if states else []), tenant_id))
 
 
 def allocate(order_ids: Iterable[int], at: datetime) -> set[int]:
@@ -184,7 +200,7 @@ def allocate(order_ids: Iterable[int], at: datetime) -> set[int]:
     Idempotent: an order that is allocated already counts as served.
     """
     wanted = set(order_ids)
-    served = {row[1] for row in _turn(_ALLOCATE, wanted, ["reserved"], "allocated", at)}
+    served = {row[1] for row in _turn(_ALLOCATE, wanted, "allocated", at)}
     missing = wanted - served
     if missing:
         rows = sql.fetch(
@@ -198,7 +214,7 @@ def allocate(order_ids: Iterable[int], at: datetime) -> set[int]:
 
 def release(order_ids: Iterable[int]) -> int:
     """Give back what is reserved or allocated for these orders; returns how many reservations ended. Idempotent."""
-    return len(_turn(_RELEASE, order_ids, ["reserved", "allocated"], "released", clock.now()))
+    return len(_turn(_RELEASE, order_ids, "released", clock.now(), ("reserved", "allocated")))
 
 
 def ship(order_ids: Iterable[int], at: datetime) -> set[int]:
@@ -206,7 +222,7 @@ def ship(order_ids: Iterable[int], at: datetime) -> set[int]:
 
     Idempotent: what is shipped already is not shipped again.
     """
-    rows = _turn(_SHIP, order_ids, ["allocated"], "shipped", at)
+    rows = _turn(_SHIP, order_ids, "shipped", at)
     write_movements([(row[4], row[3], MovementKind.SHIPMENT, -row[5], row[1], "", None) for row in rows], at)
     return {row[1] for row in rows}
 
@@ -221,7 +237,7 @@ def expire_due(at: datetime, limit: int = 500) -> int:
         " AND expires_at <= %s ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED) due",
         (current_tenant_id(), at, limit),
     )
-    expired = sorted({row[1] for row in _turn(_RELEASE, [row[0] for row in rows], ["reserved"], "expired", at)})
+    expired = sorted({row[1] for row in _turn(_RELEASE, [row[0] for row in rows], "expired", at, ("reserved",))})
     events.record([ReservationsExpired(order_id=order_id, occurred_at=at) for order_id in expired])
     return len(expired)
 
