@@ -39,7 +39,8 @@ def verify(tenant_ids: list[int] | None = None, step: Step = lambda tenant, chec
     for tenant_id in tenancy.list_tenant_ids() if tenant_ids is None else tenant_ids:
         slug = tenancy.get_tenant(tenant_id).slug
         report.tenants += 1
-        with _snapshot(), tenancy.enter(tenant_id, actor="verify", reason="verification"):
+        entered = tenancy.enter(tenant_id, actor="verify", reason="verification")
+        with _snapshot(), entered, verification.reading_everything():
             for check in (*verification.checks(), *river.CHECKS, _SET_ASIDE):
                 step(slug, check.name)
                 tally = Tally()
