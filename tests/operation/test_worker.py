@@ -6,11 +6,12 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
+from django.db import connections
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app as jobs_app
 
@@ -132,8 +133,17 @@ def test_cron_lines_fire_at_least_as_often_as_asked(seconds: int, cron: str) -> 
     assert schedule.cron_of(seconds) == cron
 
 
+def _end_all_connections() -> None:
+    """What a restart of the database does to the worker."""
+    connections.close_all()
+    with psycopg.connect(deliveries.application_conninfo(), autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = current_user AND pid <> pg_backend_pid()"
+        )
+
+
 @pytest.mark.slow
-def test_periodic_jobs_run_and_are_recorded(tenant: Any, stopping: threading.Event) -> None:
+def test_periodic_jobs_run_and_are_recorded_also_after_the_database_went_away(tenant: Any, stopping: threading.Event) -> None:
     ran: list[datetime] = []
 
     @jobs.periodic("test.tick", every_seconds=1)
@@ -146,6 +156,9 @@ def test_periodic_jobs_run_and_are_recorded(tenant: Any, stopping: threading.Eve
         thread.start()
         wait_for(lambda: len({at.replace(microsecond=0) for at in ran}) >= 3, 30)  # once for each tenant each time
         wait_for(lambda: JobRun.objects.filter(name="test.tick", error="", finished_at__isnull=False).exists(), 10)
+        _end_all_connections()
+        ended_at = datetime.now(UTC)
+        wait_for(lambda: len({at.replace(microsecond=0) for at in ran if at > ended_at + timedelta(seconds=1)}) >= 3, 60)
         stopping.set()
         thread.join(20)
         assert not thread.is_alive()

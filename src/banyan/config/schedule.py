@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from django.db import connections
 from procrastinate import App, PsycopgConnector, exceptions
 from procrastinate.contrib.django import app as jobs_app
 from procrastinate.jobs import Status
@@ -52,7 +53,10 @@ def register(app: App) -> None:
 
 def _runner(name: str) -> Callable[..., Any]:
     def run(timestamp: int) -> None:
-        rows = jobs.run_job(name)
+        try:
+            rows = jobs.run_job(name)
+        finally:
+            connections.close_all()  # back to the pool, which gives out no dead ones
         if rows:
             log.info("job_done", job=name, rows=rows)
 
@@ -96,25 +100,29 @@ class Jobs(threading.Thread):
 
     async def _serve(self) -> None:
         connector = PsycopgConnector(conninfo=application_conninfo(), min_size=1, max_size=8, timeout=10.0)
-        app: App = jobs_app.with_connector(connector)
-        async with app.open_async():
-            tasks = [
-                asyncio.create_task(
-                    app.run_worker_async(
-                        queues=[queue], name=f"{queue}-{os.getpid()}", concurrency=1, install_signal_handlers=False,
-                        update_heartbeat_interval=HEARTBEAT_SECONDS, stalled_worker_timeout=STALLED_SECONDS,
-                        shutdown_graceful_timeout=GRACEFUL_SECONDS, delete_jobs="successful",
-                    )
+        # Also what the tasks themselves defer goes this way: Django's own connection would stay dead once it was lost.
+        with jobs_app.replace_connector(connector) as app:
+            async with app.open_async():
+                await self._work(app)
+
+    async def _work(self, app: App) -> None:
+        tasks = [
+            asyncio.create_task(
+                app.run_worker_async(
+                    queues=[queue], name=f"{queue}-{os.getpid()}", concurrency=1, install_signal_handlers=False,
+                    update_heartbeat_interval=HEARTBEAT_SECONDS, stalled_worker_timeout=STALLED_SECONDS,
+                    shutdown_graceful_timeout=GRACEFUL_SECONDS, delete_jobs="successful",
                 )
-                for queue in QUEUES
-            ]  # fmt: skip
-            tasks += [asyncio.create_task(self._sweep(app)), asyncio.create_task(self._until_stopping())]
-            done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*waiting, return_exceptions=True)
-            for task in done:
-                task.result()
+            )
+            for queue in QUEUES
+        ]  # fmt: skip
+        tasks += [asyncio.create_task(self._sweep(app)), asyncio.create_task(self._until_stopping())]
+        done, waiting = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for task in done:
+            task.result()
 
     async def _until_stopping(self) -> None:
         while not self._stopping.is_set():
