@@ -1,4 +1,5 @@
-"""The load of the fault tests: a process of its own that buys, pays and checks while its surroundings are being killed.
+"""The load of the fault tests: a process of its own that buys, pays, gives back, settles and checks while its surroundings are
+being killed.
 
 Reads one JSON request per line, answers with one JSON line. It behaves as a careful client does: whatever is not
 acknowledged is asked for again under the same key, and every payment notice is delivered twice.
@@ -15,9 +16,10 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+
+import office
 
 from banyan.config import runtime
 from banyan.kernel.supervisor import places
@@ -25,6 +27,8 @@ from banyan.kernel.supervisor import places
 T = TypeVar("T")
 CHANNEL = "wechat_pay"
 PATIENCE_SECONDS = 120.0
+GIVEN_BACK_EVERY = 12
+"""One order in so many is paid at the channel's counter and partly given back."""
 
 
 class Shop:
@@ -40,9 +44,10 @@ class Shop:
         from banyan.people.network import commands as network
         from banyan.people.network.types import BindRequest, BindSource
 
-        opened_at = clock.now() - timedelta(hours=1)
+        opened_at = clock.now() - office.MONTH
         shop = founding.found(opened_at, 1_000_000, lambda text: None, slug="faults")
-        self.tenant_id, self.sku_ids = shop.tenant_id, shop.sku_ids
+        self.tenant_id, self.sku_ids, self.sku_prices_minor = shop.tenant_id, shop.sku_ids, shop.sku_prices_minor
+        self.reviewer, self.past = shop.staff["finance2"], []
         with tenancy.enter(self.tenant_id, actor="load"):
             people = identity.register_users(
                 [NewUser(f"person-{number}", None, f"Person {number}", None, (Role.CONSUMER,)) for number in range(12)]
@@ -57,11 +62,12 @@ class Shop:
             self.bought: dict[str, list[int]] = {}
             network.bind([BindRequest(user, seller, BindSource.SIGN_UP, opened_at) for user in self.buyers])
             self.token = identity.issue_token(shop.staff["operator"], ("orders:write", "orders:read"), "load")
+        office.live_a_month(self, opened_at)
 
 
 def insist(work: Callable[[], T]) -> tuple[T, int]:
     """Do the work until it is acknowledged; returns the answer and how often it had to be asked for again."""
-    from django.db import DatabaseError, InterfaceError, connection
+    from django.db import DatabaseError, InterfaceError, connections
     from psycopg_pool import PoolTimeout
 
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -72,7 +78,7 @@ def insist(work: Callable[[], T]) -> tuple[T, int]:
         except (DatabaseError, InterfaceError, PoolTimeout, OSError) as error:
             if time.monotonic() > deadline:
                 raise
-            connection.close()
+            connections.close_all()  # also the owner's, with which the structure is checked
             again += 1
             time.sleep(0.05 if isinstance(error, DatabaseError) else 0.2)
 
@@ -98,8 +104,8 @@ def ask_web(home: Path, shop: Shop, key: str, body: dict[str, Any]) -> dict[str,
         raise ConnectionError(type(error).__name__) from None
 
 
-def buy(shop: Shop, home: Path, key: str, chance: random.Random) -> dict[str, Any]:
-    """Place one order over HTTP and deliver its payment notice twice."""
+def buy(shop: Shop, home: Path, key: str, chance: random.Random, gives_back: bool) -> dict[str, Any]:
+    """Place one order over HTTP and deliver its payment notice twice; perhaps give a piece back."""
     from banyan.kernel import clock, ids, tenancy
     from banyan.trade.orders import commands as orders
     from banyan.treasury.payments import commands as payments
@@ -109,24 +115,35 @@ def buy(shop: Shop, home: Path, key: str, chance: random.Random) -> dict[str, An
     body = {
         "buyer_id": ids.public("usr", chance.choice(shop.buyers)),
         "lines": [
-            {"sku_id": ids.public("sku", sku), "quantity": chance.randint(1, 3)}
+            {"sku_id": ids.public("sku", sku), "quantity": chance.randint(2, 3)}
             for sku in chance.sample(shop.sku_ids, chance.randint(1, 3))
         ],
     }
     placed, again = insist(lambda: ask_web(home, shop, key, body))
     order_id = ids.parse("ord", placed["id"])
 
-    def pay() -> None:
+    bill = ""
+
+    def open_it() -> None:
         with tenancy.enter(shop.tenant_id, actor="load"):
             if not collected.list_payments_of([order_id]).get(order_id):
                 orders.open_payments([order_id], CHANNEL)
+
+    def pay() -> None:
+        with tenancy.enter(shop.tenant_id, actor="load"):
             payment = collected.list_payments_of([order_id])[order_id][-1]
             number = payment.out_trade_no
-            notice = CaptureNotice(CHANNEL, number, f"tx-{number}", payment.amount_minor, payment.currency, clock.now())
+            notice = CaptureNotice(CHANNEL, number, bill or f"tx-{number}", payment.amount_minor, payment.currency, clock.now())
             payments.capture([notice])
 
+    again += insist(open_it)[1]
+    if gives_back:
+        bill, more = office.pay_at_the_counter(shop, home, order_id, insist)
+        again += more
     for _ in range(2):
         again += insist(pay)[1]
+    if gives_back:
+        again += office.give_back(shop, order_id, f"{key}-back", insist)
     return {"order_id": order_id, "again": again}
 
 
@@ -141,19 +158,32 @@ def load(shop: Shop, home: Path, prefix: str, count: int, threads: int) -> dict[
         try:
             for number in part:
                 key = f"{prefix}-{number}"
-                bought[key] = buy(shop, home, key, random.Random(key))
+                bought[key] = buy(shop, home, key, random.Random(key), number % GIVEN_BACK_EVERY == 0)
         except Exception as error:  # told to the test, which fails
             failures.append(f"{type(error).__name__}: {error}")
         finally:
             connection.close()
 
+    def settle_meanwhile() -> None:
+        from django.db import connection
+
+        try:
+            settled.append(office.settle_some(shop, insist))
+        except Exception as error:
+            failures.append(f"settling: {type(error).__name__}: {error}")
+        finally:
+            connection.close()
+
+    settled: list[int] = []
     workers = [threading.Thread(target=run, args=(range(start, count, threads),)) for start in range(threads)]
+    workers.append(threading.Thread(target=settle_meanwhile))
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
     shop.bought[prefix] = [one["order_id"] for one in bought.values()]
-    return {"bought": len(bought), "again": sum(one["again"] for one in bought.values()), "failures": failures}
+    again = sum(one["again"] for one in bought.values()) + sum(settled)
+    return {"bought": len(bought), "again": again, "failures": failures}
 
 
 def settle(shop: Shop, prefix: str, count: int) -> dict[str, Any]:
@@ -192,7 +222,7 @@ def _state(shop: Shop, prefix: str) -> dict[str, Any]:
         everything = sql.fetch("SELECT count(*) FROM orders_orders WHERE tenant_id = %s", (shop.tenant_id,))[0][0]
     return {
         "orders": count, "paid": paid, "total_minor": total_minor, "captured": captured, "captured_minor": captured_minor,
-        "rewarded": rewarded, "all_orders": everything,
+        "rewarded": rewarded, "all_orders": everything - len(shop.past),
     }  # fmt: skip
 
 
@@ -220,6 +250,8 @@ def main() -> None:
             request = json.loads(line)
             if request["do"] == "load":
                 answer = load(shop, home, request["prefix"], request["count"], request["threads"])
+            elif request["do"] == "close":
+                answer = office.close(shop, home, insist, PATIENCE_SECONDS) | insist(lambda: _proof(shop))[0]
             else:
                 answer = settle(shop, request["prefix"], request["count"])
             print(json.dumps(answer), flush=True)

@@ -1,4 +1,5 @@
-"""kill -9 of worker, web and database at random points under load: nothing is lost, nothing is doubled, verify is clean.
+"""kill -9 of worker, web, database and the simulated channel at random points under load: nothing is lost, nothing is doubled,
+verify is clean, and the channel paid out and refunded exactly what our books say.
 
 FAULT_SEEDS says how many seeds (50), FAULT_SECONDS how long at most (40, so that CI stays short; 0: no limit). At least
 eight seeds run. `make faults` runs all 50; a shorter run says how many were left out.
@@ -22,6 +23,7 @@ from typing import Any
 import pytest
 
 from tests.operation.conftest import Installation, wait_for
+from tests.races import office
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +32,7 @@ SECONDS = float(os.environ.get("FAULT_SECONDS", "40"))
 FEWEST = 8
 ORDERS = 36
 THREADS = 3
-VICTIMS = ("worker", "web", "postgres", "web child", "database backend")
+VICTIMS = ("worker", "web", "postgres", "web child", "database backend", "simulator")
 
 
 class Client:
@@ -38,8 +40,10 @@ class Client:
 
     def __init__(self, installation: Installation) -> None:
         self.log = open(installation.home.parent / "load.log", "w")  # noqa: SIM115 open as long as the process
+        services = installation.services()
+        channel = {"BANYAN_WECHAT_SANDBOX_URL": services["simulator_url"], "BANYAN_PUBLIC_URL": services["web_url"]}
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("load.py"))], env=installation.environment, text=True,
+            [sys.executable, str(Path(__file__).with_name("load.py"))], env=installation.environment | channel, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd="/",
         )  # fmt: skip
         assert "ready" in self._answer()
@@ -65,7 +69,7 @@ def installation() -> Iterator[Installation]:
     with tempfile.TemporaryDirectory(prefix="banyan-faults-") as folder:
         Path(folder).chmod(0o755)
         made = Installation(Path(folder) / "home", Path(folder) / "up.out")
-        made.up("--port", "18180")
+        made.up("--port", "18180", "--simulator")
         yield made
         if made.process is not None:
             made.stop()
@@ -144,6 +148,19 @@ def _one_seed(installation: Installation, client: Client, seed: int, before: int
     return killed, answer["again"]
 
 
+def _money_went_out_once(client: Client) -> None:
+    """Our books and the channel's, bill by bill: what we count as paid arrived, and nothing arrived besides."""
+    state = client.ask(do="close")
+    ours, theirs = state["ours"], state["theirs"]
+    assert ours["open"] == [], ours
+    assert ours["payouts"] == theirs["payouts"]
+    assert ours["refunds"] == theirs["refunds"]
+    assert len(ours["payouts"]) == office.SELLERS and ours["refunds"]
+    assert sum(row[2] for row in ours["statements"] if row[0] == "paid") == sum(amount for _, amount, _ in ours["payouts"])
+    assert state["findings"] == []
+    assert state["set_aside"] == []
+
+
 def test_nothing_is_lost_or_doubled(installation: Installation, client: Client, not_run: list[str]) -> None:
     began = time.monotonic()
     kills: list[str] = []
@@ -157,6 +174,7 @@ def test_nothing_is_lost_or_doubled(installation: Installation, client: Client, 
         seeds += 1
     if seeds < SEEDS:
         not_run.append(f"{SEEDS - seeds} of {SEEDS} seeds of kill -9 ({SECONDS:.0f} s were over): make faults runs all")
+    _money_went_out_once(client)
     counted = {name: kills.count(name) for name in VICTIMS}
     print(f"\n{seeds} seeds, {seeds * ORDERS} orders, kills {counted}, asked again {asked_again} times")
     # Otherwise the seeds prove nothing: every kind of process died at some time, and clients noticed.
