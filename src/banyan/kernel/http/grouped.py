@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel, ValidationError
 
@@ -99,7 +99,10 @@ class GroupedOperation:
         if kind.lower() != "bearer" or not token:
             return answer_unauthenticated("")
         digest = sha256(token.encode()).digest()
-        tenant_id = _tenant_of(digest)
+        try:
+            tenant_id = _tenant_of(digest)
+        except DatabaseError as error:
+            return answer_defect(request.path, error)
         if isinstance(tenant_id, str):
             return answer_unauthenticated(tenant_id)
         raw = request.body
@@ -203,6 +206,9 @@ def _tenant_of(digest: bytes) -> int | str:
     with transaction.atomic():
         found = sql.fetch("SELECT tenant_id, status FROM banyan_authenticate(%s, %s)", (digest, clock.now()))
         transaction.set_rollback(True)
+    if not connection.in_atomic_block:
+        # Whoever waits for his group must hold no connection: the one who serves may be waiting for it.
+        connection.close()
     if not found or found[0][1] != "ok":
         return problem_of(found[0][1] if found else "")
     if len(_tenants) >= TOKENS_KNOWN:

@@ -28,7 +28,8 @@ from banyan.treasury.payments import commands as payments
 from banyan.treasury.payments import queries as collected
 from banyan.treasury.payments.types import CaptureNotice
 
-CLIENTS = 4
+CLIENTS = 16
+"""Callers at once, each on a kept connection; below the 32 threads of a web process."""
 TOKENS = 50
 WARM_UP = 200
 CHANNEL = "bench"
