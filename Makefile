@@ -42,12 +42,14 @@ fast: setup-dev
 slow: setup-dev
 	@$(MAKE) --no-print-directory -j2 --output-sync=target installations houses
 
-# The slow tests in two halves that share nothing: whole installations on fixed ports, and everything else.
+# The slow tests in two halves that share nothing and take about as long: whole processes (some on fixed ports), and all others.
+PROCESSES = tests/operation tests/races tests/journeys/test_replay.py
+
 installations: setup-dev
-	$(PYTEST) -m slow --durations=10 tests/operation tests/races/test_kill.py
+	$(PYTEST) -m slow --durations=10 $(PROCESSES)
 
 houses: setup-dev
-	$(PYTEST) -m slow --durations=10 --ignore=tests/operation --ignore=tests/races/test_kill.py
+	$(PYTEST) -m slow --durations=10 $(PROCESSES:%=--ignore=%)
 
 check: lint types imports architecture  ## ruff, mypy, import contracts, model relations
 

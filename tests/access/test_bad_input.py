@@ -21,7 +21,7 @@ from banyan.people.identity.types import Role
 from tests.access import lived
 from tests.access.openapi_requests import prefix_of
 
-EXAMPLES = int(os.environ.get("BANYAN_FUZZ_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("BANYAN_FUZZ_EXAMPLES", "8"))
 """Per operation and mode in a test run; set it to hundreds for a long one."""
 
 

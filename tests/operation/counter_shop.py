@@ -1,4 +1,4 @@
-"""Founds a shop in a running installation: a month ago a large order was paid, received and settled.
+"""Founds a shop while nothing runs yet: a month ago a large order was paid, received and settled.
 
 Prints one JSON line: tokens by role, a SKU, and the statement that waits for finance.
 """
@@ -12,7 +12,7 @@ from banyan.config import runtime
 
 
 def main() -> None:
-    """Live that month with the clock driven, as the worker and the people would have done."""
+    """Live that month with the clock driven; a worker beside it would live in the present."""
     with runtime.database_ready():
         from banyan.config.demo import founding
         from banyan.earnings.settlement import commands as settlement

@@ -24,7 +24,7 @@ KEYS = {
     "tree": {"members", "upline_1000_ms", "bind_ms", "move_10k_ms"},
 }  # fmt: skip
 SMALL = {
-    "orders": ("--seconds", "1", "--http-orders", "50"),
+    "orders": ("--seconds", "2", "--http-orders", "50"),
     "accrual": ("--orders", "300"),
     "tree": ("--members", "12000"),
 }

@@ -25,6 +25,7 @@ class Counter:
     """A shop in the installation, asked over the API, and the simulator's own verbs."""
 
     def __init__(self, installation: Installation) -> None:
+        """Found it, while nothing runs yet."""
         self.installation = installation
         founded = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("counter_shop.py"))], env=installation.environment, text=True,
@@ -53,17 +54,12 @@ def _call(url: str, method: str, body: Any, headers: dict[str, str]) -> Any:
         raise AssertionError(f"{method} {url}: {error.code} {error.read().decode()[:500]}") from None
 
 
-@pytest.fixture
-def demo(make_installation: Callable[..., Installation]) -> Installation:
-    """What `make demo` leaves running, with a very small world behind it."""
-    installation = make_installation()
-    installation.begin("demo", "--distributors", "6", "--days", "3", "--orders-per-day", "4", "--port", "18080")
-    return installation
-
-
-def test_after_the_demo_orders_are_paid_and_approved_statements_paid_out(demo: Installation) -> None:
-    assert set(demo.services()["children"]) == {"postgres", "valkey", "simulator", "worker", "web"}
+def test_after_the_demo_orders_are_paid_and_approved_statements_paid_out(make_installation: Callable[..., Installation]) -> None:
+    demo = make_installation()
     counter = Counter(demo)
+    # What `make demo` leaves running, with a very small world behind it.
+    demo.begin("demo", "--distributors", "6", "--days", "3", "--orders-per-day", "4", "--port", "18080")
+    assert set(demo.services()["children"]) == {"postgres", "valkey", "simulator", "worker", "web"}
 
     placed = counter.ask("buyer", "POST", "/orders", {"lines": [{"sku_id": counter.shop["sku"], "quantity": 1}]})
     payment_id = counter.ask("buyer", "POST", f"/orders/{placed['id']}/payment", {"channel": "wechat_pay"})["payment_id"]
@@ -84,7 +80,8 @@ def test_after_the_demo_orders_are_paid_and_approved_statements_paid_out(demo: I
     review = {"decision": "approve", "expected_minor": counter.shop["amount_minor"]}
     counter.ask("finance", "POST", f"/settlements/statements/{counter.shop['statement']}/review", review)
     wait_for(lambda: [one["state"] for one in counter.ask("finance", "GET", "/payouts")["items"]] == ["completed"], 60)
-    assert counter.ask("finance", "GET", f"/settlements/statements/{counter.shop['statement']}")["status"] == "paid"
+    statement = f"/settlements/statements/{counter.shop['statement']}"
+    wait_for(lambda: counter.ask("finance", "GET", statement)["status"] == "paid", 30)  # it hears of it from the payout
     assert [bill["state"] for bill in counter.verb("state")["transfers"] if bill["openid"] == "openid-lin"] == ["SUCCESS"]
 
     children = list(demo.services()["children"].values())

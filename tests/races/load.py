@@ -16,6 +16,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,38 +32,50 @@ GIVEN_BACK_EVERY = 12
 """One order in so many is paid at the channel's counter and partly given back."""
 
 
+@dataclass
 class Shop:
-    """A founded shop with a seller, the seller's sponsor and buyers bound to the seller."""
+    """A founded shop with a seller, the seller's sponsor and buyers bound to the seller, and a month that is over."""
 
-    def __init__(self) -> None:
-        from banyan.config.demo import founding
-        from banyan.kernel import clock, tenancy
-        from banyan.people.distributors import commands as distributors
-        from banyan.people.distributors.types import Application
-        from banyan.people.identity import commands as identity
-        from banyan.people.identity.types import NewUser, Role
-        from banyan.people.network import commands as network
-        from banyan.people.network.types import BindRequest, BindSource
+    tenant_id: int
+    sku_ids: list[int]
+    sku_prices_minor: list[int]
+    reviewer: int
+    buyers: list[int] = field(default_factory=list)
+    token: str = ""
+    past: list[int] = field(default_factory=list)
+    """The orders of that month."""
+    bought: dict[str, list[int]] = field(default_factory=dict)
 
-        opened_at = clock.now() - office.MONTH
-        shop = founding.found(opened_at, 1_000_000, lambda text: None, slug="faults")
-        self.tenant_id, self.sku_ids, self.sku_prices_minor = shop.tenant_id, shop.sku_ids, shop.sku_prices_minor
-        self.reviewer, self.past = shop.staff["finance2"], []
-        with tenancy.enter(self.tenant_id, actor="load"):
-            people = identity.register_users(
-                [NewUser(f"person-{number}", None, f"Person {number}", None, (Role.CONSUMER,)) for number in range(12)]
-            )
-            code = None
-            for user in people[:2]:
-                applied = distributors.apply([Application(user, code, opened_at)])[0]
-                code = applied.code
-                distributors.approve([applied.distributor_id], opened_at)
-                seller = applied.distributor_id
-            self.buyers = people[2:]
-            self.bought: dict[str, list[int]] = {}
-            network.bind([BindRequest(user, seller, BindSource.SIGN_UP, opened_at) for user in self.buyers])
-            self.token = identity.issue_token(shop.staff["operator"], ("orders:write", "orders:read"), "load")
-        office.live_a_month(self, opened_at)
+
+def found() -> Shop:
+    """Found it. While no worker runs: the past is lived with the clock driven, and a worker would live in the present."""
+    from banyan.config.demo import founding
+    from banyan.kernel import clock, tenancy
+    from banyan.people.distributors import commands as distributors
+    from banyan.people.distributors.types import Application
+    from banyan.people.identity import commands as identity
+    from banyan.people.identity.types import NewUser, Role
+    from banyan.people.network import commands as network
+    from banyan.people.network.types import BindRequest, BindSource
+
+    opened_at = clock.now() - office.MONTH
+    founded = founding.found(opened_at, 1_000_000, lambda text: None, slug="faults")
+    shop = Shop(founded.tenant_id, founded.sku_ids, founded.sku_prices_minor, founded.staff["finance2"])
+    with tenancy.enter(shop.tenant_id, actor="load"):
+        people = identity.register_users(
+            [NewUser(f"person-{number}", None, f"Person {number}", None, (Role.CONSUMER,)) for number in range(12)]
+        )
+        code = None
+        for user in people[:2]:
+            applied = distributors.apply([Application(user, code, opened_at)])[0]
+            code = applied.code
+            distributors.approve([applied.distributor_id], opened_at)
+            seller = applied.distributor_id
+        shop.buyers = people[2:]
+        network.bind([BindRequest(user, seller, BindSource.SIGN_UP, opened_at) for user in shop.buyers])
+        shop.token = identity.issue_token(founded.staff["operator"], ("orders:write", "orders:read"), "load")
+    office.live_a_month(shop, opened_at)
+    return shop
 
 
 def insist(work: Callable[[], T]) -> tuple[T, int]:
@@ -241,10 +254,13 @@ def _proof(shop: Shop) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Answer requests until the input ends."""
+    """`load.py found` founds the shop and prints it; `load.py SHOP` answers requests about it until the input ends."""
     home = places.default_home()
     with runtime.database_ready():
-        shop = Shop()
+        if sys.argv[1] == "found":
+            print(json.dumps(asdict(found())), flush=True)
+            return
+        shop = Shop(**json.loads(sys.argv[1]))
         print(json.dumps({"ready": shop.tenant_id}), flush=True)
         for line in sys.stdin:
             request = json.loads(line)

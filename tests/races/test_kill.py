@@ -32,18 +32,19 @@ SECONDS = float(os.environ.get("FAULT_SECONDS", "40"))
 FEWEST = 8
 ORDERS = 36
 THREADS = 3
+LOAD = str(Path(__file__).with_name("load.py"))
 VICTIMS = ("worker", "web", "postgres", "web child", "database backend", "simulator")
 
 
 class Client:
     """The load process."""
 
-    def __init__(self, installation: Installation) -> None:
+    def __init__(self, installation: Installation, shop: str) -> None:
         self.log = open(installation.home.parent / "load.log", "w")  # noqa: SIM115 open as long as the process
         services = installation.services()
         channel = {"BANYAN_WECHAT_SANDBOX_URL": services["simulator_url"], "BANYAN_PUBLIC_URL": services["web_url"]}
         self.process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("load.py"))], env=installation.environment | channel, text=True,
+            [sys.executable, LOAD, shop], env=installation.environment | channel, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, cwd="/",
         )  # fmt: skip
         assert "ready" in self._answer()
@@ -65,19 +66,34 @@ class Client:
 
 
 @pytest.fixture(scope="module")
-def installation() -> Iterator[Installation]:
+def empty_installation() -> Iterator[Installation]:
     with tempfile.TemporaryDirectory(prefix="banyan-faults-") as folder:
         Path(folder).chmod(0o755)
-        made = Installation(Path(folder) / "home", Path(folder) / "up.out")
-        made.up("--port", "18180", "--simulator")
-        yield made
-        if made.process is not None:
-            made.stop()
+        yield Installation(Path(folder) / "home", Path(folder) / "up.out")
 
 
 @pytest.fixture(scope="module")
-def client(installation: Installation) -> Iterator[Client]:
-    made = Client(installation)
+def shop(empty_installation: Installation) -> str:
+    """Founded while nothing runs yet."""
+    done = subprocess.run(
+        [sys.executable, LOAD, "found"], env=empty_installation.environment, text=True, capture_output=True, cwd="/", check=False
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def installation(empty_installation: Installation, shop: str) -> Iterator[Installation]:
+    made = empty_installation
+    made.up("--port", "18180", "--simulator")
+    yield made
+    if made.process is not None:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def client(installation: Installation, shop: str) -> Iterator[Client]:
+    made = Client(installation, shop)
     yield made
     made.close()
 

@@ -24,6 +24,7 @@ from banyan.people.network.types import BindRequest, BindSource, Joining
 START = datetime(2026, 1, 1, tzinfo=UTC)
 BATCH = 20_000
 TEAM = 10_000
+NEWCOMERS = 50
 SEED = 20260101
 UPLINE_BAR_MS, BIND_BAR_MS, MOVE_BAR_MS = 50.0, 5.0, 2_000.0
 T = TypeVar("T")
@@ -41,7 +42,7 @@ def run(members: int = 1_000_000, say: Callable[[str], None] = lambda text: None
     tenant_id = tenancy.create_tenant(f"bench-{os.urandom(5).hex()}", "Bench of the tree")
     chance = random.Random(SEED)
     places = _shape(members, chance)
-    distributors, users = _load_people(tenant_id, members + 100, say)
+    distributors, users = _load_people(tenant_id, members + NEWCOMERS, say)
     _load_tree(tenant_id, places, distributors, say)
     _gather_statistics()
     result = {
@@ -168,7 +169,7 @@ def _measure_binding(
 ) -> float:
     """50 leaves joining and 50 consumers being bound, each in a transaction of its own, commit included."""
     joined, bound = [], []
-    for newcomer in range(len(places), len(places) + 50):
+    for newcomer in range(len(places), len(places) + NEWCOMERS):
         sponsor = chance.randrange(len(places) - TEAM)
 
         def join(newcomer: int = newcomer, sponsor: int = sponsor) -> None:
