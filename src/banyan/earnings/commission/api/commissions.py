@@ -31,6 +31,7 @@ from banyan.earnings.commission.types import Commission, Explanation
 from banyan.kernel.http import Page, endpoint, page_of, principal_of
 from banyan.kernel.values.errors import NotFound
 from banyan.people.distributors import queries as distributors
+from banyan.people.distributors.types import DistributorId
 
 router = Router()
 SEES_ALL = ("platform", "operator", "finance", "auditor")
@@ -66,7 +67,7 @@ def get_totals(request: HttpRequest, payee_id: DistributorIdText) -> list[dict[s
     """A payee's sums by currency."""
     if _own(request) not in (None, payee_id):
         raise NotFound("No such distributor.")
-    distributors.get_distributor(payee_id)  # nobody's sums are no empty list
+    distributors.get_distributor(DistributorId(payee_id))  # nobody's sums are no empty list
     return [_fields(TotalsOut, each) for each in queries.totals([payee_id])]
 
 
