@@ -212,15 +212,6 @@ def test_a_token_of_another_shop_makes_no_notice_a_defect(
         assert (answer.status_code, answer.json()["error"]["code"]) == (401, "notice_rejected")
 
 
-def test_a_token_of_another_shop_makes_no_notice_a_defect(
-    tenant: Any, make_shop: Any, person: Any, paying: MemoryChannel, channel: MemoryPayoutChannel
-) -> None:
-    other = person(Role.FINANCE, make_shop())
-    for house, name in (("payments", paying.name), ("payouts", channel.name)):
-        answer = _notify(house, name, tenant.id, {}, signature="bad", authorization=f"Bearer {other.token}")
-        assert (answer.status_code, answer.json()["error"]["code"]) == (401, "notice_rejected")
-
-
 def test_a_payout_notice_over_http(tenant: Any, person: Any, owed: Any, channel: MemoryPayoutChannel) -> None:
     owner = person(Role.DISTRIBUTOR)
     payout = _payout(tenant, owed, channel, owner.distributor_id)
