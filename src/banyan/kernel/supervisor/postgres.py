@@ -293,8 +293,8 @@ def _options(sockets: Path, durable: bool) -> list[str]:
     switch = "on" if durable else "off"
     settings = {
         "listen_addresses": "", "port": str(_PORT), "unix_socket_directories": quoted,
-        "max_connections": "200", "shared_buffers": "256MB", "effective_cache_size": "1GB", "work_mem": "16MB",
-        "maintenance_work_mem": "128MB", "max_wal_size": "2GB", "min_wal_size": "256MB", "wal_compression": "pglz",
+        "max_connections": "200", "shared_buffers": f"{_buffers_mib()}MB", "effective_cache_size": "1GB", "work_mem": "16MB",
+        "maintenance_work_mem": "128MB", "max_wal_size": "2GB", "min_wal_size": "256MB",
         "checkpoint_timeout": "15min", "random_page_cost": "1.1", "jit": "off", "max_locks_per_transaction": "128",
         "max_parallel_workers_per_gather": "0", "TimeZone": "UTC", "log_timezone": "UTC", "lc_messages": "C",
         "fsync": switch, "synchronous_commit": switch, "full_page_writes": switch,
@@ -308,6 +308,12 @@ def _options(sockets: Path, durable: bool) -> list[str]:
         if memory.f_frsize * memory.f_blocks < _SMALL_SHARED_MEMORY:  # a container's default
             settings["dynamic_shared_memory_type"] = "mmap"
     return [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+
+
+def _buffers_mib() -> int:
+    """A sixteenth of the machine's memory, within 128 and 512 MiB: we are not alone on it."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+    return max(128, min(total // 16, 512))
 
 
 def _clean_environment() -> dict[str, str]:
