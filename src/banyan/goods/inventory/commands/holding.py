@@ -28,18 +28,10 @@ WHERE s.tenant_id = %s AND s.sku_id = ANY({skus})
 LOCK_LEVELS = READ_LEVELS + "ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s"
 # The guard. Where the levels are locked already, the condition makes the statement safe even without the lock.
 GUARD = "AND s.on_hand - s.reserved - s.allocated >= w.quantity"
-TAKE_LOCKED = """
+TAKE = """
 UPDATE inventory_stock_levels s SET reserved = s.reserved + w.quantity
 FROM unnest({skus}, {warehouses}, {quantities}) AS w(sku_id, warehouse_id, quantity)
 WHERE s.tenant_id = %s AND s.sku_id = w.sku_id AND s.warehouse_id = w.warehouse_id {guard}
-"""
-TAKE_LATE = """
-WITH w AS MATERIALIZED (
-  SELECT l.id, u.quantity FROM unnest({skus}, {warehouses}, {quantities}) AS u(sku_id, warehouse_id, quantity)
-  JOIN inventory_stock_levels l ON l.sku_id = u.sku_id AND l.warehouse_id = u.warehouse_id
-  WHERE l.tenant_id = %s ORDER BY l.sku_id, l.warehouse_id FOR UPDATE OF l
-)
-UPDATE inventory_stock_levels s SET reserved = s.reserved + w.quantity FROM w WHERE s.id = w.id {guard}
 """
 LATE_FROM_LINES = 50
 PLENTY = 1_000
@@ -101,12 +93,14 @@ def hold(promised: Promise) -> Iterator[None]:
     The update of the levels is conditional and the table checks once more. Raises StockMoved, and the transaction is lost.
     """
     if promised.holds and not promised.late:
-        _take(promised, TAKE_LOCKED)
+        _take(promised)
     with sql.together():
         yield
         _write_reservations(promised)
     if promised.holds and promised.late:
-        _take(promised, TAKE_LATE)
+        # Locked in a statement of its own: the update then begins with what the others have left, and rechecks nothing.
+        _read(LOCK_LEVELS, {held.sku_id for held in promised.holds})
+        _take(promised)
 
 
 def _write_reservations(promised: Promise) -> None:
@@ -121,7 +115,7 @@ def _write_reservations(promised: Promise) -> None:
     )
 
 
-def _take(promised: Promise, statement: str) -> None:
+def _take(promised: Promise) -> None:
     totals: dict[tuple[int, int], int] = {}
     for held in promised.holds:
         place = (held.sku_id, held.warehouse_id)
@@ -131,7 +125,7 @@ def _take(promised: Promise, statement: str) -> None:
     warehouses, warehouse_params = sql.few([place[1] for place in places])
     quantities, quantity_params = sql.few([totals[place] for place in places])
     touched = sql.execute(
-        statement.format(guard=GUARD, skus=skus, warehouses=warehouses, quantities=quantities),
+        TAKE.format(guard=GUARD, skus=skus, warehouses=warehouses, quantities=quantities),
         (*sku_params, *warehouse_params, *quantity_params, current_tenant_id()),
     )
     if touched != len(places):
