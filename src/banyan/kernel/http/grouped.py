@@ -148,6 +148,8 @@ class GroupedOperation:
     def _run_together(self, tenant_id: int, members: list[_Member]) -> list[_Member]:
         """One transaction; returns those who have to wait for its end."""
         later: list[_Member] = []
+        for member in members:
+            member.answer = None  # what an earlier try that was rolled back had promised
         with tenancy.enter(tenant_id, actor="grouped", reason="api"):
             asked = self._admit(members, later)
             with sql.together():

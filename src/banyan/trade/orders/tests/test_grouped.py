@@ -10,13 +10,13 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.test import Client
 
 from banyan.goods.catalog.tests.making import make_skus
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import NewWarehouse, Receipt
-from banyan.kernel import ids, sql
+from banyan.kernel import idempotency, ids, sql
 from banyan.kernel.http import grouped
 from banyan.people.identity import commands as identity
 from banyan.trade.orders.api import PLACING
@@ -133,6 +133,31 @@ def test_a_group_that_fails_is_served_one_by_one(tenant: Any, shop: Any, monkeyp
     )
     assert answers[3][0] == 422, "a division by zero is bad data"
     assert [status for n, (status, _, _) in enumerate(answers) if n != 3] == [201] * 7
+    assert tenant.verify() == []
+
+
+def test_what_a_rolled_back_group_promised_is_not_told(
+    tenant: Any, shop: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The transaction of a group is lost after its members were answered: each is served again, for real."""
+    sku, tokens = shop
+    keep, sizes = idempotency.keep_answers, []
+
+    def losing(kept: Any) -> None:
+        sizes.append(len(kept))
+        keep(kept)
+        if len(kept) > 1:
+            raise OperationalError("the commit was lost")
+
+    monkeypatch.setattr(idempotency, "keep_answers", losing)
+    answers = all_at_once([(token, want(sku), f"l{n}") for n, token in enumerate(tokens[:12])])
+    assert max(sizes) > 1, "nobody was grouped"
+    assert [status for status, _, _ in answers] == [201] * 12
+    told = {ids.parse("ord", body["id"]) for _, body, _ in answers}
+    with tenant.enter():
+        kept = sql.fetch("SELECT id FROM orders_orders WHERE tenant_id = %s", (tenant.id,))
+    assert {row[0] for row in kept} == told
+    assert len(told) == 12
     assert tenant.verify() == []
 
 
