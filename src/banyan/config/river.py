@@ -9,6 +9,9 @@ from collections.abc import Iterator, Sequence
 
 from banyan.kernel import events, ids, sql, tenancy
 from banyan.kernel.verification import Check, Finding, Tally
+from banyan.trade.orders.events import OrderPaid, OrderReceived
+from banyan.trade.returns.events import ReturnAccepted
+from banyan.treasury.payments.events import PaymentCaptured
 
 
 def paid_orders_have_their_money(tally: Tally) -> Iterator[Finding]:
@@ -38,7 +41,7 @@ def paid_orders_were_accrued(tally: Tally) -> Iterator[Finding]:
     )
     tally.compared += len(rows)
     missing = [order_id for order_id, _, not_accrued in rows if not_accrued]
-    waiting = _not_heard("commission.accrue", "orders.order_paid", "order_id", missing)
+    waiting = _not_heard("commission.accrue", OrderPaid, "order_id", missing)
     for order_id, not_paid, not_accrued in rows:
         if not_paid:
             yield Finding("river.accruals", ids.public("ord", order_id), "a paid order", "an accrual without one")
@@ -63,7 +66,7 @@ def captured_money_pays_or_goes_back(tally: Tally) -> Iterator[Finding]:
         "   WHERE r.tenant_id = p.tenant_id AND r.payment_id = p.id AND r.state = 'failed') END)",
         (tenant_id,),
     )
-    waiting = _not_heard("orders.mark_paid", "payments.payment_captured", "payment_id", [row[0] for row in rows])
+    waiting = _not_heard("orders.mark_paid", PaymentCaptured, "payment_id", [row[0] for row in rows])
     for payment_id, amount, held, pays in rows:
         subject = ids.public("pay", payment_id)
         if pays:
@@ -82,7 +85,7 @@ def received_orders_are_on_hold(tally: Tally) -> Iterator[Finding]:
     )
     tally.compared += len(rows)
     wrong = [row for row in rows if row[1] != row[2]]
-    waiting = _not_heard("commission.mark_received", "orders.order_received", "order_id", [row[0] for row in wrong])
+    waiting = _not_heard("commission.mark_received", OrderReceived, "order_id", [row[0] for row in wrong])
     for order_id, received_at, on_hold_since in wrong:
         if order_id not in waiting:
             yield Finding("river.holds", ids.public("ord", order_id), f"on hold since {received_at}", str(on_hold_since))
@@ -101,7 +104,7 @@ def returned_lines_were_clawed_back(tally: Tally) -> Iterator[Finding]:
     )
     tally.compared += len(rows)
     missing = [(return_id, commission_id) for return_id, commission_id, is_missing in rows if is_missing]
-    waiting = _not_heard("commission.reverse", "returns.return_accepted", "return_id", [row[0] for row in missing])
+    waiting = _not_heard("commission.reverse", ReturnAccepted, "return_id", [row[0] for row in missing])
     for return_id, commission_id in missing:
         if return_id not in waiting:
             subject = f"{ids.public('ret', return_id)} {ids.public('cms', commission_id)}"
@@ -129,22 +132,9 @@ def refunds_have_their_reason(tally: Tally) -> Iterator[Finding]:
             yield Finding("river.refunds", ids.public("ord", order_id), f"{due} back for its returns", f"{back} back")
 
 
-def _not_heard(reaction: str, kind: str, key: str, wanted: Sequence[int]) -> set[int]:
-    """Of the wanted ids, those named under `key` by events of this kind that the reaction has not been told yet, or that were
-    set aside (a finding of its own). What was dismissed counts as heard: its effect is missing for good."""
-    if not wanted:
-        return set()
-    whose, lane = events.cursor_of(reaction)
-    rows = sql.fetch(
-        "SELECT (e.payload->>%s)::bigint FROM outbox_events e LEFT JOIN reaction_cursors c"
-        f"  ON c.tenant_id = e.tenant_id AND {whose}"
-        " WHERE e.tenant_id = %s AND e.kind = %s AND (e.payload->>%s)::bigint = ANY(%s::bigint[])"
-        " AND (c.reaction IS NULL OR (e.commit_order, e.id) > (c.commit_order, c.event_id)"
-        "  OR EXISTS (SELECT FROM set_aside_events s WHERE s.tenant_id = e.tenant_id AND s.event_id = e.id"
-        "   AND s.reaction = %s AND s.resolved_at IS NULL))",
-        (key, *lane, tenancy.current_tenant_id(), kind, key, list(wanted), reaction),
-    )
-    return {row[0] for row in rows}
+def _not_heard(reaction: str, kind: type[events.Event], key: str, wanted: Sequence[int]) -> set[int]:
+    """What `key` names in the events of this kind that the reaction has still to take; asked only when something is missing."""
+    return {getattr(event, key) for event in events.unheard(reaction, kind)} if wanted else set()
 
 
 CHECKS = (
