@@ -5,9 +5,9 @@ and moves its cursor in one transaction, so a process may die anywhere. A poison
 """
 
 from banyan.kernel.events.core import Event, Reaction, reaction, reactions, record
-from banyan.kernel.events.delivery import cursor_of, dismiss_set_aside, drain, retry_set_aside, unheard
+from banyan.kernel.events.delivery import dismiss_set_aside, drain, retry_set_aside, unheard
 
 __all__ = [
-    "Event", "Reaction", "cursor_of", "dismiss_set_aside", "drain", "reaction", "reactions", "record", "retry_set_aside",
+    "Event", "Reaction", "dismiss_set_aside", "drain", "reaction", "reactions", "record", "retry_set_aside",
     "unheard",
 ]  # fmt: skip

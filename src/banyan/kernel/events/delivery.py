@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from django.db import InterfaceError, OperationalError, connections, transaction
 
@@ -17,6 +17,7 @@ from banyan.kernel.events.core import Event, Reaction, from_json, reactions
 from banyan.kernel.tenancy import context
 from banyan.kernel.values.errors import Conflict, NotFound, Refusal
 
+E = TypeVar("E", bound=Event)
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 LANE = "CASE WHEN {lane} = 0 THEN '' ELSE '#' || {lane} END"
 """What a cursor's name has behind the reaction's: nothing in the first lane."""
@@ -170,31 +171,25 @@ def _run(reaction: Reaction, rows: list[tuple[Any, ...]]) -> None:
                 _set_aside(reaction.name, row, error)
 
 
-def cursor_of(reaction: str) -> tuple[str, list[Any]]:
-    """For checks in SQL: the condition, and its parameters, that a row ``c`` of reaction_cursors is this reaction's for ``e``."""
-    lanes = next((r.lanes for r in reactions() if r.name == reaction), 1)
-    if lanes == 1:
-        return "c.reaction = %s", [reaction]
-    return "c.reaction = %s || " + LANE.format(lane="(e.id %% %s)"), [reaction, lanes, lanes]
-
-
-def unheard(reaction: str, *kinds: type[Event]) -> list[Event]:
+def unheard(reaction: str, *kinds: type[E]) -> list[E]:
     """Events of these kinds that the reaction was not told yet, or that it could not take and that are still set aside.
 
     For checks that compare what two houses say: between a fact and its reaction the two differ, and nothing is wrong. In no
     particular order. What was dismissed counts as heard: its effect is missing for good.
     """
-    whose, lane = cursor_of(reaction)
+    lanes = next((r.lanes for r in reactions() if r.name == reaction), 1)
     rows = sql.fetch(
         "SELECT e.kind, e.payload FROM outbox_events e LEFT JOIN reaction_cursors c"
-        f"  ON c.tenant_id = e.tenant_id AND {whose}"
+        f"  ON c.tenant_id = e.tenant_id AND c.reaction = %s || {LANE.format(lane='(e.id %% %s)')}"
         " WHERE e.tenant_id = %s AND e.kind = ANY(%s::text[])"
         "  AND (e.commit_order, e.id) > (coalesce(c.commit_order, 0), coalesce(c.event_id, 0))"
         " UNION ALL SELECT e.kind, e.payload FROM set_aside_events s"
         "  JOIN outbox_events e ON e.tenant_id = s.tenant_id AND e.id = s.event_id AND e.kind = ANY(%s::text[])"
         " WHERE s.tenant_id = %s AND s.reaction = %s AND s.resolved_at IS NULL",
         (
-            *lane,
+            reaction,
+            lanes,
+            lanes,
             tenancy.current_tenant_id(),
             [kind.kind for kind in kinds],
             [kind.kind for kind in kinds],
@@ -202,7 +197,7 @@ def unheard(reaction: str, *kinds: type[Event]) -> list[Event]:
             reaction,
         ),
     )
-    return [from_json(kind, payload) for kind, payload in rows]
+    return [cast(E, from_json(kind, payload)) for kind, payload in rows]
 
 
 def _describe(error: Exception) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from banyan.kernel import ids, sql, tenancy
+from banyan.kernel import events, ids, sql, tenancy
 from banyan.kernel.verification import Finding, Tally, check
+from banyan.people.distributors.events import DistributorApproved
 
 SHOWN = 1000
 """At most so many findings of one kind are listed: a broken tree would otherwise list everybody."""
@@ -126,20 +127,12 @@ def check_places(tally: Tally) -> Iterator[Finding]:
     A refused joining (the named sponsor has no place himself, say) leaves the application approved; an operator has to
     place him by hand, and this is how it is noticed.
     """
-    tenant_id = tenancy.current_tenant_id()
     tally.compared += _count("distributors")
+    unread = [event.distributor_id for event in events.unheard("network.join_approved", DistributorApproved)]
     rows = sql.fetch(
-        """
-        WITH unread AS MATERIALIZED (
-          SELECT (e.payload->>'distributor_id')::bigint AS id FROM outbox_events e
-          LEFT JOIN reaction_cursors c ON c.tenant_id = e.tenant_id AND c.reaction = 'network.join_approved'
-          WHERE e.tenant_id = %s AND e.kind = 'distributors.approved'
-                AND (c.id IS NULL OR (e.commit_order, e.id) > (c.commit_order, c.event_id)))
-        SELECT d.id FROM distributors d LEFT JOIN network_members m ON m.tenant_id = d.tenant_id AND m.id = d.id
-        WHERE d.tenant_id = %s AND d.status = 'active' AND m.id IS NULL AND d.id NOT IN (SELECT id FROM unread)
-        ORDER BY d.id LIMIT %s
-        """,
-        (tenant_id, tenant_id, SHOWN),
+        "SELECT d.id FROM distributors d LEFT JOIN network_members m ON m.tenant_id = d.tenant_id AND m.id = d.id"
+        " WHERE d.tenant_id = %s AND d.status = 'active' AND m.id IS NULL AND d.id <> ALL(%s::bigint[]) ORDER BY d.id LIMIT %s",
+        (tenancy.current_tenant_id(), unread, SHOWN),
     )
     for (distributor,) in rows:
         yield Finding("network.places", ids.public("dst", distributor), "a place in the network", "none")
