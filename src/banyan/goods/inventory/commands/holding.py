@@ -1,5 +1,6 @@
-"""What is held for orders: reserved, allocated, shipped, released. One lock order everywhere: reservations by id, then levels by
-(sku_id, warehouse_id). Guarded in the statement and by the table's CHECK. All functions run inside ``tenancy.enter``."""
+"""What is held for orders: reserved, allocated, shipped, released. One lock order everywhere: the order, which its house locks by
+id before it asks for anything here; its reservations; then levels by (sku_id, warehouse_id). Guarded in the statement and by the
+table's CHECK. All functions run inside ``tenancy.enter``."""
 
 from __future__ import annotations
 
