@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Path, Router, Schema
 
 from banyan.config import explaining
-from banyan.kernel.http import ErrorBody, endpoint, principal_of
+from banyan.kernel.http import ErrorBody, endpoint, missing_scope, principal_of
 from banyan.kernel.values.errors import Forbidden
 from banyan.people.identity.types import CONSOLE_ROLES, Scope
 
@@ -56,5 +56,5 @@ def explain(request: HttpRequest, public_id: PublicIdText) -> dict[str, Any]:
     seen = {prefix for prefix, scope in SCOPES.items() if scope in principal.scopes}
     prefix = public_id.partition("_")[0]
     if prefix not in seen:
-        raise Forbidden(f"This needs the scope {SCOPES[prefix]}.", scope=SCOPES[prefix])
+        raise missing_scope(SCOPES[prefix])
     return asdict(explaining.explain_here(public_id, seen))

@@ -13,11 +13,11 @@ import os
 import random
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from django.db import connections
 
+from banyan.config.bench import processor
 from banyan.earnings.commission import commands as commission
 from banyan.earnings.commission.types import DraftPlan
 from banyan.goods.catalog import commands as catalog
@@ -88,9 +88,10 @@ def run(order_count: int = 20_000, say: Callable[[str], None] = lambda text: Non
     say("accruing")
     gc.collect()
     gc.freeze()  # a worker does not carry the garbage of having set all of this up
-    cpu_before, started = _cpu_seconds(), time.perf_counter()
+    server = processor.postmaster()
+    cpu_before, started = _cpu_seconds(server), time.perf_counter()
     delivered = events.drain(tenant_id, names={REACTION})
-    seconds, cpu = time.perf_counter() - started, _cpu_seconds() - cpu_before
+    seconds, cpu = time.perf_counter() - started, _cpu_seconds(server) - cpu_before
     assert delivered == order_count, f"{delivered} of {order_count} events delivered"
     say("checking every commission against its frozen inputs, and the ledger")
     _check(tenant_id, order_count, line_count)
@@ -171,33 +172,6 @@ def _check(tenant_id: int, order_count: int, line_count: int) -> None:
     assert not findings, findings[:3]
 
 
-def _cpu_seconds() -> float:
-    """CPU of this process and, where its processes can be seen here, of PostgreSQL."""
-    own = os.times()
-    return own.user + own.system + _postgres_cpu_seconds()
-
-
-def _postgres_cpu_seconds() -> float:
-    with connections["owner"].cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        backend = cursor.fetchone()[0]
-    found = _stat(backend)
-    if found is None or "postgres" not in found[0]:
-        return 0.0
-    postmaster, ticks = found[1], 0
-    for folder in Path("/proc").iterdir():
-        seen = _stat(int(folder.name)) if folder.name.isdigit() else None
-        if seen is not None and seen[1] == postmaster:
-            ticks += seen[2]
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
-def _stat(pid: int) -> tuple[str, int, int] | None:
-    """(name, parent, CPU ticks with those of ended children) of a process on this machine, or None."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    name, _, rest = text.partition("(")[2].rpartition(")")
-    words = rest.split()
-    return name, int(words[1]), int(words[11]) + int(words[12])
+def _cpu_seconds(server: int | None) -> float:
+    """Processor time of this process and, where it runs on this machine, of PostgreSQL."""
+    return processor.own_seconds() + (processor.tree_seconds(server) if server is not None else 0.0)

@@ -1,10 +1,10 @@
 """How requests become commands: authentication, one transaction, idempotency, one error shape, cursor pages."""
 
-from banyan.kernel.http.api import BanyanAPI, Principal, address_of, endpoint, principal_of, public_endpoint
+from banyan.kernel.http.api import BanyanAPI, Principal, address_of, endpoint, missing_scope, principal_of, public_endpoint
 from banyan.kernel.http.grouped import GroupedOperation
 from banyan.kernel.http.schemas import ErrorBody, Page, PublicId, page_of
 
 __all__ = [
-    "BanyanAPI", "ErrorBody", "GroupedOperation", "Page", "Principal", "PublicId", "address_of", "endpoint", "page_of",
-    "principal_of", "public_endpoint",
+    "BanyanAPI", "ErrorBody", "GroupedOperation", "Page", "Principal", "PublicId", "address_of", "endpoint",
+    "missing_scope", "page_of", "principal_of", "public_endpoint",
 ]  # fmt: skip
