@@ -16,6 +16,14 @@ class Member:
         self.answer: int | None = None
 
 
+def wait_for_waiting(group: GroupCommit[Member], count: int) -> None:
+    """Until so many wait behind the group that is being served; fails after 30 seconds."""
+    deadline = time.monotonic() + 30
+    while group._waiting < count:
+        assert time.monotonic() < deadline, f"{group._waiting} wait instead of {count}"
+        time.sleep(0.001)
+
+
 def test_alone_is_a_group_of_one_at_once() -> None:
     groups: list[int] = []
 
@@ -86,8 +94,7 @@ def test_members_of_two_tenants_never_share_a_group_and_take_turns() -> None:
     threads.append(threading.Thread(target=group.serve, args=(2, Member(99))))
     for thread in threads[1:]:
         thread.start()
-        while group._waiting < len([t for t in threads[1:] if t.ident]):
-            time.sleep(0.001)
+        wait_for_waiting(group, threads.index(thread))
     go_on.set()
     for thread in threads:
         thread.join(30)
@@ -123,8 +130,7 @@ def test_too_many_are_refused_and_told_when_to_come_back() -> None:
     for number in (1, 2):
         threads.append(threading.Thread(target=group.serve, args=(1, Member(number))))
         threads[-1].start()
-        while group._waiting < number:
-            time.sleep(0.001)
+        wait_for_waiting(group, number)
     with pytest.raises(Overloaded) as refused:
         group.serve(1, Member(3))
     assert refused.value.status == 503
