@@ -55,6 +55,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 "inventory:read",
                 ("admin:inventory_stock_changelist", "admin:inventory_stocklevel_changelist"),
             ),
+            Item(_("Warehouses"), "home_work", "inventory:read", ("console:warehouses",)),
             Item(
                 _("Orders"), "receipt_long", "orders:read", ("admin:orders_orderrow_changelist", "admin:orders_order_changelist")
             ),

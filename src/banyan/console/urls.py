@@ -23,6 +23,7 @@ from banyan.console.views import (
     settings,
     shops,
     sponsor,
+    warehouses,
 )
 
 # Houses' own records live below /console/<house>/, so our pages keep out of those names or are told apart by their ids.
@@ -62,6 +63,10 @@ _pages: list[URLPattern] = [
     path("settlement-policies/", policies.listing, name="policies"),
     path("settlement-policies/open", policies.open_one, name="policy_open"),
     path("settlement-policies/<str:public_id>/retire", policies.retire, name="policy_retire"),
+    path("warehouses/", warehouses.listing, name="warehouses"),
+    path("warehouses/open", warehouses.open_one, name="warehouse_open"),
+    re_path(r"^warehouses/(?P<public_id>whs_[^/]+)/$", warehouses.revise, name="warehouse"),
+    re_path(r"^warehouses/(?P<public_id>whs_[^/]+)/active$", warehouses.set_active, name="warehouse_active"),
     path("shops/", shops.listing, name="shops"),
     path("shops/enter", shops.enter, name="enter_shop"),
     path("shops/leave", shops.leave, name="leave_shop"),

@@ -18,7 +18,7 @@ from banyan.earnings.settlement.types import Cycle, Lane, NewPolicy, PolicyTerms
 from banyan.goods.catalog import commands as catalog
 from banyan.goods.catalog.types import NewCategory, NewProduct, NewSku, SkuId
 from banyan.goods.inventory import commands as inventory
-from banyan.goods.inventory.types import NewWarehouse, Receipt
+from banyan.goods.inventory.types import NewWarehouse, Receipt, WarehouseKind
 from banyan.kernel import clock, tenancy
 from banyan.kernel.tenancy.registry import PLATFORM_SLUG
 from banyan.kernel.values.errors import Refusal
@@ -101,9 +101,9 @@ def _stock(shop: DemoShop, stock_per_sku: int) -> None:
         shop.sku_prices_minor.extend(sku.price_minor for sku in product.skus)
     warehouses = inventory.open_warehouses(
         [
-            NewWarehouse("east", "华东仓（嘉兴）", 10),
-            NewWarehouse("south", "华南仓（佛山）", 20),
-            NewWarehouse("north", "华北仓（廊坊）", 30),
+            NewWarehouse("east", "华东仓（嘉兴）", 10, WarehouseKind.HEAD, "330402", "嘉兴市南湖区"),
+            NewWarehouse("south", "华南仓（佛山）", 20, WarehouseKind.REGIONAL, "440604", "佛山市禅城区"),
+            NewWarehouse("north", "华北仓（廊坊）", 30, WarehouseKind.CLOUD, "131003", "廊坊市广阳区"),
         ]
     )
     inventory.receive_stock(

@@ -20,9 +20,9 @@ from banyan.kernel.backoffice import FactsAdmin
 class WarehouseAdmin(FactsAdmin):
     """Who serves first."""
 
-    list_display = ("code", "name", "priority", "is_active")
-    list_filter = ("is_active",)
-    search_fields = ("code", "name")
+    list_display = ("code", "name", "kind", "region_code", "address", "priority", "is_active")
+    list_filter = ("kind", "is_active")
+    search_fields = ("code", "name", "region_code")
     ordering = ("priority", "id")
     actions = ("open", "close")
 

@@ -20,6 +20,7 @@ from banyan.goods.inventory.types import (
     StockLevel,
     Warehouse,
     WarehouseId,
+    WarehouseKind,
 )
 from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of
 
@@ -41,14 +42,20 @@ class WarehouseOut(Schema):
     name: str
     priority: int
     is_active: bool
+    kind: WarehouseKind
+    region_code: str
+    address: str
 
 
 class WarehouseIn(Schema):
-    """A warehouse to open."""
+    """A warehouse to open. region_code: six digits of China's administrative divisions, or empty."""
 
     code: Annotated[str, Field(min_length=1, max_length=40)]
     name: Annotated[str, Field(min_length=1, max_length=120)]
     priority: Annotated[int, Field(ge=0, le=10_000)] = 100
+    kind: WarehouseKind = WarehouseKind.REGIONAL
+    region_code: Annotated[str, Field(pattern=r"^([0-9]{6})?$")] = ""
+    address: Annotated[str, Field(max_length=200)] = ""
 
 
 class ActiveIn(Schema):
@@ -122,8 +129,13 @@ class WrittenOut(Schema):
 def _warehouse(warehouse: Warehouse) -> dict[str, Any]:
     return {
         "id": warehouse.warehouse_id, "code": warehouse.code, "name": warehouse.name, "priority": warehouse.priority,
-        "is_active": warehouse.is_active,
+        "is_active": warehouse.is_active, "kind": warehouse.kind, "region_code": warehouse.region_code,
+        "address": warehouse.address,
     }  # fmt: skip
+
+
+def _wanted(body: WarehouseIn) -> NewWarehouse:
+    return NewWarehouse(body.code, body.name, body.priority, body.kind, body.region_code, body.address)
 
 
 def _own_skus(request: HttpRequest) -> list[SkuId] | None:
@@ -143,8 +155,16 @@ def list_warehouses(request: HttpRequest) -> Any:
 @endpoint(scope="inventory:write", write=True)
 def open_warehouse(request: HttpRequest, body: WarehouseIn) -> Any:
     """Open a warehouse."""
-    (created,) = commands.open_warehouses([NewWarehouse(body.code, body.name, body.priority)])
+    (created,) = commands.open_warehouses([_wanted(body)])
     return 201, next(_warehouse(w) for w in queries.list_warehouses() if w.warehouse_id == created)
+
+
+@router.put("/warehouses/{warehouse_id}", response={200: WarehouseOut, **_ERRORS})
+@endpoint(scope="inventory:write", write=True)
+def revise_warehouse(request: HttpRequest, warehouse_id: WarehouseRef, body: WarehouseIn) -> Any:
+    """Say anew what a warehouse is called, what it is and where it stands; its code stays."""
+    commands.revise_warehouse(WarehouseId(warehouse_id), _wanted(body))
+    return next(_warehouse(w) for w in queries.list_warehouses() if w.warehouse_id == warehouse_id)
 
 
 @router.put("/warehouses/{warehouse_id}/active", response={200: WarehouseOut, **_ERRORS})

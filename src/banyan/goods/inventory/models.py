@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from banyan.goods.catalog.models import Sku
-from banyan.goods.inventory.types import MovementKind, ReservationState
+from banyan.goods.inventory.types import MovementKind, ReservationState, WarehouseKind
 from banyan.kernel.tenancy.base import Audit, TenantModel
 
 
@@ -22,13 +22,21 @@ class Warehouse(TenantModel):
     name = models.CharField(_("name"), max_length=120)
     priority = models.IntegerField(_("priority"), default=100)
     is_active = models.BooleanField(_("active"), default=True)
+    kind = models.CharField(
+        _("kind"), max_length=10, choices=[(k.value, k.value) for k in WarehouseKind], default=WarehouseKind.REGIONAL.value
+    )
+    region_code = models.CharField(_("region code"), max_length=6, blank=True, default="")
+    address = models.CharField(_("address"), max_length=200, blank=True, default="")
 
     class Meta:
         app_label = "inventory"
         db_table = "inventory_warehouses"
         verbose_name = _("warehouse")
         verbose_name_plural = _("warehouses")
-        constraints = [models.UniqueConstraint(fields=["tenant_id", "code"], name="one_warehouse_per_code")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "code"], name="one_warehouse_per_code"),
+            models.CheckConstraint(condition=Q(region_code__regex=r"^([0-9]{6})?$"), name="warehouse_region_is_a_code"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -13,6 +13,7 @@ from banyan.goods.inventory.types import (
     StockLevel,
     Warehouse,
     WarehouseId,
+    WarehouseKind,
 )
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
@@ -95,7 +96,8 @@ def list_movements(
 def list_warehouses() -> list[Warehouse]:
     """All warehouses, first choice first."""
     rows = sql.fetch(
-        "SELECT id, code, name, priority, is_active FROM inventory_warehouses WHERE tenant_id = %s ORDER BY priority, id",
+        "SELECT id, code, name, priority, is_active, kind, region_code, address FROM inventory_warehouses WHERE tenant_id = %s"
+        " ORDER BY priority, id",
         (current_tenant_id(),),
     )
-    return [Warehouse(*row) for row in rows]
+    return [Warehouse(*row[:5], WarehouseKind(row[5]), *row[6:]) for row in rows]

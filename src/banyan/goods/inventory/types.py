@@ -36,6 +36,15 @@ class MovementKind(StrEnum):
     RESTOCK = "restock"
 
 
+class WarehouseKind(StrEnum):
+    """What a warehouse is: the company's main one, a region's, a partner's that is run for us (云仓), or a shop's own."""
+
+    HEAD = "head"
+    REGIONAL = "regional"
+    CLOUD = "cloud"
+    STORE = "store"
+
+
 class ReserveLine(NamedTuple):
     """One order line that wants its goods held. ``expires_at`` None holds them until released."""
 
@@ -78,11 +87,17 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class NewWarehouse:
-    """A warehouse to open. ``code`` is unique per tenant; the lowest ``priority`` is served from first."""
+    """A warehouse to open. ``code`` is unique per tenant; the lowest ``priority`` is served from first.
+
+    ``region_code``: six digits of China's administrative divisions (GB/T 2260, e.g. 330402), "" where it has none.
+    """
 
     code: str
     name: str
     priority: int = 100
+    kind: WarehouseKind = WarehouseKind.REGIONAL
+    region_code: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,9 @@ class Warehouse:
     name: str
     priority: int
     is_active: bool
+    kind: WarehouseKind = WarehouseKind.REGIONAL
+    region_code: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,12 @@ from banyan.goods.inventory.commands.stocking import (
     open_warehouses,
     receive_stock,
     restock_returns,
+    revise_warehouse,
     set_warehouse_active,
 )
 
 __all__ = [
     "CodeTaken", "NotHeld", "StockMoved", "StockPromised", "UnknownSku", "UnknownWarehouse", "adjust_stock", "allocate",
     "expire_due", "hold", "open_warehouses", "promise", "receive_stock", "release", "release_lines", "reserve",
-    "restock_returns", "set_warehouse_active", "ship",
+    "restock_returns", "revise_warehouse", "set_warehouse_active", "ship",
 ]  # fmt: skip

@@ -3,6 +3,7 @@ run inside ``tenancy.enter``."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -50,16 +51,41 @@ class StockPromised(Conflict):
 def open_warehouses(warehouses: Sequence[NewWarehouse]) -> list[WarehouseId]:
     """Open warehouses. Raises CodeTaken, Invalid; then none is opened."""
     for new in warehouses:
-        if not new.code.strip() or len(new.code) > 40 or not new.name.strip() or len(new.name) > 120:
-            raise Invalid("A warehouse needs a code of 1 to 40 and a name of 1 to 120 characters.", field="code")
+        _check_warehouse(new)
     identities = ids.next_ids(len(warehouses))
-    rows = [(identity, w.code, w.name, w.priority, True) for identity, w in zip(identities, warehouses, strict=True)]
+    rows = [
+        (identity, w.code, w.name, w.priority, True, w.kind.value, w.region_code, w.address)
+        for identity, w in zip(identities, warehouses, strict=True)
+    ]
     try:
         with transaction.atomic():
-            sql.insert(Warehouse, ("id", "code", "name", "priority", "is_active"), rows)
+            sql.insert(Warehouse, ("id", "code", "name", "priority", "is_active", "kind", "region_code", "address"), rows)
     except IntegrityError as error:
         raise CodeTaken("A warehouse code of this batch is taken or named twice.") from error
     return [WarehouseId(identity) for identity in identities]
+
+
+def _check_warehouse(new: NewWarehouse) -> None:
+    if not new.code.strip() or len(new.code) > 40 or not new.name.strip() or len(new.name) > 120:
+        raise Invalid("A warehouse needs a code of 1 to 40 and a name of 1 to 120 characters.", field="code")
+    if not re.fullmatch(r"([0-9]{6})?", new.region_code):
+        raise Invalid("A region code has six digits, such as 330402.", field="region_code")
+    if len(new.address) > 200:
+        raise Invalid("An address has at most 200 characters.", field="address")
+
+
+def revise_warehouse(warehouse_id: WarehouseId, revised: NewWarehouse) -> None:
+    """Say anew what a warehouse is called, what it is and where it stands; its code stays. Raises UnknownWarehouse, Invalid."""
+    _check_warehouse(revised)
+    if not sql.execute(
+        "UPDATE inventory_warehouses SET name = %s, priority = %s, kind = %s, region_code = %s, address = %s"
+        " WHERE tenant_id = %s AND id = %s",
+        (
+            revised.name, revised.priority, revised.kind.value, revised.region_code, revised.address, current_tenant_id(),
+            warehouse_id,
+        ),
+    ):  # fmt: skip
+        raise UnknownWarehouse("No such warehouse.")
 
 
 def set_warehouse_active(warehouse_id: WarehouseId, is_active: bool) -> None:
