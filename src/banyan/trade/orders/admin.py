@@ -124,7 +124,7 @@ class OrderAdmin(FactsAdmin):
     def recipient(self, row: Order) -> str:
         """Where it goes; personal, shown on the order's own page only."""
         found = queries.get_recipient(OrderId(row.pk))
-        return f"{found.name} · {found.phone} · {found.address}" if found else "–"
+        return " · ".join(filter(None, (found.name, found.phone, found.address, found.region_code))) if found else "–"
 
     @admin.display(description=_("parcels"))
     def parcels(self, row: Order) -> str:

@@ -142,6 +142,8 @@ class Recipient(TenantModel):
     name = EncryptedTextField(_("recipient"))
     phone = EncryptedTextField(_("phone"))
     address = EncryptedTextField(_("address"))
+    region_code = models.CharField(_("region"), max_length=6, blank=True, db_default="")
+    """The division's six-digit code: a district is no person, and sourcing reads it for whole batches. Empty: not told."""
 
     class Meta:
         app_label = "orders"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -75,6 +76,26 @@ def list_by_ids(order_ids: Iterable[OrderId]) -> dict[OrderId, Order]:
     return {order.order_id: order for order in _with_lines(rows)}
 
 
+def list_to_ship(after: tuple[datetime, OrderId] | None = None, limit: int = 1000) -> list[tuple[datetime, OrderId]]:
+    """Orders with goods that have yet to leave, as (paid_at, id), longest paid first; those beyond ``after``."""
+    beyond, params = ("AND (paid_at, id) > (%s, %s)", after) if after is not None else ("", ())
+    rows = sql.fetch(
+        "SELECT paid_at, id FROM orders_orders WHERE tenant_id = %s AND state IN ('paid', 'partly_shipped')"
+        f" {beyond} ORDER BY paid_at, id LIMIT %s",
+        (current_tenant_id(), *params, limit),
+    )
+    return [(row[0], OrderId(row[1])) for row in rows]
+
+
+def states(order_ids: Iterable[OrderId]) -> dict[OrderId, OrderState]:
+    """Where these orders stand; unknown ids are left out."""
+    rows = sql.fetch(
+        "SELECT id, state FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (current_tenant_id(), list(set(order_ids))),
+    )
+    return {OrderId(row[0]): OrderState(row[1]) for row in rows}
+
+
 def list_payment_ids(order_ids: Iterable[OrderId]) -> dict[OrderId, PaymentId]:
     """The payment that pays each of these orders; orders that are not paid, or cost nothing, are left out."""
     rows = sql.fetch(
@@ -140,13 +161,24 @@ def find_id_by_number(number: str) -> OrderId | None:
 def get_recipient(order_id: OrderId) -> Recipient | None:
     """Where the order goes, decrypted; None when nothing is to be sent. Personal: never log it."""
     tenant_id = current_tenant_id()
-    rows = sql.fetch("SELECT name, phone, address FROM orders_recipients WHERE tenant_id = %s AND id = %s", (tenant_id, order_id))
+    rows = sql.fetch(
+        "SELECT region_code, name, phone, address FROM orders_recipients WHERE tenant_id = %s AND id = %s", (tenant_id, order_id)
+    )
     if not rows:
         return None
+    region_code, *sealed = rows[0]
     columns = ("name", "phone", "address")
-    return Recipient(
-        *(unseal(tenant_id, f"orders_recipients.{c}", order_id, bytes(v)) for c, v in zip(columns, rows[0], strict=True))
+    parts = (unseal(tenant_id, f"orders_recipients.{c}", order_id, bytes(v)) for c, v in zip(columns, sealed, strict=True))
+    return Recipient(*parts, region_code)
+
+
+def region_codes(order_ids: Iterable[OrderId]) -> dict[OrderId, str]:
+    """The region that each of these orders goes to; orders whose region was not told are left out."""
+    rows = sql.fetch(
+        "SELECT id, region_code FROM orders_recipients WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND region_code <> ''",
+        (current_tenant_id(), list(order_ids)),
     )
+    return dict(rows)
 
 
 def list_shipments(order_id: OrderId) -> list[Shipment]:

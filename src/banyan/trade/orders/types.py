@@ -48,6 +48,8 @@ class Recipient:
     name: str
     phone: str
     address: str
+    region_code: str = ""
+    """The six-digit code (adcode) of the district, city or province; empty when it was not told. Not encrypted."""
 
 
 @dataclass(frozen=True, slots=True)

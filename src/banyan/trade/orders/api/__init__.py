@@ -48,7 +48,8 @@ def _request(body: s.OrderIn, principal: Principal, client_key: str | None = Non
     operator = principal.is_any("operator")
     if not operator and (body.buyer_id is not None or body.discount_minor or body.shipping_minor is not None):
         raise OnlyOperators("Only operators name another buyer, a discount or the freight.")
-    recipient = Recipient(body.recipient.name, body.recipient.phone, body.recipient.address) if body.recipient else None
+    told = body.recipient
+    recipient = Recipient(told.name, told.phone, told.address, told.region_code) if told else None
     return PlaceOrder(
         UserId(body.buyer_id if body.buyer_id is not None else principal.user_id),
         tuple(PlaceLine(SkuId(line.sku_id), line.quantity) for line in body.lines),

@@ -7,6 +7,7 @@ that wants little of much takes its stock after its rows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -33,6 +34,7 @@ from banyan.trade.pricing.queries import freight_of, price_order
 from banyan.trade.pricing.types import FreightTariff, LineRequest, PricedOrder
 
 LINES_MAX = 200
+_REGION = re.compile("([1-9][0-9]{5})?", re.ASCII)
 DIGEST_SIZE = 16
 
 
@@ -110,6 +112,8 @@ def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: Freight
         raise BadOrder("The client key has 1 to 120 printable characters.", field="client_key")
     if request.placed_at is not None and request.placed_at.tzinfo is None:
         raise BadOrder("placed_at must name its time zone.", field="placed_at")
+    if request.recipient is not None and not _REGION.fullmatch(request.recipient.region_code):
+        raise BadOrder("A region is named by the six digits of its code.", field="recipient.region_code")
     wanted = []
     for line in request.lines:
         sku = facts.get(line[0])
@@ -336,5 +340,5 @@ def _write_recipients(drafts: Sequence[_Draft]) -> None:
         if recipient is not None:
             parts = {"name": recipient.name, "phone": recipient.phone, "address": recipient.address}
             sealed = (seal(tenant_id, f"orders_recipients.{column}", draft.order_id, text) for column, text in parts.items())
-            rows.append((draft.order_id, *sealed))
-    sql.insert(Recipient, ("id", "name", "phone", "address"), rows)
+            rows.append((draft.order_id, *sealed, recipient.region_code))
+    sql.insert(Recipient, ("id", "name", "phone", "address", "region_code"), rows)

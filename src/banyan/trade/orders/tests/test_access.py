@@ -19,7 +19,7 @@ from banyan.trade.orders import queries
 from banyan.trade.orders.api.schemas import PlacedOut, placed_json, placed_out
 from banyan.trade.orders.types import OrderId, OrderLineId, OrderState, Placed
 
-RECIPIENT = {"name": "王小明", "phone": "13800000000", "address": "杭州市西湖区 1 号"}
+RECIPIENT = {"name": "王小明", "phone": "13800000000", "address": "杭州市西湖区 1 号", "region_code": "330106"}
 
 
 @dataclass
