@@ -146,6 +146,17 @@ class ReturnedGoods:
     quantity: int
     key: str
     warehouse_id: WarehouseId | None = None
+    disposition: Disposition = Disposition.RESTOCK
+    lot_id: LotId | None = None
+
+
+class LeavingPieces(NamedTuple):
+    """Pieces of one order line that leave one warehouse."""
+
+    order_id: int
+    line_id: int
+    warehouse_id: int
+    quantity: int
 
 
 @dataclass(frozen=True, slots=True)

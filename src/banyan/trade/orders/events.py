@@ -51,8 +51,17 @@ class OrderShortfall(Event):
 
 
 @dataclass(frozen=True)
+class OrderPartlyShipped(Event):
+    """Some of the goods left; others of the order have yet to."""
+
+    kind: ClassVar[str] = "orders.order_partly_shipped"
+    order_id: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
 class OrderShipped(Event):
-    """The goods left the warehouse."""
+    """The goods have left: all that the order still owed."""
 
     kind: ClassVar[str] = "orders.order_shipped"
     order_id: int

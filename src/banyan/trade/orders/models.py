@@ -24,7 +24,7 @@ class Order(TenantModel):
 
     number = models.CharField(_("order number"), max_length=25)
     buyer_id = models.BigIntegerField(_("buyer"))
-    state = models.CharField(_("state"), max_length=10, choices=[(s.value, s.value) for s in OrderState])
+    state = models.CharField(_("state"), max_length=16, choices=[(s.value, s.value) for s in OrderState])
     currency = models.CharField(_("currency"), max_length=3)
     gross_minor = models.BigIntegerField(_("goods (minor units)"))
     discount_minor = models.BigIntegerField(_("discount (minor units)"))
@@ -41,6 +41,8 @@ class Order(TenantModel):
     closed_at = models.DateTimeField(_("closed at"), null=True)
     cancelled_at = models.DateTimeField(_("cancelled at"), null=True)
     cancel_reason = models.CharField(_("reason of cancellation"), max_length=20, db_default="")
+    is_tracked = models.BooleanField(_("tracked"), db_default=False)
+    """Its parcels are followed by the fulfillment house, which says when it was received; the days after shipping do not."""
 
     class Meta:
         app_label = "orders"
@@ -59,6 +61,9 @@ class Order(TenantModel):
             models.Index(fields=["tenant_id", "buyer_id", "id"], name="orders_by_buyer"),
             models.Index(fields=["tenant_id", "expires_at"], condition=Q(state="placed"), name="orders_to_expire"),
             models.Index(fields=["tenant_id", "paid_at"], condition=Q(paid_at__isnull=False), name="orders_by_paid_at"),
+            models.Index(
+                fields=["tenant_id", "paid_at"], condition=Q(state__in=["paid", "partly_shipped"]), name="orders_to_ship"
+            ),
             models.Index(fields=["tenant_id", "shipped_at"], condition=Q(state="shipped"), name="orders_to_receive"),
             models.Index(fields=["tenant_id", "received_at"], condition=Q(state="received"), name="orders_to_close"),
         ]

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple, NewType
 
 from banyan.goods.catalog.types import SkuFacts, SkuId
+from banyan.goods.inventory.types import WarehouseId
 from banyan.kernel.values.errors import Refusal
 from banyan.people.identity.types import UserId
 from banyan.trade.pricing.types import FreightTariff
@@ -18,14 +19,15 @@ OrderLineId = NewType("OrderLineId", int)
 
 
 class OrderState(StrEnum):
-    """placed → paid → shipped → received → closed; placed → cancelled | expired; paid → cancelled when all was refunded
-    before shipping; expired → paid when the money came after all and the goods can be had.
+    """placed → paid (→ partly_shipped) → shipped → received → closed; placed → cancelled | expired; paid → cancelled when all
+    was refunded before shipping; expired → paid when the money came after all and the goods can be had.
 
     closed and cancelled are final: a late callback never changes them.
     """
 
     PLACED = "placed"
     PAID = "paid"
+    PARTLY_SHIPPED = "partly_shipped"
     SHIPPED = "shipped"
     RECEIVED = "received"
     CLOSED = "closed"
@@ -140,6 +142,24 @@ class Shipment:
     """Goods handed to a carrier."""
 
     order_id: OrderId
+    carrier: str = ""
+    tracking_number: str = ""
+
+
+class LeavingLine(NamedTuple):
+    """Pieces of one line that leave one warehouse."""
+
+    line_id: OrderLineId
+    warehouse_id: WarehouseId
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartShipment:
+    """Some lines or pieces of an order, handed to a carrier; the rest follows later or has left before."""
+
+    order_id: OrderId
+    lines: tuple[LeavingLine, ...]
     carrier: str = ""
     tracking_number: str = ""
 

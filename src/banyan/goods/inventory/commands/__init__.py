@@ -12,6 +12,7 @@ from banyan.goods.inventory.commands.holding import (
     reserve,
     ship,
 )
+from banyan.goods.inventory.commands.parting import ship_lines
 from banyan.goods.inventory.commands.stocking import (
     CodeTaken,
     StockPromised,
@@ -28,5 +29,5 @@ from banyan.goods.inventory.commands.stocking import (
 __all__ = [
     "CodeTaken", "NotHeld", "StockMoved", "StockPromised", "UnknownSku", "UnknownWarehouse", "adjust_stock", "allocate",
     "expire_due", "hold", "open_warehouses", "promise", "receive_stock", "release", "release_lines", "reserve",
-    "restock_returns", "revise_warehouse", "set_warehouse_active", "ship",
+    "restock_returns", "revise_warehouse", "set_warehouse_active", "ship", "ship_lines",
 ]  # fmt: skip

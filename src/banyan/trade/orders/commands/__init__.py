@@ -3,6 +3,7 @@
 from banyan.trade.orders.commands.errors import (
     BadOrder,
     ClientKeyReused,
+    NotAllocated,
     NotOnSale,
     OrderNotFound,
     OutOfStock,
@@ -21,12 +22,12 @@ from banyan.trade.orders.commands.moving import (
     set_policy,
     ship,
 )
+from banyan.trade.orders.commands.parting import finish_shipping, ship_parts
 from banyan.trade.orders.commands.paying import mark_paid, open_payments
 from banyan.trade.orders.commands.placing import place_orders
 
 __all__ = [
-    "BadOrder", "ClientKeyReused", "NotOnSale", "OrderNotFound", "OutOfStock", "PaymentWindowOver", "UnknownSku", "WrongState",
-    "cancel", "cancel_refunded", "close_due", "expire_due", "mark_paid", "open_payments", "order_ids_of",
-    "place_orders", "receive",
-    "receive_due", "set_policy", "ship",
+    "BadOrder", "ClientKeyReused", "NotAllocated", "NotOnSale", "OrderNotFound", "OutOfStock", "PaymentWindowOver",
+    "UnknownSku", "WrongState", "cancel", "cancel_refunded", "close_due", "expire_due", "finish_shipping", "mark_paid", "open_payments", "order_ids_of",
+    "place_orders", "receive", "receive_due", "set_policy", "ship", "ship_parts",
 ]  # fmt: skip

@@ -60,3 +60,10 @@ class PaymentWindowOver(Conflict):
 
     code = "payment_window_over"
     advice = "Place the order again."
+
+
+class NotAllocated(Conflict):
+    """Fewer pieces wait in this warehouse for the order than are to leave."""
+
+    code = "not_allocated"
+    advice = "Read the order's stock again; pieces were refunded, shipped or moved to another warehouse meanwhile."

@@ -14,10 +14,10 @@ from banyan.trade.orders.engine.states import may_become
 from banyan.trade.orders.events import OrderCancelled, OrderClosed, OrderReceived, OrderShipped
 from banyan.trade.orders.models import OrderPolicy, OrderShipment
 from banyan.trade.orders.queries import forget_policy, get_policy
-from banyan.trade.orders.types import OrderId, OrderState, Policy, Refused, Shipment
+from banyan.trade.orders.types import OrderId, OrderState, PartShipment, Policy, Refused, Shipment
 from banyan.treasury.payments import commands as payments
 
-_LOCK = "SELECT id, state FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE"
+LOCK = "SELECT id, state FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id FOR UPDATE"
 _STAMP = {
     OrderState.SHIPPED: "shipped_at",
     OrderState.RECEIVED: "received_at",
@@ -32,7 +32,7 @@ def _turn(
 ) -> tuple[list[OrderId], list[OrderId | Refused]]:
     """Lock, decide, update. Returns the orders that moved (each once) and one outcome per requested order."""
     tenant_id = current_tenant_id()
-    states = {row[0]: OrderState(row[1]) for row in sql.fetch(_LOCK, (tenant_id, sorted(set(order_ids))))}
+    states = {row[0]: OrderState(row[1]) for row in sql.fetch(LOCK, (tenant_id, sorted(set(order_ids))))}
     moved: list[OrderId] = []
     outcomes: list[OrderId | Refused] = []
     for order_id in order_ids:
@@ -54,11 +54,8 @@ def _turn(
     return moved, outcomes
 
 
-def ship(shipments: Sequence[Shipment], at: datetime | None = None) -> list[OrderId | Refused]:
-    """Hand paid orders to their carriers: the goods leave the stock. One outcome per shipment; runs inside ``tenancy.enter``.
-
-    Refusals: order_not_found, wrong_state. Raises BadOrder on over-long text.
-    """
+def check_carrier(shipments: Sequence[Shipment | PartShipment]) -> None:
+    """Raises BadOrder on over-long or unprintable text."""
     for shipment in shipments:
         if (
             len(shipment.carrier) > 60
@@ -66,8 +63,17 @@ def ship(shipments: Sequence[Shipment], at: datetime | None = None) -> list[Orde
             or not (shipment.carrier + shipment.tracking_number).isprintable()
         ):
             raise BadOrder("Carrier and tracking number have at most 60 and 80 printable characters.", field="tracking_number")
+
+
+def ship(shipments: Sequence[Shipment], at: datetime | None = None) -> list[OrderId | Refused]:
+    """Hand whole paid orders to their carriers: the goods leave the stock. One outcome per shipment; runs inside
+    ``tenancy.enter``. What left in part goes on leaving in parts: see ``ship_parts``.
+
+    Refusals: order_not_found, wrong_state. Raises BadOrder on over-long text.
+    """
+    check_carrier(shipments)
     at = at or clock.now()
-    moved, outcomes = _turn([shipment.order_id for shipment in shipments], OrderState.SHIPPED, at)
+    moved, outcomes = _turn([shipment.order_id for shipment in shipments], OrderState.SHIPPED, at, only_from=OrderState.PAID)
     inventory.ship(moved, at)
     by_order = {shipment.order_id: shipment for shipment in reversed(shipments)}
     sql.insert(
@@ -118,9 +124,9 @@ def cancel_refunded(order_ids: Sequence[OrderId], at: datetime | None = None) ->
     return outcomes
 
 
-def _due(state: OrderState, column: str, until: datetime, limit: int) -> list[OrderId]:
+def _due(state: OrderState, column: str, until: datetime, limit: int, also: str = "") -> list[OrderId]:
     rows = sql.fetch(
-        f"SELECT id FROM orders_orders WHERE tenant_id = %s AND state = '{state.value}' AND {column} <= %s"
+        f"SELECT id FROM orders_orders WHERE tenant_id = %s AND state = '{state.value}' AND {column} <= %s {also}"
         f" ORDER BY {column}, id LIMIT %s FOR UPDATE SKIP LOCKED",
         (current_tenant_id(), until, limit),
     )
@@ -139,9 +145,11 @@ def expire_due(at: datetime | None = None, limit: int = 500) -> int:
 
 
 def receive_due(at: datetime | None = None, limit: int = 500) -> int:
-    """Take shipped orders as received after the tenant's number of days; returns how many."""
+    """Take shipped orders as received after the tenant's number of days; returns how many. Tracked ones are left out: whoever
+    follows their parcels knows better."""
     at = at or clock.now()
-    due = _due(OrderState.SHIPPED, "shipped_at", at - timedelta(days=get_policy().receive_after_days), limit)
+    until = at - timedelta(days=get_policy().receive_after_days)
+    due = _due(OrderState.SHIPPED, "shipped_at", until, limit, also="AND NOT is_tracked")
     receive(due, at)
     return len(due)
 

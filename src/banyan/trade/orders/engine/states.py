@@ -8,7 +8,8 @@ from banyan.trade.orders.types import Capture, OrderState, Payable
 
 TRANSITIONS: dict[OrderState, frozenset[OrderState]] = {
     OrderState.PLACED: frozenset({OrderState.PAID, OrderState.CANCELLED, OrderState.EXPIRED}),
-    OrderState.PAID: frozenset({OrderState.SHIPPED, OrderState.CANCELLED}),
+    OrderState.PAID: frozenset({OrderState.PARTLY_SHIPPED, OrderState.SHIPPED, OrderState.CANCELLED}),
+    OrderState.PARTLY_SHIPPED: frozenset({OrderState.PARTLY_SHIPPED, OrderState.SHIPPED}),
     OrderState.SHIPPED: frozenset({OrderState.RECEIVED}),
     OrderState.RECEIVED: frozenset({OrderState.CLOSED}),
     OrderState.CLOSED: frozenset(),
