@@ -9,7 +9,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from banyan.goods.catalog.models import Sku
-from banyan.goods.inventory.types import MovementKind, ReservationState, WarehouseKind
+from banyan.goods.inventory.types import LotState, LotTurn, MovementKind, ReservationState, WarehouseKind
 from banyan.kernel.tenancy.base import Audit, TenantModel
 
 
@@ -42,6 +42,10 @@ class Warehouse(TenantModel):
         return self.name
 
 
+FREE = "s.on_hand - s.quarantined - s.held - s.reserved - s.allocated"
+"""Pieces of a level ``s`` that can still be promised, in SQL. The table's CHECK says that it is never negative."""
+
+
 class StockLevel(TenantModel):
     """How much of one SKU one warehouse has and has promised: a cache of movements and open reservations, checked by replay.
 
@@ -61,6 +65,8 @@ class StockLevel(TenantModel):
     on_hand = models.BigIntegerField(_("on hand"), default=0)
     reserved = models.BigIntegerField(_("reserved"), default=0)
     allocated = models.BigIntegerField(_("allocated"), default=0)
+    quarantined = models.BigIntegerField(_("quarantined"), default=0, db_default=0)
+    held = models.BigIntegerField(_("held"), default=0, db_default=0)
 
     class Meta:
         app_label = "inventory"
@@ -70,7 +76,13 @@ class StockLevel(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["tenant_id", "sku", "warehouse"], name="one_level_per_sku_and_warehouse"),
             models.CheckConstraint(
-                condition=Q(reserved__gte=0, allocated__gte=0, on_hand__gte=F("reserved") + F("allocated")),
+                condition=Q(
+                    reserved__gte=0,
+                    allocated__gte=0,
+                    quarantined__gte=0,
+                    held__gte=0,
+                    on_hand__gte=F("reserved") + F("allocated") + F("quarantined") + F("held"),
+                ),
                 name="stock_never_oversold",
             ),
         ]
@@ -110,6 +122,122 @@ class Reservation(TenantModel):
         return f"{self.sku_id} × {self.quantity}"
 
 
+class Lot(TenantModel):
+    """A production batch of one lot-tracked SKU. ``state`` is the last decision about it."""
+
+    audit: ClassVar[Audit] = Audit.ALL
+
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("SKU"))
+    number = models.CharField(_("lot number"), max_length=80)
+    produced_on = models.DateField(_("produced on"), null=True)
+    expires_on = models.DateField(_("expires on"), null=True)
+    supplier_note = models.CharField(_("supplier note"), max_length=200, blank=True)
+    state = models.CharField(
+        _("state"), max_length=10, choices=[(s.value, s.value) for s in LotState], default=LotState.OPEN.value
+    )
+    created_at = models.DateTimeField(_("created at"))
+    warned_at = models.DateTimeField(_("warned at"), null=True)
+
+    class Meta:
+        app_label = "inventory"
+        db_table = "inventory_lots"
+        verbose_name = _("lot")
+        verbose_name_plural = _("lots")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "sku", "number"], name="one_lot_per_sku_and_number"),
+            models.CheckConstraint(
+                condition=Q(produced_on=None) | Q(expires_on=None) | Q(expires_on__gte=F("produced_on")),
+                name="lot_expires_after_production",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["tenant_id", "expires_on"], condition=Q(state="open", expires_on__isnull=False), name="lots_to_expire"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class LotStock(TenantModel):
+    """Pieces of one lot in one warehouse: a cache of movements like the levels, checked by replay."""
+
+    audit: ClassVar[Audit] = Audit.NONE
+
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("lot"))
+    warehouse = models.ForeignKey(
+        Warehouse, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("warehouse")
+    )
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("SKU"))
+    on_hand = models.BigIntegerField(_("on hand"), default=0)
+    quarantined = models.BigIntegerField(_("quarantined"), default=0)
+
+    class Meta:
+        app_label = "inventory"
+        db_table = "inventory_lot_stock"
+        verbose_name = _("stock of a lot")
+        verbose_name_plural = _("stock of lots")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "lot", "warehouse"], name="one_stock_per_lot_and_warehouse"),
+            models.CheckConstraint(condition=Q(quarantined__gte=0, on_hand__gte=F("quarantined")), name="lot_has_what_is_taken"),
+        ]
+        indexes = [
+            # Used-up lots stay for ever; picking looks only at what is there.
+            models.Index(fields=["tenant_id", "sku", "warehouse"], condition=Q(on_hand__gt=0), name="lot_stock_that_is_there")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.lot_id}@{self.warehouse_id}"
+
+
+class LotDecision(TenantModel):
+    """One turn in the life of a lot, with its reason. A fact: never edited."""
+
+    immutable: ClassVar[bool] = True
+    audit: ClassVar[Audit] = Audit.NONE
+
+    lot = models.ForeignKey(Lot, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("lot"))
+    turn = models.CharField(_("turn"), max_length=10, choices=[(t.value, t.value) for t in LotTurn])
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    decided_by = models.CharField(_("decided by"), max_length=120)
+    decided_at = models.DateTimeField(_("decided at"))
+
+    class Meta:
+        app_label = "inventory"
+        db_table = "inventory_lot_decisions"
+        verbose_name = _("decision about a lot")
+        verbose_name_plural = _("decisions about lots")
+        indexes = [models.Index(fields=["tenant_id", "lot", "id"], name="lot_decisions_by_lot")]
+
+    def __str__(self) -> str:
+        return f"{self.lot_id} {self.turn}"
+
+
+class LotRule(TenantModel):
+    """A SKU with a row is lot-tracked. The row without a SKU holds the shop's own days of warning."""
+
+    audit: ClassVar[Audit] = Audit.ALL
+
+    sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, null=True, verbose_name=_("SKU"))
+    near_expiry_days = models.IntegerField(_("days of warning before expiry"), null=True)
+
+    class Meta:
+        app_label = "inventory"
+        db_table = "inventory_lot_rules"
+        verbose_name = _("lot rule")
+        verbose_name_plural = _("lot rules")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "sku"], nulls_distinct=False, name="one_lot_rule_per_sku"),
+            models.CheckConstraint(
+                condition=Q(near_expiry_days=None) | Q(near_expiry_days__range=(0, 3650)), name="days_of_warning_in_range"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.sku_id)
+
+
 class Movement(TenantModel):
     """One change of the pieces on hand. A fact: never edited."""
 
@@ -122,12 +250,16 @@ class Movement(TenantModel):
     sku = models.ForeignKey(
         Sku, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, verbose_name=_("SKU")
     )
-    kind = models.CharField(_("kind"), max_length=10, choices=[(k.value, k.value) for k in MovementKind])
+    kind = models.CharField(_("kind"), max_length=20, choices=[(k.value, k.value) for k in MovementKind])
     quantity_change = models.BigIntegerField(_("change"))
     order_id = models.BigIntegerField(_("order"), null=True)
     reference = models.CharField(_("reference"), max_length=200, blank=True)
     key = models.CharField(_("key"), max_length=120, null=True)
     occurred_at = models.DateTimeField(_("occurred at"))
+    lot = models.ForeignKey(
+        Lot, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False, null=True, verbose_name=_("lot")
+    )
+    quarantined = models.BooleanField(_("quarantined"), default=False, db_default=False)
 
     class Meta:
         app_label = "inventory"
@@ -138,7 +270,11 @@ class Movement(TenantModel):
             models.UniqueConstraint(fields=["tenant_id", "key"], condition=Q(key__isnull=False), name="one_movement_per_key"),
             models.CheckConstraint(condition=~Q(quantity_change=0), name="movement_not_empty"),
         ]
-        indexes = [models.Index(fields=["tenant_id", "sku", "id"], name="movements_by_sku")]
+        indexes = [
+            models.Index(fields=["tenant_id", "sku", "id"], name="movements_by_sku"),
+            # For traces and recalls; movements without a lot cost nothing here.
+            models.Index(fields=["tenant_id", "lot", "order_id"], condition=Q(lot__isnull=False), name="movements_by_lot"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.quantity_change}"

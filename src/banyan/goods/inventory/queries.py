@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from banyan.goods.catalog.types import SkuId
+from banyan.goods.inventory.models import FREE
 from banyan.goods.inventory.types import (
     Movement,
     MovementKind,
@@ -23,7 +24,7 @@ def available(sku_ids: Iterable[SkuId]) -> dict[SkuId, int]:
     """Pieces that can still be promised over all active warehouses; 0 for SKUs without stock."""
     wanted = list(set(sku_ids))
     rows = sql.fetch(
-        "SELECT s.sku_id, sum(s.on_hand - s.reserved - s.allocated)::bigint FROM inventory_stock_levels s"
+        f"SELECT s.sku_id, sum({FREE})::bigint FROM inventory_stock_levels s"
         " JOIN inventory_warehouses w ON w.id = s.warehouse_id AND w.is_active"
         " WHERE s.tenant_id = %s AND s.sku_id = ANY(%s::bigint[]) GROUP BY s.sku_id",
         (current_tenant_id(), wanted),
@@ -39,7 +40,8 @@ def stock_levels(
 ) -> list[StockLevel]:
     """Levels, newest first, at most ``limit``; restricted to SKUs, a warehouse, and level_id < ``before_id``."""
     rows = sql.fetch(
-        "SELECT warehouse_id, sku_id, on_hand, reserved, allocated, id FROM inventory_stock_levels WHERE tenant_id = %s"
+        "SELECT warehouse_id, sku_id, on_hand, reserved, allocated, id, quarantined, held FROM inventory_stock_levels"
+        " WHERE tenant_id = %s"
         " AND (%s::bigint[] IS NULL OR sku_id = ANY(%s::bigint[])) AND (%s::bigint IS NULL OR warehouse_id = %s::bigint)"
         " AND id < %s ORDER BY id DESC LIMIT %s",
         (
@@ -84,7 +86,8 @@ def list_movements(
 ) -> list[Movement]:
     """Changes of the pieces on hand, newest first."""
     rows = sql.fetch(
-        "SELECT id, warehouse_id, sku_id, kind, quantity_change, order_id, reference, occurred_at FROM inventory_movements"
+        "SELECT id, warehouse_id, sku_id, kind, quantity_change, order_id, reference, occurred_at, lot_id, quarantined"
+        " FROM inventory_movements"
         " WHERE tenant_id = %s AND (%s::bigint IS NULL OR sku_id = %s::bigint) AND (%s::bigint IS NULL OR warehouse_id"
         " = %s::bigint)"
         " AND (%s::bigint IS NULL OR id < %s::bigint) ORDER BY id DESC LIMIT %s",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, NewType
 
@@ -15,16 +15,22 @@ from banyan.goods.catalog.types import SkuId
 
 WarehouseId = NewType("WarehouseId", int)
 ReservationId = NewType("ReservationId", int)
+LotId = NewType("LotId", int)
 
 
 class ReservationState(StrEnum):
-    """reserved → allocated → shipped; reserved | allocated → released; reserved → expired. Nothing leaves the last three."""
+    """reserved → allocated → shipped; reserved | allocated → released; reserved → expired. Nothing leaves these three.
+
+    allocated → lost when a hold, an expiry or a count took the pieces away and no others could be had: the line is paid and
+    nothing is kept for it. lost → released when it is served again or given up.
+    """
 
     RESERVED = "reserved"
     ALLOCATED = "allocated"
     SHIPPED = "shipped"
     RELEASED = "released"
     EXPIRED = "expired"
+    LOST = "lost"
 
 
 class MovementKind(StrEnum):
@@ -34,6 +40,11 @@ class MovementKind(StrEnum):
     ADJUSTMENT = "adjustment"
     SHIPMENT = "shipment"
     RESTOCK = "restock"
+    QUARANTINE = "quarantine"
+    """From the shelf into quarantine or back: two movements that cancel each other on hand."""
+    SCRAP = "scrap"
+    TRACKING = "tracking"
+    """Pieces that lay there when a SKU became lot-tracked pass into its first lot: two movements that cancel each other."""
 
 
 class WarehouseKind(StrEnum):
@@ -43,6 +54,124 @@ class WarehouseKind(StrEnum):
     REGIONAL = "regional"
     CLOUD = "cloud"
     STORE = "store"
+
+
+class Disposition(StrEnum):
+    """What becomes of goods that came back: for sale again, set apart for inspection, or thrown away."""
+
+    RESTOCK = "restock"
+    QUARANTINE = "quarantine"
+    SCRAP = "scrap"
+
+
+class LotState(StrEnum):
+    """Only pieces of an open lot can be promised and picked. open ⇄ held; open → expired; open | held | expired → recalled."""
+
+    OPEN = "open"
+    HELD = "held"
+    EXPIRED = "expired"
+    RECALLED = "recalled"
+
+
+class LotTurn(StrEnum):
+    """What was decided about a lot; the last turn is its state."""
+
+    HELD = "held"
+    RELEASED = "released"
+    EXPIRED = "expired"
+    RECALLED = "recalled"
+
+
+@dataclass(frozen=True, slots=True)
+class NewLot:
+    """A production batch as the supplier names it. ``number`` is unique per SKU; naming a known one means that lot.
+
+    The lot can be sold up to the day before ``expires_on``, counted in the shop's time zone.
+    """
+
+    number: str
+    produced_on: date | None = None
+    expires_on: date | None = None
+    supplier_note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """A lot as it is read. ``pieces`` are on hand over all warehouses, ``quarantined`` of them lie apart."""
+
+    lot_id: LotId
+    sku_id: SkuId
+    number: str
+    produced_on: date | None
+    expires_on: date | None
+    supplier_note: str
+    state: LotState
+    pieces: int = 0
+    quarantined: int = 0
+    sku_code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LotStock:
+    """Pieces of one lot in one warehouse: on hand, of which quarantined."""
+
+    lot_id: LotId
+    warehouse_id: WarehouseId
+    sku_id: SkuId
+    on_hand: int
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class LotDecision:
+    """Who decided what about a lot, and why. ``decided_by`` is the actor of the transaction: a person's public id or a job."""
+
+    turn: LotTurn
+    reason: str
+    decided_by: str
+    decided_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LotOrder:
+    """Pieces of one lot that left one warehouse for one order, and how many of them came back."""
+
+    order_id: int
+    warehouse_id: WarehouseId
+    shipped: int
+    returned: int
+    first_shipped_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LotRule:
+    """That a SKU is lot-tracked, and how many days before expiry to warn; None: the shop's own number of days."""
+
+    sku_id: SkuId
+    near_expiry_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiringLot:
+    """A lot with pieces for sale that expires soon."""
+
+    lot: Lot
+    days_left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Pieces in one warehouse to set apart, to put back for sale, or to scrap. A lot-tracked SKU needs ``lot_id``.
+
+    ``key`` (unique per tenant when given) makes the change idempotent.
+    """
+
+    warehouse_id: WarehouseId
+    sku_id: SkuId
+    quantity: int
+    reason: str
+    lot_id: LotId | None = None
+    key: str | None = None
 
 
 class ReserveLine(NamedTuple):
@@ -116,29 +245,43 @@ class Warehouse:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Goods that came in. ``key`` (unique per tenant when given) makes the receipt idempotent."""
+    """Goods that came in. ``key`` (unique per tenant when given) makes the receipt idempotent.
+
+    A lot-tracked SKU needs ``lot`` or ``lot_id``. ``quarantined``: the goods wait for inspection and cannot be promised yet.
+    """
 
     warehouse_id: WarehouseId
     sku_id: SkuId
     quantity: int
     reference: str = ""
     key: str | None = None
+    lot: NewLot | None = None
+    lot_id: LotId | None = None
+    quarantined: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """A counted difference, positive or negative, with its reason."""
+    """A counted difference, positive or negative, with its reason.
+
+    Of a lot-tracked SKU, what was found needs its lot; what is missing is taken from the named lot, else first expired first.
+    """
 
     warehouse_id: WarehouseId
     sku_id: SkuId
     quantity_change: int
     reason: str
     key: str | None = None
+    lot_id: LotId | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ReturnedGoods:
-    """Pieces of an order that came back fit for sale. ``warehouse_id`` None: where the line was shipped from."""
+    """Pieces of an order that came back. ``warehouse_id`` None: where the line was shipped from.
+
+    ``lot_id`` None: the lots this order was shipped from, first shipped first. Further keys are made from ``key`` where the
+    pieces belong to several lots.
+    """
 
     order_id: int
     line_id: int
@@ -161,7 +304,10 @@ class LeavingPieces(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StockLevel:
-    """One SKU in one warehouse. available = on_hand − reserved − allocated."""
+    """One SKU in one warehouse. available = on_hand − quarantined − held − reserved − allocated.
+
+    ``held``: pieces of lots that are held, expired or recalled and not quarantined as well.
+    """
 
     warehouse_id: WarehouseId
     sku_id: SkuId
@@ -170,11 +316,13 @@ class StockLevel:
     allocated: int
     level_id: int = field(default=0, compare=False)
     """For paging; not a fact about the stock."""
+    quarantined: int = 0
+    held: int = 0
 
     @property
     def available(self) -> int:
         """Pieces that can still be promised."""
-        return self.on_hand - self.reserved - self.allocated
+        return self.on_hand - self.quarantined - self.held - self.reserved - self.allocated
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +341,7 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One change of the pieces on hand; never edited."""
+    """One change of the pieces on hand; never edited. ``quarantined``: the pieces lie, or lay, apart."""
 
     movement_id: int
     warehouse_id: WarehouseId
@@ -203,3 +351,5 @@ class Movement:
     order_id: int | None
     reference: str
     occurred_at: datetime
+    lot_id: LotId | None = None
+    quarantined: bool = False

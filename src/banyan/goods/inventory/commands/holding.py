@@ -10,25 +10,26 @@ from datetime import datetime
 
 from django.db import OperationalError
 
-from banyan.goods.inventory.commands.stocking import QUANTITY_MAX, write_movements
+from banyan.goods.inventory.commands.moving import write_movements
+from banyan.goods.inventory.commands.stocking import QUANTITY_MAX
 from banyan.goods.inventory.engine import choosing
 from banyan.goods.inventory.events import ReservationsExpired
-from banyan.goods.inventory.models import Reservation
+from banyan.goods.inventory.models import FREE, Reservation
 from banyan.goods.inventory.types import MovementKind, Promise, ReserveLine, ReturnedGoods, Shortage
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid
 
-READ_LEVELS = """
-SELECT s.sku_id, s.warehouse_id, s.on_hand - s.reserved - s.allocated, w.priority
+READ_LEVELS = f"""
+SELECT s.sku_id, s.warehouse_id, {FREE}, w.priority
 FROM inventory_stock_levels s
 CROSS JOIN LATERAL (SELECT priority FROM inventory_warehouses WHERE id = s.warehouse_id AND is_active OFFSET 0) w
-WHERE s.tenant_id = %s AND s.sku_id = ANY({skus})
+WHERE s.tenant_id = %s AND s.sku_id = ANY({{skus}})
 """
 # Locking and reading in one order, so that orders (A, B) and (B, A) queue instead of deadlocking.
 LOCK_LEVELS = READ_LEVELS + "ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s"
 # The guard. Where the levels are locked already, the condition makes the statement safe even without the lock.
-GUARD = "AND s.on_hand - s.reserved - s.allocated >= w.quantity"
+GUARD = f"AND {FREE} >= w.quantity"
 TAKE = """
 UPDATE inventory_stock_levels s SET reserved = s.reserved + w.quantity
 FROM unnest({skus}, {warehouses}, {quantities}) AS w(sku_id, warehouse_id, quantity)
@@ -61,9 +62,7 @@ def promise(lines: Sequence[ReserveLine]) -> Promise:
         wishes.setdefault(line.order_id, []).append((line.line_id, line.sku_id, line.quantity))
         wanted[line.sku_id] = wanted.get(line.sku_id, 0) + line.quantity
     choosing_from = _read(READ_LEVELS, wanted) if len(lines) >= LATE_FROM_LINES else None
-    late = choosing_from is not None and all(
-        free >= PLENTY + 10 * wanted[sku_id] for sku_id, free, _, _ in choosing_from
-    )
+    late = choosing_from is not None and all(free >= PLENTY + 10 * wanted[sku_id] for sku_id, free, _, _ in choosing_from)
     if choosing_from is None or not late:
         choosing_from = _read(LOCK_LEVELS, wanted)
     levels: choosing.Available = {}
@@ -179,9 +178,7 @@ _SHIP = _TURN.format(
 _RELEASE = _TURN.format(moved=_FROM_SOME, allocated=", allocated = s.allocated - l.from_allocated", on_hand="")
 
 
-def _turn(
-    statement: str, order_ids: Iterable[int], into: str, at: datetime, states: Sequence[str] = ()
-) -> list[tuple[int, ...]]:
+def _turn(statement: str, order_ids: Iterable[int], into: str, at: datetime, states: Sequence[str] = ()) -> list[tuple[int, ...]]:
     tenant_id = current_tenant_id()
     wanted = sorted(set(order_ids))
     if not wanted:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from banyan.goods.inventory.commands.holding import _TURN
-from banyan.goods.inventory.commands.stocking import write_movements
+from banyan.goods.inventory.commands.moving import write_movements
 from banyan.goods.inventory.types import LeavingPieces, MovementKind
 from banyan.kernel import ids, sql
 from banyan.kernel.tenancy import current_tenant_id

@@ -11,8 +11,10 @@ from django.db import IntegrityError, transaction
 
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
-from banyan.goods.inventory.models import Movement, Warehouse
-from banyan.goods.inventory.types import Adjustment, MovementKind, NewWarehouse, Receipt, ReturnedGoods, WarehouseId
+from banyan.goods.inventory.commands.lots import find_or_begin
+from banyan.goods.inventory.commands.moving import Change, LotShort, raise_levels, write_movements
+from banyan.goods.inventory.models import Warehouse
+from banyan.goods.inventory.types import Adjustment, MovementKind, NewWarehouse, Receipt, WarehouseId
 from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid, NotFound
@@ -97,49 +99,7 @@ def set_warehouse_active(warehouse_id: WarehouseId, is_active: bool) -> None:
         raise UnknownWarehouse("No such warehouse.")
 
 
-Change = tuple[int, int, MovementKind, int, int | None, str, str | None]
-"""(warehouse_id, sku_id, kind, quantity_change, order_id, reference, key)"""
-
-
-def write_movements(changes: Sequence[Change], at: datetime) -> list[tuple[int, int, int]]:
-    """Write movements; those whose key is known are skipped. Returns the written (warehouse_id, sku_id, quantity_change)."""
-    identities = ids.next_ids(len(changes))
-    rows = [(identity, *change, at) for identity, change in zip(identities, changes, strict=True)]
-    columns = ("id", "warehouse_id", "sku_id", "kind", "quantity_change", "order_id", "reference", "key", "occurred_at")
-    return sql.insert(
-        Movement, columns, rows,
-        on_conflict="ON CONFLICT (tenant_id, key) WHERE key IS NOT NULL DO NOTHING",
-        returning="warehouse_id, sku_id, quantity_change",
-    )  # fmt: skip
-
-
-def _raise_levels(moved: Sequence[tuple[int, int, int]]) -> None:
-    """Add the written changes to on_hand, making levels that do not exist yet, in lock order."""
-    totals: dict[tuple[int, int], int] = {}
-    for warehouse_id, sku_id, change in moved:
-        totals[sku_id, warehouse_id] = totals.get((sku_id, warehouse_id), 0) + change
-    places = sorted(place for place, change in totals.items() if change)
-    if not places:
-        return
-    tenant_id = current_tenant_id()
-    sql.execute(
-        # Zero rows first, so that there is something to lock; then all locks in order; then the change.
-        "INSERT INTO inventory_stock_levels (tenant_id, id, sku_id, warehouse_id, on_hand, reserved, allocated)"
-        " SELECT %s, u.id, u.sku_id, u.warehouse_id, 0, 0, 0 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])"
-        " AS u(id, sku_id, warehouse_id) ORDER BY u.sku_id, u.warehouse_id"
-        " ON CONFLICT (tenant_id, sku_id, warehouse_id) DO NOTHING",
-        (tenant_id, list(ids.next_ids(len(places))), [p[0] for p in places], [p[1] for p in places]),
-    )
-    sql.execute(
-        "WITH wanted AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS u(sku_id, warehouse_id, change)),"
-        " locked AS (SELECT s.id, w.change FROM inventory_stock_levels s JOIN wanted w USING (sku_id, warehouse_id)"
-        " WHERE s.tenant_id = %s ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s)"
-        " UPDATE inventory_stock_levels s SET on_hand = s.on_hand + l.change FROM locked l WHERE s.id = l.id",
-        ([p[0] for p in places], [p[1] for p in places], [totals[p] for p in places], tenant_id),
-    )
-
-
-def _check_places(places: Sequence[tuple[int, int]]) -> None:
+def check_places(places: Sequence[tuple[int, int]]) -> None:
     """Raise UnknownWarehouse or UnknownSku unless every (warehouse_id, sku_id) names rows of this tenant."""
     warehouses = {place[0] for place in places}
     known = sql.fetch(
@@ -156,63 +116,56 @@ def _check_places(places: Sequence[tuple[int, int]]) -> None:
 def receive_stock(receipts: Sequence[Receipt]) -> int:
     """Goods came in: on_hand rises, a movement is written. Returns how many receipts were new; a known key is skipped.
 
-    Raises Invalid, UnknownWarehouse, UnknownSku; then nothing is received.
+    A lot that is named for the first time begins here. Raises Invalid, UnknownWarehouse, UnknownSku, and for lot-tracked SKUs
+    LotMissing, UnknownLot, LotDiffers; then nothing is received.
     """
     for receipt in receipts:
         if not 0 < receipt.quantity <= QUANTITY_MAX:
             raise Invalid("A received quantity must lie within 1 and 1,000,000,000.", field="quantity")
-    return _change_stock(
-        [(r.warehouse_id, r.sku_id, MovementKind.RECEIPT, r.quantity, None, r.reference[:200], r.key) for r in receipts]
-    )
+    check_places([(receipt.warehouse_id, receipt.sku_id) for receipt in receipts])
+    lots = find_or_begin([(receipt.sku_id, receipt.lot) for receipt in receipts if receipt.lot is not None])
+    return change_stock(
+        [
+            Change(
+                r.warehouse_id, r.sku_id, MovementKind.RECEIPT, r.quantity, None, r.reference[:200], r.key,
+                lots[r.sku_id, r.lot.number] if r.lot else r.lot_id, r.quarantined,
+            )
+            for r in receipts
+        ]
+    )  # fmt: skip
 
 
 def adjust_stock(adjustments: Sequence[Adjustment]) -> int:
     """Write counted differences with their reasons. Returns how many were new; a known key is skipped.
 
-    Raises StockPromised when fewer pieces would remain than are promised, Invalid, UnknownWarehouse, UnknownSku.
+    Raises StockPromised when fewer pieces would remain than are promised, Invalid, UnknownWarehouse, UnknownSku, and for
+    lot-tracked SKUs LotMissing, UnknownLot, LotShort.
     """
     for adjustment in adjustments:
         if adjustment.quantity_change == 0 or abs(adjustment.quantity_change) > QUANTITY_MAX or not adjustment.reason.strip():
             raise Invalid("An adjustment needs a change other than 0 and a reason.", field="quantity_change")
-    return _change_stock(
-        [(a.warehouse_id, a.sku_id, MovementKind.ADJUSTMENT, a.quantity_change, None, a.reason[:200], a.key) for a in adjustments]
-    )
+    changes = [
+        Change(a.warehouse_id, a.sku_id, MovementKind.ADJUSTMENT, a.quantity_change, None, a.reason[:200], a.key, a.lot_id)
+        for a in adjustments
+    ]
+    check_places([(change.warehouse_id, change.sku_id) for change in changes])
+    return change_stock(changes)
 
 
-def _change_stock(changes: Sequence[Change]) -> int:
+def change_stock(changes: Sequence[Change], at: datetime | None = None) -> int:
+    """Write movements and change the levels with them; returns how many changes were new.
+
+    For the commands of this house, which know that warehouses and SKUs exist. Raises StockPromised, LotShort, LotMissing,
+    UnknownLot; then nothing is changed.
+    """
     if not changes:
         return 0
-    _check_places([(change[0], change[1]) for change in changes])
     try:
         with transaction.atomic():  # a savepoint: a refused change leaves no movement behind
-            moved = write_movements(changes, clock.now())
-            _raise_levels(moved)
+            moved = write_movements(changes, at or clock.now())
+            raise_levels([change for _, change in moved])
     except IntegrityError as error:
+        if "lot_has_what_is_taken" in str(error):
+            raise LotShort("Fewer pieces of this lot are there than are to leave.") from error
         raise StockPromised("Fewer pieces would remain than are promised to orders.") from error
-    return len(moved)
-
-
-def restock_returns(returned: Sequence[ReturnedGoods]) -> int:
-    """Put returned pieces that are fit for sale back. Returns how many were new; a known key is skipped.
-
-    Without a warehouse they go to where the line was shipped from (the larger part, when it was split).
-    Raises Invalid, and UnknownWarehouse when none is named and nothing of that line was ever shipped.
-    """
-    shipped: dict[int, int] = {}
-    unnamed = [goods.line_id for goods in returned if goods.warehouse_id is None]
-    if unnamed:
-        rows = sql.fetch(
-            "SELECT line_id, warehouse_id FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
-            " AND line_id = ANY(%s::bigint[]) AND state = 'shipped' ORDER BY quantity, id DESC",
-            (current_tenant_id(), list({goods.order_id for goods in returned}), unnamed),
-        )
-        shipped = dict(rows)
-    changes: list[Change] = []
-    for goods in returned:
-        if not 0 < goods.quantity <= QUANTITY_MAX:
-            raise Invalid("A returned quantity must lie within 1 and 1,000,000,000.", field="quantity")
-        warehouse_id = goods.warehouse_id or shipped.get(goods.line_id)
-        if warehouse_id is None:
-            raise UnknownWarehouse("This line was never shipped; name the warehouse that takes the goods.")
-        changes.append((warehouse_id, goods.sku_id, MovementKind.RESTOCK, goods.quantity, goods.order_id, "", goods.key))
-    return _change_stock(changes)
+    return len({asked for asked, _ in moved})
