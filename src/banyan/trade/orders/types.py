@@ -76,6 +76,8 @@ class PlaceOrder:
     recipient: Recipient | None = None
     buyer_is_consumer: bool = False
     """True when the caller knows that the buyer is no distributor (a token says so); spares the look-up."""
+    window_seconds: int | None = None
+    """How long it may be paid, where that is not the tenant's usual time: the difference of an exchange."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,8 @@ def _draft(
             outcomes[index] = Refused(refusal)
             continue
         placed_at = request.placed_at or now
-        drafts.append(_Draft(index, request, priced, placed_at, placed_at + window))
+        own = request.window_seconds
+        drafts.append(_Draft(index, request, priced, placed_at, placed_at + (window if own is None else timedelta(seconds=own))))
     return drafts
 
 
