@@ -7,10 +7,11 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from banyan.earnings.commission.engine import PlanDocumentError, is_storable, parse_plan, write_plan
+from banyan.earnings.commission.engine import PlanDocumentError, parse_plan, write_plan
 from banyan.earnings.commission.models import VERSION_UNJUDGED, PlanRow, PlanVersionRow
 from banyan.earnings.commission.queries.plans import PlanVersionNotFound, broken_clauses, plan_facts
 from banyan.earnings.commission.types import DraftPlan, Plan, PlanId, PlanVersionId, VersionStatus
+from banyan.earnings.commission.types.document import is_storable
 from banyan.kernel import clock, sql
 from banyan.kernel.tenancy import context, current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid, NotFound, Refusal

@@ -2,10 +2,10 @@
 
 from .clawback import LineReversal, reverse_line
 from .compiled import CompiledPlan, compile_plan
-from .document import Fault, PlanDocumentError, parse_plan, write_plan
+from .document import parse_plan, write_plan
 from .facts import PaidRange, paid_range
+from .faults import Fault, PlanDocumentError
 from .log import empty_trace
-from .reader import is_storable
 
 __all__ = [
     "CompiledPlan",
@@ -15,7 +15,6 @@ __all__ = [
     "PlanDocumentError",
     "compile_plan",
     "empty_trace",
-    "is_storable",
     "paid_range",
     "parse_plan",
     "reverse_line",

@@ -147,7 +147,7 @@ class CompiledPlan:
                 continue
             matched: Sequence[PaidLine] = lines
             if rule.matches is not None:
-                matched = [line for line in lines if rule.matches(line, order.paid_at, member.tier)]
+                matched = [line for line in lines if rule.matches(line, order, member.tier)]
                 if not matched:
                     continue
             kind = CommissionKind.OVERRIDE if member.depth else CommissionKind.DIRECT
@@ -187,7 +187,7 @@ class CompiledPlan:
                 line, member = award.line, award.member
                 if place[0] != rule.amount.of or (only is not None and only is not member):
                     continue
-                if rule.matches is not None and not rule.matches(line, order.paid_at, member.tier):
+                if rule.matches is not None and not rule.matches(line, order, member.tier):
                     continue
                 if isinstance(rule.amount, Multiplier):
                     rate_bp = rule.amount.times_bp - FULL_BP

@@ -2,75 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 from banyan.earnings.commission.types import (
-    TIERS,
     All,
     Condition,
+    FirstOrder,
+    FromSupplier,
     HasTag,
     InCategory,
+    InChannel,
+    InRegion,
+    IsProduct,
     IsSku,
     NewGoods,
     Not,
+    OrderFacts,
     PaidLine,
+    PaidOrder,
     PayeeTier,
+    SellerTier,
     Some,
+    TimeOfDay,
     Window,
 )
+from banyan.earnings.commission.types import document as doc
 
-from .reader import Reader
+from .faults import Fault
 
-Predicate = Callable[[PaidLine, datetime, str], bool]
-"""(line, paid_at, tier of the payee) → does the rule apply."""
+Predicate = Callable[[PaidLine, PaidOrder, str], bool]
+"""(line, order, tier of the payee) → does the rule apply."""
 
-NAMES = ("all", "any", "not", "category", "sku", "tag", "payee_tier", "new_goods_days", "window")
 MAX_NESTING = 8
+NO_FACTS = OrderFacts()
 
 
-def read_condition(reader: Reader, nesting: int = 0) -> Condition:
-    """One condition: an object with exactly one of NAMES."""
-    named = [key for key in reader.members if key in NAMES]
+def read_condition(written: Any) -> Condition:
+    """What a condition of the document means."""
+    match written:
+        case doc.WhenAll():
+            return All(tuple(read_condition(each) for each in written.all))
+        case doc.WhenAny():
+            return Some(tuple(read_condition(each) for each in written.any))
+        case doc.WhenNot():
+            return Not(read_condition(written.not_))
+        case doc.WhenCategory():
+            return InCategory(tuple(written.category))
+        case doc.WhenProduct():
+            return IsProduct(tuple(written.product))
+        case doc.WhenSku():
+            return IsSku(tuple(written.sku))
+        case doc.WhenTag():
+            return HasTag(tuple(written.tag))
+        case doc.WhenSupplier():
+            return FromSupplier(tuple(written.supplier))
+        case doc.WhenChannel():
+            return InChannel(tuple(written.channel))
+        case doc.WhenRegion():
+            return InRegion(tuple(written.region))
+        case doc.WhenFirstOrder():
+            return FirstOrder(written.first_order)
+        case doc.WhenPayeeTier():
+            return PayeeTier(tuple(written.payee_tier))
+        case doc.WhenSellerTier():
+            return SellerTier(tuple(written.seller_tier))
+        case doc.WhenNewGoods():
+            return NewGoods(written.new_goods_days)
+        case doc.WhenWindow():
+            return Window(written.window.from_, written.window.to)
+        case doc.WhenTimeOfDay():
+            return TimeOfDay(_minute(written.time_of_day.from_), _minute(written.time_of_day.to))
+    raise TypeError(type(written).__name__)
+
+
+def _minute(clock: str) -> int:
+    hour, minute = clock.split(":")
+    return int(hour) * 60 + int(minute)
+
+
+def condition_faults(condition: Condition, at: str, *, periodic: bool, nesting: int = 0) -> Iterator[Fault]:
+    """What a condition's members must keep between them."""
     if nesting > MAX_NESTING:
-        reader.fault("", f"conditions nest at most {MAX_NESTING} deep")
-        return All(())
-    if len(reader.members) != 1 or len(named) != 1:
-        reader.fault("", "a condition has exactly one key of " + ", ".join(NAMES))
-        return All(())
-    name = named[0]
-    match name:
-        case "all" | "any":
-            children = tuple(
-                read_condition(Reader(value, reader.at(f"{name}[{index}]"), reader.faults), nesting + 1)
-                for index, value in enumerate(reader.array(name, 50))
-            )
-            return All(children) if name == "all" else Some(children)
-        case "not":
-            return Not(read_condition(reader.child("not"), nesting + 1))
-        case "category":
-            return InCategory(reader.integers("category"))
-        case "sku":
-            return IsSku(reader.integers("sku"))
-        case "tag":
-            return HasTag(reader.texts("tag"))
-        case "payee_tier":
-            return PayeeTier(reader.texts("payee_tier", TIERS))
-        case "new_goods_days":
-            return NewGoods(reader.integer("new_goods_days", 1, 3650))
-        case _:
-            return _read_window(reader.child("window"))
-
-
-def _read_window(reader: Reader) -> Window:
-    window = Window(reader.instant("from"), reader.instant("to"))
-    if window.from_at is None and window.to_at is None and not reader.has("from") and not reader.has("to"):
-        reader.fault("", "a window has from, to, or both")
-    if window.from_at is not None and window.to_at is not None and window.from_at >= window.to_at:
-        reader.fault("to", "must be after from; the window is half-open")
-    reader.close()
-    return window
+        yield Fault(at, f"conditions nest at most {MAX_NESTING} deep")
+        return
+    match condition:
+        case All() | Some():
+            name = "all" if isinstance(condition, All) else "any"
+            for index, child in enumerate(condition.conditions):
+                yield from condition_faults(child, f"{at}.{name}[{index}]", periodic=periodic, nesting=nesting + 1)
+        case Not():
+            yield from condition_faults(condition.condition, f"{at}.not", periodic=periodic, nesting=nesting + 1)
+        case Window():
+            if condition.from_at is None and condition.to_at is None:
+                yield Fault(f"{at}.window", "a window has from, to, or both")
+            elif condition.from_at is not None and condition.to_at is not None and condition.from_at >= condition.to_at:
+                yield Fault(f"{at}.window.to", "must be after from; the window is half-open")
+        case TimeOfDay():
+            if condition.from_minute == condition.to_minute:
+                yield Fault(f"{at}.time_of_day.to", "must differ from from")
+        case PayeeTier():
+            if periodic:
+                yield Fault(f"{at}.payee_tier", "here conditions choose lines of the period's orders; use min_tier")
 
 
 def write_condition(condition: Condition) -> dict[str, Any]:
@@ -83,46 +117,93 @@ def write_condition(condition: Condition) -> dict[str, Any]:
             return {"not": write_condition(condition.condition)}
         case InCategory():
             return {"category": list(condition.category_ids)}
+        case IsProduct():
+            return {"product": list(condition.product_ids)}
         case IsSku():
             return {"sku": list(condition.sku_ids)}
         case HasTag():
             return {"tag": list(condition.tags)}
+        case FromSupplier():
+            return {"supplier": list(condition.supplier_ids)}
+        case InChannel():
+            return {"channel": list(condition.channels)}
+        case InRegion():
+            return {"region": list(condition.codes)}
+        case FirstOrder():
+            return {"first_order": condition.is_first}
         case PayeeTier():
             return {"payee_tier": list(condition.tiers)}
+        case SellerTier():
+            return {"seller_tier": list(condition.tiers)}
         case NewGoods():
             return {"new_goods_days": condition.days}
         case Window():
             sides = {"from": condition.from_at, "to": condition.to_at}
             return {"window": {side: at.isoformat() for side, at in sides.items() if at is not None}}
+        case TimeOfDay():
+            ends = {"from": condition.from_minute, "to": condition.to_minute}
+            return {"time_of_day": {end: f"{minute // 60:02d}:{minute % 60:02d}" for end, minute in ends.items()}}
 
 
 def compile_condition(condition: Condition) -> Predicate:
-    """A closure that answers for one line and payee; sets and prefixes are prepared once."""
+    """A closure that answers for one line and payee; sets and prefixes are prepared once. What is not known does not hold."""
     match condition:
         case All():
             every = tuple(compile_condition(child) for child in condition.conditions)
-            return lambda line, paid_at, tier: all(holds(line, paid_at, tier) for holds in every)
+            return lambda line, order, tier: all(holds(line, order, tier) for holds in every)
         case Some():
             some = tuple(compile_condition(child) for child in condition.conditions)
-            return lambda line, paid_at, tier: any(holds(line, paid_at, tier) for holds in some)
+            return lambda line, order, tier: any(holds(line, order, tier) for holds in some)
         case Not():
             inner = compile_condition(condition.condition)
-            return lambda line, paid_at, tier: not inner(line, paid_at, tier)
+            return lambda line, order, tier: not inner(line, order, tier)
         case InCategory():
             category_ids = frozenset(condition.category_ids)
-            return lambda line, _paid_at, _tier: not category_ids.isdisjoint(line.category_path)
+            return lambda line, _order, _tier: not category_ids.isdisjoint(line.category_path)
+        case IsProduct():
+            product_ids = frozenset(condition.product_ids)
+            return lambda line, _order, _tier: line.product_id in product_ids
         case IsSku():
             sku_ids = frozenset(condition.sku_ids)
-            return lambda line, _paid_at, _tier: line.sku_id in sku_ids
+            return lambda line, _order, _tier: line.sku_id in sku_ids
         case HasTag():
             tags = frozenset(condition.tags)
-            return lambda line, _paid_at, _tier: not tags.isdisjoint(line.tags)
+            return lambda line, _order, _tier: not tags.isdisjoint(line.tags)
+        case FromSupplier():
+            supplier_ids = frozenset(condition.supplier_ids)
+            return lambda line, _order, _tier: line.supplier_id in supplier_ids
         case PayeeTier():
             tiers = frozenset(condition.tiers)
-            return lambda _line, _paid_at, tier: tier in tiers
+            return lambda _line, _order, tier: tier in tiers
         case NewGoods():
             span = timedelta(days=condition.days)
-            return lambda line, paid_at, _tier: line.listed_at is not None and timedelta() <= paid_at - line.listed_at < span
+            return lambda line, order, _tier: line.listed_at is not None and timedelta() <= order.paid_at - line.listed_at < span
         case Window():
             start, end = condition.from_at, condition.to_at
-            return lambda _line, paid_at, _tier: (start is None or paid_at >= start) and (end is None or paid_at < end)
+            return lambda _line, order, _tier: (start is None or order.paid_at >= start) and (end is None or order.paid_at < end)
+        case InChannel() | InRegion() | FirstOrder() | SellerTier() | TimeOfDay():
+            return _of_the_order(condition)
+
+
+def _of_the_order(condition: InChannel | InRegion | FirstOrder | SellerTier | TimeOfDay) -> Predicate:
+    match condition:
+        case InChannel():
+            channels = frozenset(condition.channels)
+            return lambda _line, order, _tier: (order.facts or NO_FACTS).channel in channels
+        case InRegion():
+            return lambda _line, order, _tier: (order.facts or NO_FACTS).region_code.startswith(condition.codes)
+        case FirstOrder():
+            return lambda _line, order, _tier: (order.facts or NO_FACTS).first_order is condition.is_first
+        case SellerTier():
+            tiers = frozenset(condition.tiers)
+            return lambda _line, order, _tier: any(each.depth == 0 and each.tier in tiers for each in order.upline)
+        case TimeOfDay():
+            start, end = condition.from_minute, condition.to_minute
+
+            def holds(_line: PaidLine, order: PaidOrder, _tier: str) -> bool:
+                minute = (order.facts or NO_FACTS).local_minute
+                if minute is None:
+                    return False
+                return start <= minute < end if start < end else minute >= start or minute < end
+
+            return holds

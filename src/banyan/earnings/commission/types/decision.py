@@ -13,6 +13,13 @@ class CommissionKind(StrEnum):
     DIRECT = "direct"  # the seller's own sale
     OVERRIDE = "override"  # an ancestor's share of a downline sale
     BOOSTER = "booster"  # a campaign overlay
+    SELF = "self"  # the buyer's own purchase
+    PEER = "peer"  # an ancestor above an earner of his own tier
+    REGIONAL = "regional"  # the partner of the region that the order went to
+    NAMED = "named"  # a person whom the plan names
+    BONUS = "bonus"  # a member's own reward for his sales of a period
+    POOL = "pool"  # a share of a period's pool
+    TRUE_UP = "true_up"  # what a period's close added to an order's commission
 
 
 class SkipReason(StrEnum):
@@ -22,6 +29,11 @@ class SkipReason(StrEnum):
     TIER_TOO_LOW = "tier_too_low"
     BEYOND_REACH = "beyond_reach"
     LEGAL_DEPTH = "legal_depth"
+    NO_BUYER = "no_buyer"  # the buyer is no distributor
+    NO_PARTNER = "no_partner"  # nobody holds the region
+    NO_PERSON = "no_person"  # the named person is no distributor here
+    NO_DIFFERENCE = "no_difference"  # a tier not above what was paid below
+    BELOW_MINIMUM = "below_minimum"  # too few sales in the period
 
 
 class PaidLine(NamedTuple):
@@ -34,6 +46,14 @@ class PaidLine(NamedTuple):
     category_path: tuple[int, ...]
     tags: tuple[str, ...]
     listed_at: datetime | None
+    product_id: int = 0
+    supplier_id: int | None = None
+    cost_minor: int | None = None
+    """The cost of all its units. These three are read and frozen only where the plan in force asks for them."""
+
+    @property
+    def margin_minor(self) -> int:
+        return max(self.base_minor - (self.cost_minor or 0), 0)
 
 
 class Member(NamedTuple):
@@ -46,11 +66,40 @@ class Member(NamedTuple):
     figures: Mapping[str, int] | None = None
 
 
+class Spent(NamedTuple):
+    """What the plan version had already accrued (less reversals) when this order was decided: for caps by period and budget."""
+
+    budget_minor: int = 0
+    payees: tuple[tuple[int, int], ...] = ()
+    """(payee, minor) in the plan's cap period."""
+    rules: tuple[tuple[str, int, int], ...] = ()
+    """(rule, payee, minor) in the plan's cap period."""
+
+
+class OrderFacts(NamedTuple):
+    """What only some plans ask about an order; each is read only where the plan in force asks, and then frozen."""
+
+    channel: str = ""
+    region_code: str = ""
+    first_order: bool | None = None
+    local_minute: int | None = None
+    """Minutes since midnight on the tenant's clock at payment."""
+    buyer: Member | None = None
+    """The buyer as a distributor."""
+    partners: tuple[tuple[str, Member], ...] = ()
+    """(scope, who holds the region of that size at payment)."""
+    people: tuple[Member, ...] = ()
+    """The persons whom the plan names."""
+    spent: Spent | None = None
+
+
 class PaidOrder(NamedTuple):
     order_id: int
     paid_at: datetime
     lines: tuple[PaidLine, ...]
     upline: tuple[Member, ...]
+    facts: OrderFacts | None = None
+    """None where the plan in force asks for none of them."""
 
 
 class LegalCeiling(NamedTuple):

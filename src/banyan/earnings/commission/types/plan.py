@@ -38,12 +38,25 @@ class Stacking(StrEnum):
 class Recipient(StrEnum):
     SELLER = "seller"  # depth 0, the referrer of the order
     ANCESTOR = "ancestor"  # depth n above the seller
+    BUYER = "buyer"  # the buyer himself, where he is a distributor (自购)
+    PATH = "path"  # everybody from one depth to another: a team bonus, or a differential (级差)
+    GENERATION = "generation"  # the n-th ancestor of `min_tier` at least, however many stand between (代数)
+    REGIONAL_PARTNER = "regional_partner"  # who holds the region that the order goes to (区域代理)
+    PERSON = "person"  # one named distributor
     EARNER = "earner"  # overlays only: whoever earns in the target group
+    MEMBER = "member"  # at the period's end: everybody, each by his own sales of the period
+    POOL = "pool"  # at the period's end: a pot that is shared by weight (分红)
+
+
+PERIOD_RECIPIENTS: Final = frozenset({Recipient.MEMBER, Recipient.POOL})
+"""Rules that pay these are decided when a period closes; all others with each order."""
 
 
 class Per(StrEnum):
     UNIT = "unit"
     LINE = "line"
+    ORDER = "order"
+    PERIOD = "period"  # for what is decided when a period closes
 
 
 class Measure(StrEnum):
@@ -52,6 +65,50 @@ class Measure(StrEnum):
     LINE = "line"
     ORDER = "order"
     FIGURE = "figure"  # a figure of the payee frozen with the order, such as his sales of the month
+    PERIOD = "period"  # the payee's sales of the period that closes
+
+
+class Period(StrEnum):
+    """A calendar period in the tenant's time zone; weeks begin on Monday."""
+
+    DAY = "day"
+    WEEK = "week"
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+
+
+class Sales(StrEnum):
+    PERSONAL = "personal"  # orders that he referred
+    TEAM = "team"  # those, and the orders of everybody below him
+
+
+FIGURES: Final = tuple(f"{period}_{'team_' if team else ''}sales_minor" for period in Period for team in (False, True))
+"""What a band may be decided by: the payee's personal or team sales of the running period before this order."""
+
+
+class Scope(StrEnum):
+    """How large a region a partner holds: adcodes of 2, 4 or 6 digits."""
+
+    PROVINCE = "province"
+    CITY = "city"
+    DISTRICT = "district"
+
+
+class Weight(StrEnum):
+    """By what a pool is shared."""
+
+    EQUAL = "equal"
+    TIER = "tier"
+    PERSONAL_SALES = "personal_sales"
+    TEAM_SALES = "team_sales"
+
+
+class Basis(StrEnum):
+    """What a rule's amount is computed on."""
+
+    PAID = "paid"  # the commissionable amount: paid less freight, tax and discounts
+    MARGIN = "margin"  # that less the goods' cost, at least 0
 
 
 # ── who ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -59,9 +116,22 @@ class Measure(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pays:
+    """Who. Only the members that belong to `to` are set; the document's types (`types.document`) say which they are."""
+
     to: Recipient
     depth: int = 0
+    """ancestor, generation: which; path: the first depth; the seller's is 0."""
     min_tier: str | None = None
+    to_depth: int = 0
+    """path: the last depth; generation: how deep at most."""
+    scope: Scope | None = None
+    distributor_id: int | None = None
+    period: Period | None = None
+    sales: Sales = Sales.PERSONAL
+    weight: Weight = Weight.EQUAL
+    tier_weights: tuple[tuple[str, int], ...] = ()
+    min_sales_minor: int = 0
+    """member, pool: who sold less in the period (`sales`) takes no part."""
 
 
 # ── how much ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -91,6 +161,8 @@ class Progressive:
     by: Measure
     bands: tuple[Band, ...]
     figure: str | None = None
+    true_up: bool = False
+    """By a figure: what was accrued with each order is adjusted to the whole period's sales when the period closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +172,59 @@ class WholeBand:
     by: Measure
     bands: tuple[Band, ...]
     figure: str | None = None
+    true_up: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UnitBand:
+    from_units: int
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitBands:
+    """So much per unit, by the number of units of the line or of the order's matching lines.
+
+    `progressive`: each unit at the price of the band it lies in; else all units at that of the one band reached.
+    """
+
+    by: Measure
+    progressive: bool
+    bands: tuple[UnitBand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The bonus of somebody who stands above an earner of his own tier (平级): a part of the line, or of what that earner got.
+
+    `most`: how many of one tier get it. `cap_minor`: per line.
+    """
+
+    rate_bp: int
+    of_earned: bool = False
+    most: int = 1
+    cap_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Differential:
+    """Up the path each tier gets only what its rate is above the rates already paid below it (级差)."""
+
+    rates: tuple[tuple[str, int], ...]
+    peer: Peer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStep:
+    from_minor: int
+    minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bonus for sales of the period that reach a target: the highest step reached pays, once."""
+
+    steps: tuple[TargetStep, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +243,7 @@ class Uplift:
     rate_bp: int
 
 
-Amount = Fixed | Rate | Progressive | WholeBand | Multiplier | Uplift
+Amount = Fixed | Rate | Progressive | WholeBand | UnitBands | Differential | Target | Multiplier | Uplift
 
 
 # ── when ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -178,7 +303,54 @@ class Window:
     to_at: datetime | None
 
 
-Condition = All | Some | Not | InCategory | IsSku | HasTag | PayeeTier | NewGoods | Window
+@dataclass(frozen=True, slots=True)
+class IsProduct:
+    product_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FromSupplier:
+    supplier_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InChannel:
+    """The order's sales channel is one of these."""
+
+    channels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class InRegion:
+    """The order goes to one of these regions, or into one: adcodes of 2, 4 or 6 digits."""
+
+    codes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstOrder:
+    """The buyer has paid no order before (or, `is_first` false, has)."""
+
+    is_first: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SellerTier:
+    tiers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOfDay:
+    """Paid within [from, to) on the tenant's clock, in minutes since midnight; from > to runs over midnight."""
+
+    from_minute: int
+    to_minute: int
+
+
+Condition = (
+    All | Some | Not | InCategory | IsSku | IsProduct | HasTag | FromSupplier | InChannel | InRegion | FirstOrder | PayeeTier
+    | SellerTier | NewGoods | Window | TimeOfDay
+)  # fmt: skip
 
 
 # ── the plan ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -186,13 +358,18 @@ Condition = All | Some | Not | InCategory | IsSku | HasTag | PayeeTier | NewGood
 
 @dataclass(frozen=True, slots=True)
 class RuleCaps:
+    """What one rule may pay: on a line, on an order, to one payee of an order, to one payee in the plan's cap period."""
+
     line_minor: int | None = None
     order_minor: int | None = None
+    payee_minor: int | None = None
+    period_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `priority`: the smaller number goes first; the order in the document has no meaning."""
+    """One rule. `priority`: the smaller number goes first. A rule of the document that names none takes 100 × its place in the
+    list; among equal priorities the place has no meaning, the key decides."""
 
     key: str
     pays: Pays
@@ -202,15 +379,26 @@ class Rule:
     priority: int = 100
     caps: RuleCaps = field(default_factory=RuleCaps)
     title: str = ""
+    basis: Basis = Basis.PAID
 
 
 @dataclass(frozen=True, slots=True)
 class PlanCaps:
-    """`total_bp` of the commissionable amount bounds one order; the others bound an order, and one payee of an order."""
+    """`total_bp` of the commissionable amount bounds one order, and with what a period's close adds the whole period.
+
+    `order_minor` bounds an order, `payee_minor` one payee of an order, `payee_period_minor` one payee in `period`.
+    `budget_minor` bounds all that the version accrues: in each `period`, or ever (`budget_is_total`). `margin_bp` of a line's
+    margin bounds what the line pays.
+    """
 
     total_bp: int
     order_minor: int | None = None
     payee_minor: int | None = None
+    margin_bp: int | None = None
+    period: Period = Period.MONTH
+    payee_period_minor: int | None = None
+    budget_minor: int | None = None
+    budget_is_total: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,3 +425,13 @@ class Plan:
 
 def is_overlay(rule: Rule) -> bool:
     return isinstance(rule.amount, Multiplier | Uplift)
+
+
+def is_periodic(rule: Rule) -> bool:
+    """Whether the rule is decided when a period closes, not with each order."""
+    return rule.pays.to in PERIOD_RECIPIENTS
+
+
+def is_trued_up(rule: Rule) -> bool:
+    """Whether what the rule accrued with each order is adjusted when the period closes."""
+    return isinstance(rule.amount, Progressive | WholeBand) and rule.amount.true_up
