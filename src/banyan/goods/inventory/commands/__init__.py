@@ -1,7 +1,16 @@
 """Writes of inventory; other houses import them from here."""
 
+from banyan.goods.inventory.commands.alerting import (
+    UnknownAlert,
+    clear_safety_stock,
+    raise_alerts,
+    see_alerts,
+    set_safety_stock,
+)
+from banyan.goods.inventory.commands.channels import end_channels, end_due_channels, set_aside
 from banyan.goods.inventory.commands.holding import (
     NotHeld,
+    PiecesLost,
     StockMoved,
     allocate,
     expire_due,
@@ -16,6 +25,7 @@ from banyan.goods.inventory.commands.lots import LotDiffers
 from banyan.goods.inventory.commands.moving import LotMissing, LotShort, UnknownLot
 from banyan.goods.inventory.commands.parting import ship_lines
 from banyan.goods.inventory.commands.returning import clear_quarantine, quarantine, restock_returns, scrap
+from banyan.goods.inventory.commands.shifting import lock_books, move_stock
 from banyan.goods.inventory.commands.stocking import (
     CodeTaken,
     StockPromised,
@@ -27,10 +37,69 @@ from banyan.goods.inventory.commands.stocking import (
     revise_warehouse,
     set_warehouse_active,
 )
+from banyan.goods.inventory.commands.tracking import FIRST_LOT, LotsOnHand, set_days_of_warning, track_lots, untrack_lots
+from banyan.goods.inventory.commands.withholding import (
+    WrongLotState,
+    expire_lots,
+    hold_lots,
+    making_room,
+    recall_lots,
+    release_lots,
+    serve_lost,
+    warn_of_expiry,
+)
 
 __all__ = [
-    "CodeTaken", "LotDiffers", "LotMissing", "LotShort", "NotHeld", "StockMoved", "StockPromised", "UnknownLot", "UnknownSku",
-    "UnknownWarehouse", "adjust_stock", "allocate", "clear_quarantine", "expire_due", "hold", "open_warehouses", "promise",
-    "quarantine", "receive_stock", "release", "release_lines", "reserve", "restock_returns", "revise_warehouse", "scrap",
-    "set_warehouse_active", "ship", "ship_lines",
+    "FIRST_LOT",
+    "CodeTaken",
+    "LotDiffers",
+    "LotMissing",
+    "LotShort",
+    "LotsOnHand",
+    "NotHeld",
+    "PiecesLost",
+    "StockMoved",
+    "StockPromised",
+    "UnknownAlert",
+    "UnknownLot",
+    "UnknownSku",
+    "UnknownWarehouse",
+    "WrongLotState",
+    "adjust_stock",
+    "allocate",
+    "clear_quarantine",
+    "clear_safety_stock",
+    "end_channels",
+    "end_due_channels",
+    "expire_due",
+    "expire_lots",
+    "hold",
+    "hold_lots",
+    "lock_books",
+    "making_room",
+    "move_stock",
+    "open_warehouses",
+    "promise",
+    "quarantine",
+    "raise_alerts",
+    "recall_lots",
+    "receive_stock",
+    "release",
+    "release_lines",
+    "release_lots",
+    "reserve",
+    "restock_returns",
+    "revise_warehouse",
+    "scrap",
+    "see_alerts",
+    "serve_lost",
+    "set_aside",
+    "set_days_of_warning",
+    "set_safety_stock",
+    "set_warehouse_active",
+    "ship",
+    "ship_lines",
+    "track_lots",
+    "untrack_lots",
+    "warn_of_expiry",
 ]  # fmt: skip

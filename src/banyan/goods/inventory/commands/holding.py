@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.db import OperationalError
 
+from banyan.goods.inventory.commands.channels import Shares, give_back, take_shares
 from banyan.goods.inventory.commands.moving import write_movements
 from banyan.goods.inventory.commands.stocking import QUANTITY_MAX
 from banyan.goods.inventory.engine import choosing
@@ -50,22 +51,24 @@ def promise(lines: Sequence[ReserveLine]) -> Promise:
     Orders are served in the order of their first line. Levels are locked by (sku, warehouse) before deciding, so nobody
     else can promise the same pieces. Only where a large batch wants little of much, levels are read, and locked by
     ``hold`` at the end, so that others do not wait while the batch is written.
+    A line of a channel is served from the channel's share alone, others from what is set aside for nobody.
     Raises Invalid on a quantity outside 1..1,000,000,000.
     """
     if not lines:
         return Promise((), {}, {}, late=False)
     wishes: dict[int, list[tuple[int, int, int]]] = {}
     wanted: dict[int, int] = {}
+    shares = Shares(lines)
     for line in lines:
         if not 0 < line.quantity <= QUANTITY_MAX:
             raise Invalid("A quantity must lie within 1 and 1,000,000,000.", field="quantity")
-        wishes.setdefault(line.order_id, []).append((line.line_id, line.sku_id, line.quantity))
+        wishes.setdefault(line.order_id, []).append((line.line_id, shares.key_of(line), line.quantity))
         wanted[line.sku_id] = wanted.get(line.sku_id, 0) + line.quantity
-    choosing_from = _read(READ_LEVELS, wanted) if len(lines) >= LATE_FROM_LINES else None
+    choosing_from = _read(READ_LEVELS, wanted) if len(lines) >= LATE_FROM_LINES and not shares else None
     late = choosing_from is not None and all(free >= PLENTY + 10 * wanted[sku_id] for sku_id, free, _, _ in choosing_from)
     if choosing_from is None or not late:
         choosing_from = _read(LOCK_LEVELS, wanted)
-    levels: choosing.Available = {}
+    levels: choosing.Available = shares.free() if shares else {}
     warehouses: set[tuple[int, int]] = set()
     for sku_id, free, warehouse_id, priority in choosing_from:
         levels.setdefault(sku_id, {})[warehouse_id] = free
@@ -73,9 +76,13 @@ def promise(lines: Sequence[ReserveLine]) -> Promise:
     by_priority = [warehouse_id for _, warehouse_id in sorted(warehouses)]
     choice = choosing.choose([choosing.Wish(order_id, tuple(wish)) for order_id, wish in wishes.items()], levels, by_priority)
     refused = {
-        order_id: tuple(Shortage(order_id, sku_id, wished, have) for sku_id, wished, have in shortages)  # type: ignore[arg-type]
+        order_id: tuple(
+            Shortage(order_id, shares.sku_of(key), wished, have) for key, wished, have in shortages  # type: ignore[arg-type]
+        )
         for order_id, shortages in choice.refused.items()
     }
+    if shares:
+        choice.holds = [shares.named(held) for held in choice.holds]
     return Promise(choice.holds, {line.order_id: line.expires_at for line in lines}, refused, late)
 
 
@@ -105,22 +112,28 @@ def hold(promised: Promise) -> Iterator[None]:
 
 def _write_reservations(promised: Promise) -> None:
     now = clock.now()
-    sql.insert(
-        Reservation,
-        ("id", "order_id", "line_id", "warehouse_id", "sku_id", "quantity", "state", "expires_at", "changed_at"),
-        [
-            (i, h.order_id, h.line_id, h.warehouse_id, h.sku_id, h.quantity, "reserved", promised.expires[h.order_id], now)
-            for i, h in zip(ids.next_ids(len(promised.holds)), promised.holds, strict=True)
-        ],
-    )
+    columns = ("id", "order_id", "line_id", "warehouse_id", "sku_id", "quantity", "state", "expires_at", "changed_at")
+    rows: list[tuple[object, ...]] = [
+        (i, h.order_id, h.line_id, h.warehouse_id, h.sku_id, h.quantity, "reserved", promised.expires[h.order_id], now)
+        for i, h in zip(ids.next_ids(len(promised.holds)), promised.holds, strict=True)
+    ]
+    if any(held.channel_stock_id is not None for held in promised.holds):
+        columns = (*columns, "channel_stock_id")
+        rows = [(*row, held.channel_stock_id) for row, held in zip(rows, promised.holds, strict=True)]
+    sql.insert(Reservation, columns, rows)
 
 
 def _take(promised: Promise) -> None:
     totals: dict[tuple[int, int], int] = {}
     for held in promised.holds:
-        place = (held.sku_id, held.warehouse_id)
-        totals[place] = totals.get(place, 0) + held.quantity
+        if held.channel_stock_id is None:
+            place = (held.sku_id, held.warehouse_id)
+            totals[place] = totals.get(place, 0) + held.quantity
+    if not take_shares(promised.holds):
+        raise StockMoved("The stock changed while it was being promised.")
     places = sorted(totals)
+    if not places:
+        return
     skus, sku_params = sql.few([place[0] for place in places])
     warehouses, warehouse_params = sql.few([place[1] for place in places])
     quantities, quantity_params = sql.few([totals[place] for place in places])
@@ -154,19 +167,20 @@ WITH moved AS ({moved}), wanted AS (
   UPDATE inventory_stock_levels s SET reserved = s.reserved - l.from_reserved {allocated} {on_hand} FROM locked l
     WHERE s.id = l.id
 )
-SELECT id, order_id, line_id, sku_id, warehouse_id, quantity FROM moved
+SELECT id, order_id, line_id, sku_id, warehouse_id, quantity, channel_stock_id FROM moved
 """
 # One state turns into another: no need to look first. The condition is the guard, also against whoever was quicker.
 _FROM_ONE = """
   UPDATE inventory_reservations SET state = %s, changed_at = %s
   WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND state = '{state}'
-  RETURNING id, order_id, line_id, sku_id, warehouse_id, quantity, '{state}' AS state
+  RETURNING id, order_id, line_id, sku_id, warehouse_id, quantity, channel_stock_id, '{state}' AS state
 """
 _FROM_SOME = """
   UPDATE inventory_reservations r SET state = %s, changed_at = %s FROM (
     SELECT id, state FROM inventory_reservations
     WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND state = ANY(%s::text[]) ORDER BY id FOR UPDATE) p
-  WHERE r.id = p.id RETURNING r.id, r.order_id, r.line_id, r.sku_id, r.warehouse_id, r.quantity, p.state
+  WHERE r.id = p.id RETURNING r.id, r.order_id, r.line_id, r.sku_id, r.warehouse_id, r.quantity,
+    r.channel_stock_id, p.state
 """
 _ALLOCATE = _TURN.format(
     moved=_FROM_ONE.format(state="reserved"), allocated=", allocated = s.allocated + l.from_reserved", on_hand=""
@@ -183,7 +197,10 @@ def _turn(statement: str, order_ids: Iterable[int], into: str, at: datetime, sta
     wanted = sorted(set(order_ids))
     if not wanted:
         return []
-    return sql.fetch(statement, (into, at, tenant_id, wanted, *([list(states)] if states else []), tenant_id))
+    rows = sql.fetch(statement, (into, at, tenant_id, wanted, *([list(states)] if states else []), tenant_id))
+    if into in ("released", "expired"):
+        give_back((row[6], row[5]) for row in rows)
+    return rows
 
 
 def allocate(order_ids: Iterable[int], at: datetime) -> set[int]:
@@ -206,14 +223,28 @@ def allocate(order_ids: Iterable[int], at: datetime) -> set[int]:
 
 def release(order_ids: Iterable[int]) -> int:
     """Give back what is reserved or allocated for these orders; returns how many reservations ended. Idempotent."""
-    return len(_turn(_RELEASE, order_ids, "released", clock.now(), ("reserved", "allocated")))
+    return len(_turn(_RELEASE, order_ids, "released", clock.now(), ("reserved", "allocated", "lost")))
+
+
+def release_reserved(order_ids: Iterable[int], at: datetime) -> list[tuple[int, ...]]:
+    """Give back what is reserved, not what is allocated; the reservations as (id, order, line, SKU, warehouse, pieces)."""
+    return _turn(_RELEASE, order_ids, "released", at, ("reserved",))
 
 
 def ship(order_ids: Iterable[int], at: datetime) -> set[int]:
     """Send the allocated goods: pieces leave the warehouse, a movement is written. Returns the orders that shipped something.
 
-    Idempotent: what is shipped already is not shipped again.
+    Idempotent: what is shipped already is not shipped again. Pieces of lot-tracked SKUs leave first expired first. Raises
+    PiecesLost when an order lost some of its pieces, LotShort when the lots that may be picked have too few; then nothing leaves.
     """
+    order_ids = list(order_ids)
+    lost = sql.fetch(
+        "SELECT DISTINCT order_id FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
+        " AND state = 'lost'",
+        (current_tenant_id(), order_ids),
+    )
+    if lost:
+        raise PiecesLost("Pieces of this order were taken out of sale.", order_ids=[ids.public("ord", row[0]) for row in lost])
     rows = _turn(_SHIP, order_ids, "shipped", at)
     write_movements([(row[4], row[3], MovementKind.SHIPMENT, -row[5], row[1], "", None) for row in rows], at)
     return {row[1] for row in rows}
@@ -232,6 +263,13 @@ def expire_due(at: datetime, limit: int = 500) -> int:
     expired = sorted({row[1] for row in _turn(_RELEASE, [row[0] for row in rows], "expired", at, ("reserved",))})
     events.record([ReservationsExpired(order_id=order_id, occurred_at=at) for order_id in expired])
     return len(expired)
+
+
+class PiecesLost(Conflict):
+    """Pieces that were allocated to a paid order were taken out of sale, and no others could be had yet."""
+
+    code = "pieces_lost"
+    advice = "Wait for new stock and serve the lost pieces again, send the rest in parts, or refund what is missing."
 
 
 class NotHeld(Conflict):
@@ -272,20 +310,24 @@ def release_lines(lines: Sequence[ReturnedGoods]) -> int:
         asked[line.line_id] = asked.get(line.line_id, 0) + line.quantity
     tenant_id = current_tenant_id()
     held = sql.fetch(
-        "SELECT id, line_id, quantity FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
-        " AND line_id = ANY(%s::bigint[]) AND state IN ('reserved', 'allocated') ORDER BY id FOR UPDATE",
+        "SELECT id, line_id, quantity, channel_stock_id FROM inventory_reservations"
+        " WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND line_id = ANY(%s::bigint[])"
+        " AND state IN ('reserved', 'allocated', 'lost')"
+        " ORDER BY state = 'lost' DESC, id FOR UPDATE",
         (tenant_id, list({line.order_id for line in lines}), list(asked)),
     )
-    left, taken = dict(asked), []
-    for reservation_id, line_id, quantity in held:
+    left, taken, shared = dict(asked), [], []
+    for reservation_id, line_id, quantity, channel_stock_id in held:
         part = min(quantity, left[line_id])
         left[line_id] -= part
         if part:
             taken.append((reservation_id, part, quantity - part))
+            shared.append((channel_stock_id, part))
     short = {line_id: quantity for line_id, quantity in left.items() if quantity}
     if short:
         raise NotHeld("Fewer pieces are held than are to be given back.", missing_quantity=sum(short.values()))
     if taken:
         columns = [list(column) for column in zip(*taken, strict=True)]
         sql.execute(_RELEASE_PART, (*columns, clock.now(), tenant_id, tenant_id, tenant_id))
+        give_back(shared)
     return sum(asked.values())

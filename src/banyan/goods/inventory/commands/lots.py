@@ -45,7 +45,7 @@ def find_or_begin(named: Sequence[tuple[SkuId, NewLot]]) -> dict[tuple[SkuId, st
         on_conflict="ON CONFLICT (tenant_id, sku_id, number) DO NOTHING",
         returning="id, state",
     )
-    _write_decisions([lot_id for lot_id, state in begun if state == LotState.EXPIRED], LotTurn.EXPIRED, "received past its date")
+    write_decisions([lot_id for lot_id, state in begun if state == LotState.EXPIRED], LotTurn.EXPIRED, "received past its date")
     known = sql.fetch(
         "SELECT l.sku_id, l.number, l.id, l.produced_on, l.expires_on FROM inventory_lots l"
         " JOIN unnest(%s::bigint[], %s::text[]) AS u(sku_id, number) USING (sku_id, number) WHERE l.tenant_id = %s",
@@ -64,7 +64,8 @@ def _first_state(lot: NewLot, today: object) -> str:
     return (LotState.EXPIRED if past else LotState.OPEN).value
 
 
-def _write_decisions(lot_ids: Sequence[int], turn: LotTurn, reason: str) -> None:
+def write_decisions(lot_ids: Sequence[int], turn: LotTurn, reason: str) -> None:
+    """Write what was decided about lots as facts; the caller changes their state."""
     now, actor = clock.now(), current_actor()
     sql.insert(
         LotDecision,

@@ -233,6 +233,8 @@ def raise_levels(changes: Sequence[Change]) -> None:
     if not changes:
         return
     lock_places((change.sku_id, change.warehouse_id) for change in changes)
+    if tracked(change.sku_id for change in changes) != {change.sku_id for change in changes if change.lot_id is not None}:
+        raise KeyRaced("The SKU became lot-tracked, or ceased to be, at this moment.")
     sql.execute(
         "WITH wanted AS ("
         " SELECT u.sku_id, u.warehouse_id, sum(u.change) AS on_hand,"

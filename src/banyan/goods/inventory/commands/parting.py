@@ -20,9 +20,9 @@ WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND state = 'allocated' OR
 _SPLIT = """
 WITH d AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::int[]) AS d(id, new_id, taken)), stays AS (
   INSERT INTO inventory_reservations
-    (tenant_id, id, order_id, line_id, warehouse_id, sku_id, quantity, state, expires_at, changed_at)
+    (tenant_id, id, order_id, line_id, warehouse_id, sku_id, quantity, state, expires_at, changed_at, channel_stock_id)
   SELECT r.tenant_id, d.new_id, r.order_id, r.line_id, r.warehouse_id, r.sku_id, r.quantity - d.taken, r.state, r.expires_at,
-         r.changed_at
+         r.changed_at, r.channel_stock_id
   FROM inventory_reservations r JOIN d ON d.id = r.id WHERE r.tenant_id = %s
 )
 UPDATE inventory_reservations r SET quantity = d.taken FROM d WHERE r.id = d.id AND r.tenant_id = %s
@@ -31,7 +31,7 @@ _SHIP_PICKED = _TURN.format(
     moved="""
   UPDATE inventory_reservations SET state = %s, changed_at = %s
   WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND state = 'allocated'
-  RETURNING id, order_id, line_id, sku_id, warehouse_id, quantity, 'allocated' AS state
+  RETURNING id, order_id, line_id, sku_id, warehouse_id, quantity, channel_stock_id, 'allocated' AS state
 """,
     allocated=", allocated = s.allocated - l.from_allocated",
     on_hand=", on_hand = s.on_hand - l.from_allocated",

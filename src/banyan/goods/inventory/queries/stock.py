@@ -40,7 +40,7 @@ def stock_levels(
 ) -> list[StockLevel]:
     """Levels, newest first, at most ``limit``; restricted to SKUs, a warehouse, and level_id < ``before_id``."""
     rows = sql.fetch(
-        "SELECT warehouse_id, sku_id, on_hand, reserved, allocated, id, quarantined, held FROM inventory_stock_levels"
+        "SELECT warehouse_id, sku_id, on_hand, reserved, allocated, id, quarantined, held, set_aside FROM inventory_stock_levels"
         " WHERE tenant_id = %s"
         " AND (%s::bigint[] IS NULL OR sku_id = ANY(%s::bigint[])) AND (%s::bigint IS NULL OR warehouse_id = %s::bigint)"
         " AND id < %s ORDER BY id DESC LIMIT %s",

@@ -43,6 +43,11 @@ class MovementKind(StrEnum):
     QUARANTINE = "quarantine"
     """From the shelf into quarantine or back: two movements that cancel each other on hand."""
     SCRAP = "scrap"
+    TRANSFER_OUT = "transfer_out"
+    TRANSFER_IN = "transfer_in"
+    TRANSFER_LOSS = "transfer_loss"
+    """Pieces lost on the way: they come in and go out again where they should have arrived."""
+    STOCK_TAKE = "stock_take"
     TRACKING = "tracking"
     """Pieces that lay there when a SKU became lot-tracked pass into its first lot: two movements that cancel each other."""
 
@@ -175,13 +180,18 @@ class Pieces:
 
 
 class ReserveLine(NamedTuple):
-    """One order line that wants its goods held. ``expires_at`` None holds them until released."""
+    """One order line that wants its goods held. ``expires_at`` None holds them until released.
+
+    ``channel``: the key of the channel that sells it; the line is then served from what is set aside for that channel, and from
+    nothing else. "" is an ordinary sale, which cannot take what is set aside.
+    """
 
     order_id: int
     line_id: int
     sku_id: SkuId
     quantity: int
     expires_at: datetime | None = None
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +205,14 @@ class Shortage:
 
 
 class Held(NamedTuple):
-    """Pieces to hold in one warehouse for one line."""
+    """Pieces to hold in one warehouse for one line; ``channel_stock_id`` names the share that they are taken from."""
 
     order_id: int
     line_id: int
     warehouse_id: int
     sku_id: int
     quantity: int
+    channel_stock_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,6 +304,19 @@ class ReturnedGoods:
     lot_id: LotId | None = None
 
 
+class StockMove(NamedTuple):
+    """One change of the pieces on hand that a house above asks for. ``key`` makes it idempotent; a lot-tracked SKU that comes in
+    needs its lot, one that leaves without is taken first expired first."""
+
+    warehouse_id: int
+    sku_id: int
+    kind: MovementKind
+    quantity_change: int
+    reference: str
+    key: str
+    lot_id: int | None = None
+
+
 class LeavingPieces(NamedTuple):
     """Pieces of one order line that leave one warehouse."""
 
@@ -304,9 +328,10 @@ class LeavingPieces(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StockLevel:
-    """One SKU in one warehouse. available = on_hand − quarantined − held − reserved − allocated.
+    """One SKU in one warehouse. available = on_hand − quarantined − held − reserved − allocated − set_aside.
 
-    ``held``: pieces of lots that are held, expired or recalled and not quarantined as well.
+    ``held``: pieces of lots that are held, expired or recalled and not quarantined as well. ``set_aside``: pieces that channels
+    have for themselves and that no order of theirs holds yet.
     """
 
     warehouse_id: WarehouseId
@@ -318,11 +343,12 @@ class StockLevel:
     """For paging; not a fact about the stock."""
     quarantined: int = 0
     held: int = 0
+    set_aside: int = 0
 
     @property
     def available(self) -> int:
         """Pieces that can still be promised."""
-        return self.on_hand - self.quarantined - self.held - self.reserved - self.allocated
+        return self.on_hand - self.quarantined - self.held - self.reserved - self.allocated - self.set_aside
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ class Warehouse(TenantModel):
         return self.name
 
 
-FREE = "s.on_hand - s.quarantined - s.held - s.reserved - s.allocated"
+FREE = "s.on_hand - s.quarantined - s.held - s.reserved - s.allocated - s.set_aside"
 """Pieces of a level ``s`` that can still be promised, in SQL. The table's CHECK says that it is never negative."""
 
 
@@ -67,6 +67,7 @@ class StockLevel(TenantModel):
     allocated = models.BigIntegerField(_("allocated"), default=0)
     quarantined = models.BigIntegerField(_("quarantined"), default=0, db_default=0)
     held = models.BigIntegerField(_("held"), default=0, db_default=0)
+    set_aside = models.BigIntegerField(_("set aside for channels"), default=0, db_default=0)
 
     class Meta:
         app_label = "inventory"
@@ -81,7 +82,8 @@ class StockLevel(TenantModel):
                     allocated__gte=0,
                     quarantined__gte=0,
                     held__gte=0,
-                    on_hand__gte=F("reserved") + F("allocated") + F("quarantined") + F("held"),
+                    set_aside__gte=0,
+                    on_hand__gte=F("reserved") + F("allocated") + F("quarantined") + F("held") + F("set_aside"),
                 ),
                 name="stock_never_oversold",
             ),
@@ -108,6 +110,7 @@ class Reservation(TenantModel):
     quantity = models.IntegerField(_("quantity"))
     state = models.CharField(_("state"), max_length=10, choices=[(s.value, s.value) for s in ReservationState])
     expires_at = models.DateTimeField(_("expires at"), null=True)
+    channel_stock_id = models.BigIntegerField(_("channel stock"), null=True)
     changed_at = models.DateTimeField(_("changed at"))
 
     class Meta:
