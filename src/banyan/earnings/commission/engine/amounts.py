@@ -14,6 +14,7 @@ from banyan.earnings.commission.types import (
     Amount,
     Band,
     BandPart,
+    Differential,
     Fixed,
     Measure,
     Member,
@@ -22,6 +23,9 @@ from banyan.earnings.commission.types import (
     Per,
     Progressive,
     Rate,
+    Target,
+    UnitBand,
+    UnitBands,
     Uplift,
     WholeBand,
 )
@@ -34,19 +38,29 @@ def compile_amount(amount: Amount) -> Evaluator:
     """The evaluator of an ordinary amount; overlays are compiled with their target group elsewhere."""
     match amount:
         case Fixed():
-            return _fixed(amount.minor, amount.per is Per.UNIT)
+            return _fixed(amount.minor, amount.per)
         case Rate():
             return _rate(amount.rate_bp)
         case Progressive():
             return _progressive_per_line(amount) if amount.by is Measure.LINE else _progressive_per_order(amount)
         case WholeBand():
             return _whole_band(amount)
-        case Multiplier() | Uplift():
-            raise TypeError(f"{type(amount).__name__} is an overlay")
+        case UnitBands():
+            return _unit_bands(amount)
+        case Multiplier() | Uplift() | Differential() | Target():
+            raise TypeError(f"{type(amount).__name__} is not computed on lines alone")
 
 
-def _fixed(minor: int, per_unit: bool) -> Evaluator:
-    if per_unit:
+def _fixed(minor: int, per: Per) -> Evaluator:
+    if per is Per.ORDER:
+
+        def once(lines: Sequence[PaidLine], _member: Member) -> list[tuple[PaidLine, int, int]]:
+            bases = [line.base_minor for line in lines]
+            parts = allocate(min(minor, sum(bases)), bases)
+            return [(line, part, 0) for line, part in zip(lines, parts, strict=True)]
+
+        return once
+    if per is Per.UNIT:
         return lambda lines, _member: [(line, minor * line.quantity, 0) for line in lines]
     return lambda lines, _member: [(line, minor, 0) for line in lines]
 
@@ -92,6 +106,32 @@ def _whole_band(amount: WholeBand) -> Evaluator:
         return [(line, part, rate_bp) for line, part in zip(lines, parts, strict=True)]
 
     return per_line if amount.by is Measure.LINE else per_order
+
+
+def _unit_bands(amount: UnitBands) -> Evaluator:
+    """Decided by the order, the total goes to the lines by their units."""
+    bands, progressive = amount.bands, amount.progressive
+
+    def per_line(lines: Sequence[PaidLine], _member: Member) -> list[tuple[PaidLine, int, int]]:
+        return [(line, by_units(bands, line.quantity, progressive), 0) for line in lines]
+
+    def per_order(lines: Sequence[PaidLine], _member: Member) -> list[tuple[PaidLine, int, int]]:
+        units = [line.quantity for line in lines]
+        parts = allocate(by_units(bands, sum(units), progressive), units)
+        return [(line, part, 0) for line, part in zip(lines, parts, strict=True)]
+
+    return per_line if amount.by is Measure.LINE else per_order
+
+
+def by_units(bands: Sequence[UnitBand], units: int, progressive: bool) -> int:
+    """What so many units give; whole-band: a band is reached with its first unit. `from_units` units lie below a band."""
+    total = 0
+    for index, band in enumerate(bands):
+        if units <= band.from_units if progressive else units < band.from_units:
+            break
+        end = bands[index + 1].from_units if index + 1 < len(bands) else units
+        total = total + (min(units, end) - band.from_units) * band.minor if progressive else units * band.minor
+    return total
 
 
 def figure_of(amount: Progressive | WholeBand, member: Member) -> int:

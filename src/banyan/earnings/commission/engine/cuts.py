@@ -49,7 +49,7 @@ def stack(awards: list[Award], log: TraceLog | None) -> list[Award]:
         if award.rule.stacking is Stacking.ADD:
             kept.append(award)
         else:
-            places.setdefault((award.rule.group, award.line.line_id, award.member.depth), []).append(award)
+            places.setdefault((award.rule.group, award.line.line_id, award.member.distributor_id), []).append(award)
     if not places:
         return awards
     chosen: set[int] = set()

@@ -47,6 +47,15 @@ class TraceLog:
         self.seatings.append(Seating(rule_key, seat.depth, payee_id, member.depth if member else None))
         return member
 
+    def seats(
+        self, rule_key: str, depth: int, found: Sequence[Member], skipped: Sequence[tuple[int | None, int, SkipReason]]
+    ) -> None:
+        """Whom a rule pays that is not for one depth."""
+        self.skipped.extend(Skipped(rule_key, payee_id, at_depth, reason) for payee_id, at_depth, reason in skipped)
+        self.seatings.extend(Seating(rule_key, member.depth, member.distributor_id, member.depth) for member in found)
+        if not found:
+            self.seatings.append(Seating(rule_key, depth, None, None))
+
     def evaluated(self, award: Award, before_caps: int, lines: Sequence[PaidLine]) -> None:
         rule, line = award.rule, award.line
         limited_by = None

@@ -95,6 +95,7 @@ def plan_facts(plan: Plan) -> PlanFacts:
         pays_on_recruitment=plan.terms.pays_on_recruitment,
         entry_fee_minor=plan.terms.entry_fee_minor,
         starter_purchase_required=plan.terms.starter_purchase_required,
+        pays_on_team_sales=worst.pays_on_team_sales,
         currency=get_tenant(current_tenant_id()).currency,
     )
 

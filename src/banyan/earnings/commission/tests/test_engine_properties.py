@@ -15,6 +15,7 @@ from banyan.earnings.commission.tests.strategies import NOON, bands, ceilings, o
 from banyan.earnings.commission.types import (
     FULL_BP,
     Band,
+    CommissionKind,
     LegalCeiling,
     Measure,
     Member,
@@ -26,9 +27,12 @@ from banyan.earnings.commission.types import (
     Progressive,
     Recipient,
     Rule,
+    Spent,
     Unqualified,
 )
 
+BESIDE = (CommissionKind.SELF, CommissionKind.REGIONAL, CommissionKind.NAMED, CommissionKind.BOOSTER)
+"""Paid for something else than a place above the seller, or on top of such pay."""
 many = settings(max_examples=100, deadline=None)
 
 
@@ -47,6 +51,7 @@ def test_document_round_trip(plan: Plan) -> None:
 def test_never_over_a_cap(plan: Plan, order: PaidOrder, legal: LegalCeiling) -> None:
     shares = compile_plan(plan).decide(order, legal)
     total = sum(share.amount_minor for share in shares)
+    spent = (order.facts.spent if order.facts else None) or Spent()
     assert all(share.amount_minor > 0 for share in shares)
     assert total <= base_of(order) * plan.caps.total_bp // FULL_BP
     assert plan.caps.order_minor is None or total <= plan.caps.order_minor
@@ -54,12 +59,27 @@ def test_never_over_a_cap(plan: Plan, order: PaidOrder, legal: LegalCeiling) -> 
     assert all(share.depth <= legal.upline_depth for share in shares)
     for member in order.upline:
         mine = [share for share in shares if share.payee_id == member.distributor_id]
-        assert not mine or member.status == "active"
-        assert plan.caps.payee_minor is None or sum(share.amount_minor for share in mine) <= plan.caps.payee_minor
+        by_place = [share for share in mine if share.kind not in BESIDE]
+        assert not by_place or member.status == "active"
+    for payee_id in {share.payee_id for share in shares}:
+        paid = sum(share.amount_minor for share in shares if share.payee_id == payee_id)
+        assert plan.caps.payee_minor is None or paid <= plan.caps.payee_minor
+        before = dict(spent.payees).get(payee_id, 0)
+        assert plan.caps.payee_period_minor is None or paid <= max(plan.caps.payee_period_minor - before, 0)
+    assert plan.caps.budget_minor is None or total <= max(plan.caps.budget_minor - spent.budget_minor, 0)
+    for line in order.lines:
+        on_line = sum(share.amount_minor for share in shares if share.line_id == line.line_id)
+        assert plan.caps.margin_bp is None or on_line <= line.margin_minor * plan.caps.margin_bp // FULL_BP
     for rule in plan.rules:
-        given_by = [share.amount_minor for share in shares if share.rule_key == rule.key]
-        assert rule.caps.order_minor is None or sum(given_by) <= rule.caps.order_minor
-        assert rule.caps.line_minor is None or max(given_by, default=0) <= rule.caps.line_minor
+        given_by = [share for share in shares if share.rule_key == rule.key]
+        amounts = [share.amount_minor for share in given_by]
+        assert rule.caps.order_minor is None or sum(amounts) <= rule.caps.order_minor
+        assert rule.caps.line_minor is None or max(amounts, default=0) <= rule.caps.line_minor
+        for payee_id in {share.payee_id for share in given_by}:
+            mine = sum(share.amount_minor for share in given_by if share.payee_id == payee_id)
+            before = {(key, payee): minor for key, payee, minor in spent.rules}.get((rule.key, payee_id), 0)
+            assert rule.caps.payee_minor is None or mine <= rule.caps.payee_minor
+            assert rule.caps.period_minor is None or mine <= max(rule.caps.period_minor - before, 0)
 
 
 @many
@@ -106,7 +126,7 @@ def test_no_order_pays_more_than_the_worst_case(plan: Plan, order: PaidOrder) ->
     for version, rate_bp in ((plan, worst.total_rate_bp), (uncapped, bound)):
         shares = compile_plan(version).decide(order, lawless)
         assert sum(share.amount_minor for share in shares) * FULL_BP <= base_of(order) * rate_bp
-        assert all(share.depth <= worst.upline_depth for share in shares)
+        assert all(share.depth <= worst.upline_depth for share in shares if share.kind not in BESIDE)
 
 
 @many
