@@ -55,7 +55,8 @@ WITH moved AS (
 ), stock AS (
   SELECT lot_id, warehouse_id, on_hand, quarantined FROM inventory_lot_stock WHERE tenant_id = %(tenant)s
 )
-SELECT lot_id, warehouse_id, coalesce(m.on_hand, 0), coalesce(m.quarantined, 0), coalesce(k.on_hand, 0), coalesce(k.quarantined, 0)
+SELECT lot_id, warehouse_id, coalesce(m.on_hand, 0), coalesce(m.quarantined, 0), coalesce(k.on_hand, 0),
+       coalesce(k.quarantined, 0)
 FROM stock k FULL JOIN moved m USING (lot_id, warehouse_id)
 """
 _WITHOUT_LOT = """
@@ -74,7 +75,11 @@ def lots(tally: Tally) -> Iterator[Finding]:
     for lot_id, warehouse_id, *numbers in rows:
         if numbers[:2] != numbers[2:]:
             subject = f"{ids.public('lot', lot_id)}/warehouse {warehouse_id}"
-            yield Finding("inventory.lots", subject, *(dict(zip(("on_hand", "quarantined"), numbers[n : n + 2], strict=True)) for n in (0, 2)))
+            yield Finding(
+                "inventory.lots",
+                subject,
+                *(dict(zip(("on_hand", "quarantined"), numbers[n : n + 2], strict=True)) for n in (0, 2)),
+            )
     for warehouse_id, sku_id, pieces in sql.fetch(_WITHOUT_LOT, (tenant_id,)):
         yield Finding("inventory.lots", f"pieces without a lot/warehouse {warehouse_id} sku {sku_id}", 0, pieces)
 
@@ -82,7 +87,8 @@ def lots(tally: Tally) -> Iterator[Finding]:
 _STATES = """
 SELECT l.id, CASE d.turn WHEN 'released' THEN 'open' ELSE coalesce(d.turn, 'open') END, l.state
 FROM inventory_lots l LEFT JOIN LATERAL (
-  SELECT turn FROM inventory_lot_decisions d WHERE d.tenant_id = l.tenant_id AND d.lot_id = l.id ORDER BY decided_at DESC, id DESC LIMIT 1
+  SELECT turn FROM inventory_lot_decisions d WHERE d.tenant_id = l.tenant_id AND d.lot_id = l.id
+  ORDER BY decided_at DESC, id DESC LIMIT 1
 ) d ON true WHERE l.tenant_id = %s
 """
 _TOO_LATE = """

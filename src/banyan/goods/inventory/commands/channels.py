@@ -260,6 +260,20 @@ def shrink_shares(missing: Mapping[tuple[int, int], int]) -> dict[tuple[int, int
     return {place: pieces for place, pieces in still.items() if pieces > 0}
 
 
+def lose_of_shares(lost: Iterable[tuple[int | None, int]]) -> None:
+    """Pieces (share or None, quantity) of a channel's paid orders are gone: its share shrinks by what it sold of them."""
+    totals: dict[int, int] = {}
+    for share_id, quantity in lost:
+        if share_id is not None:
+            totals[share_id] = totals.get(share_id, 0) + quantity
+    if totals:
+        sql.execute(
+            "UPDATE inventory_channel_stocks c SET taken = c.taken - u.pieces, quantity = c.quantity - u.pieces"
+            " FROM unnest(%s::bigint[], %s::bigint[]) AS u(id, pieces) WHERE c.tenant_id = %s AND c.id = u.id",
+            (list(totals), list(totals.values()), current_tenant_id()),
+        )
+
+
 _GIVE_BACK = """
 WITH u AS (SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS u(id, quantity)), given AS (
   UPDATE inventory_channel_stocks c SET taken = c.taken - u.quantity FROM u WHERE c.tenant_id = %s AND c.id = u.id

@@ -11,10 +11,11 @@ from django.db import OperationalError
 
 from banyan.goods.inventory.engine.picking import LotPieces, Shelf
 from banyan.goods.inventory.models import LotStock, Movement
+from banyan.goods.inventory.queries import UnknownLot
 from banyan.goods.inventory.types import MovementKind
 from banyan.kernel import ids, sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
-from banyan.kernel.values.errors import Conflict, Invalid, NotFound
+from banyan.kernel.values.errors import Conflict, Invalid
 
 
 class LotMissing(Invalid):
@@ -22,13 +23,6 @@ class LotMissing(Invalid):
 
     code = "lot_missing"
     advice = "Name the lot of these pieces."
-
-
-class UnknownLot(NotFound):
-    """No such lot of this SKU in this shop."""
-
-    code = "unknown_lot"
-    advice = "List the lots of the SKU and use one of their ids."
 
 
 class LotShort(Conflict):

@@ -11,18 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from banyan.goods.inventory.commands.channels import lose_of_shares, shrink_shares
 from banyan.goods.inventory.commands.holding import StockMoved, allocate, release_reserved, reserve
 from banyan.goods.inventory.commands.lots import write_decisions
-from banyan.goods.inventory.commands.moving import Place, UnknownLot, shop_day
+from banyan.goods.inventory.commands.moving import Place, shop_day
 from banyan.goods.inventory.events import LotNearsExpiry, LotTurned, PromiseBroken
-from banyan.goods.inventory.models import FREE, Reservation
+from banyan.goods.inventory.models import FREE, NEARING, Reservation
+from banyan.goods.inventory.queries import UnknownLot
 from banyan.goods.inventory.types import LotId, LotState, LotTurn, ReserveLine
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid
-
-DAYS_OF_WARNING = 30
-"""Before expiry, where neither the SKU nor the shop says otherwise."""
 
 _TURNS: Mapping[LotTurn, tuple[frozenset[str], LotState]] = {
     LotTurn.HELD: (frozenset({"open"}), LotState.HELD),
@@ -86,17 +85,6 @@ def warn_of_expiry(at: datetime, limit: int = 500) -> int:
         ]
     )
     return len(rows)
-
-
-NEARING = f"""
-SELECT l.id, l.sku_id, l.expires_on, l.warned_at FROM inventory_lots l
-LEFT JOIN inventory_lot_rules own ON own.tenant_id = l.tenant_id AND own.sku_id = l.sku_id
-LEFT JOIN inventory_lot_rules shop ON shop.tenant_id = l.tenant_id AND shop.sku_id IS NULL
-WHERE l.tenant_id = %s AND l.state = 'open' AND l.expires_on IS NOT NULL
-  AND l.expires_on <= %s + coalesce(own.near_expiry_days, shop.near_expiry_days, {DAYS_OF_WARNING})
-  AND EXISTS (SELECT 1 FROM inventory_lot_stock k WHERE k.tenant_id = l.tenant_id AND k.lot_id = l.id AND k.on_hand > 0)
-"""
-"""Lots with pieces whose days of warning have begun, for (tenant, day)."""
 
 
 def _turn(lot_ids: Sequence[int], turn: LotTurn, reason: str) -> int:
@@ -194,32 +182,34 @@ class _Open(NamedTuple):
     quantity: int
     state: str
     expires_at: datetime | None
+    channel_stock_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Losers:
-    """Whose pieces were taken: unpaid lines whole, paid lines as far as pieces were missing."""
+    """Whose pieces were taken: unpaid orders whole, paid lines as far as pieces were missing."""
 
     unpaid: Sequence[ReserveLine]
     paid: frozenset[int]
 
 
 @contextmanager
-def making_room(
-    sku_ids: Sequence[int], leaving: Callable[[bool], dict[Place, int]], cause: str
-) -> Iterator[dict[Place, int]]:
+def making_room(sku_ids: Sequence[int], leaving: Callable[[bool], dict[Place, int]], cause: str) -> Iterator[dict[Place, int]]:
     """Let pieces leave what can be promised, even where they are promised already. The block takes them out of the levels.
 
     ``leaving`` tells how many pieces leave each place; it is asked once before and once under the locks. Where fewer are free,
-    promises give way: unpaid orders before paid ones, the latest first. After the block they are served again from what is
-    left anywhere; paid lines for which nothing is left stay ``lost``, and ``PromiseBroken`` tells of every line not served.
+    promises give way: what channels have not sold yet, then unpaid orders, then paid ones, the latest first. After the block
+    they are served again from what is left anywhere; paid lines for which nothing is left stay ``lost``, and ``PromiseBroken``
+    tells of every line not served.
     """
     if _missing(leaving(False)):
         _open_reservations(sku_ids, "ORDER BY id FOR UPDATE")
     lock_skus(sku_ids)
     places = leaving(True)
-    missing = _missing(places)
+    missing = shrink_shares(_missing(places))
     losers = _break_promises(sku_ids, missing) if missing else None
+    if losers is not None and shrink_shares(_missing(places)):  # unpaid orders gave pieces back to their channels' shares
+        raise StockMoved("The stock changed while promises were being taken back.")
     yield places
     if losers is not None:
         _serve_again(losers, cause)
@@ -240,7 +230,8 @@ def _missing(places: Mapping[Place, int]) -> dict[Place, int]:
 
 def _open_reservations(sku_ids: Sequence[int], order: str) -> list[_Open]:
     rows = sql.fetch(
-        "SELECT id, order_id, line_id, warehouse_id, sku_id, quantity, state, expires_at FROM inventory_reservations"
+        "SELECT id, order_id, line_id, warehouse_id, sku_id, quantity, state, expires_at, channel_stock_id"
+        " FROM inventory_reservations"
         f" WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[]) AND state IN ('reserved', 'allocated') {order}",
         (current_tenant_id(), list(sku_ids)),
     )
@@ -262,10 +253,8 @@ def _break_promises(sku_ids: Sequence[int], missing: dict[Place, int]) -> _Loser
         if one.state == "allocated" and missing[place] > 0:
             cuts.append((one, min(one.quantity, missing[place])))
             missing[place] -= cuts[-1][1]
-    if any(pieces > 0 for pieces in missing.values()):
-        raise StockMoved("The stock changed while promises were being taken back.")
     unpaid: dict[tuple[int, int, int], int] = defaultdict(int)
-    for _, order_id, line_id, sku_id, _, quantity in release_reserved(gone, at):
+    for _, order_id, line_id, sku_id, _, quantity, *_rest in release_reserved(gone, at):
         unpaid[order_id, line_id, sku_id] += quantity
     _cut(cuts, at)
     return _Losers(
@@ -275,12 +264,13 @@ def _break_promises(sku_ids: Sequence[int], missing: dict[Place, int]) -> _Loser
 
 
 def _cut(cuts: Sequence[tuple[_Open, int]], at: datetime) -> None:
-    """Paid lines lose pieces: what stays allocated keeps its row, what is lost becomes a row of its own."""
+    """Paid lines lose pieces: what stays allocated keeps its row, what is lost is a row of its own, of no channel's share."""
     whole = [one.reservation_id for one, pieces in cuts if pieces == one.quantity]
     parted = [(one, pieces) for one, pieces in cuts if pieces < one.quantity]
     tenant_id = current_tenant_id()
     sql.execute(
-        "UPDATE inventory_reservations SET state = 'lost', changed_at = %s WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        "UPDATE inventory_reservations SET state = 'lost', channel_stock_id = NULL, changed_at = %s"
+        " WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
         (at, tenant_id, whole),
     )
     sql.execute(
@@ -302,28 +292,25 @@ def _cut(cuts: Sequence[tuple[_Open, int]], at: datetime) -> None:
         " WHERE s.tenant_id = %s AND s.sku_id = u.sku_id AND s.warehouse_id = u.warehouse_id",
         ([one.sku_id for one, _ in cuts], [one.warehouse_id for one, _ in cuts], [n for _, n in cuts], tenant_id),
     )
+    lose_of_shares((one.channel_stock_id, pieces) for one, pieces in cuts)
 
 
 def _serve_again(losers: _Losers, cause: str) -> None:
+    """What is paid comes first."""
     at = clock.now()
+    lost = serve_lost(sorted(losers.paid), at)
     refused = reserve(losers.unpaid)
-    broken = [
-        PromiseBroken(
-            order_id=line.order_id, line_id=line.line_id, sku_id=line.sku_id, quantity=line.quantity, was_paid=False,
-            cause=cause, occurred_at=at,
-        )
-        for line in losers.unpaid
-        if line.order_id in refused
-    ]  # fmt: skip
-    for order_id, lines in serve_lost(sorted(losers.paid), at).items():
-        broken += [
+    unserved = [(line, True) for lines in lost.values() for line in lines]
+    unserved += [(line, False) for line in losers.unpaid if line.order_id in refused]
+    events.record(
+        [
             PromiseBroken(
-                order_id=order_id, line_id=line.line_id, sku_id=line.sku_id, quantity=line.quantity, was_paid=True,
+                order_id=line.order_id, line_id=line.line_id, sku_id=line.sku_id, quantity=line.quantity, was_paid=was_paid,
                 cause=cause, occurred_at=at,
             )
-            for line in lines
-        ]  # fmt: skip
-    events.record(broken)
+            for line, was_paid in unserved
+        ]
+    )  # fmt: skip
 
 
 def serve_lost(order_ids: Sequence[int], at: datetime) -> dict[int, tuple[ReserveLine, ...]]:

@@ -4,6 +4,7 @@ from banyan.goods.inventory.models.alerts import SafetyStockRow, StockAlertRow
 from banyan.goods.inventory.models.channels import ChannelStockRow
 from banyan.goods.inventory.models.stock import (
     FREE,
+    NEARING,
     Lot,
     LotDecision,
     LotRule,
@@ -16,6 +17,7 @@ from banyan.goods.inventory.models.stock import (
 
 __all__ = [
     "FREE",
+    "NEARING",
     "ChannelStockRow",
     "Lot",
     "LotDecision",

@@ -194,6 +194,20 @@ class LotStock(TenantModel):
         return f"{self.lot_id}@{self.warehouse_id}"
 
 
+DAYS_OF_WARNING = 30
+"""Before expiry, where neither the SKU nor the shop says otherwise."""
+
+NEARING = f"""
+SELECT l.id, l.sku_id, l.expires_on, l.warned_at FROM inventory_lots l
+LEFT JOIN inventory_lot_rules own ON own.tenant_id = l.tenant_id AND own.sku_id = l.sku_id
+LEFT JOIN inventory_lot_rules shop ON shop.tenant_id = l.tenant_id AND shop.sku_id IS NULL
+WHERE l.tenant_id = %s AND l.state = 'open' AND l.expires_on IS NOT NULL
+  AND l.expires_on <= %s + coalesce(own.near_expiry_days, shop.near_expiry_days, {DAYS_OF_WARNING})
+  AND EXISTS (SELECT 1 FROM inventory_lot_stock k WHERE k.tenant_id = l.tenant_id AND k.lot_id = l.id AND k.on_hand > 0)
+"""
+"""Lots with pieces whose days of warning have begun, for (tenant, day)."""
+
+
 class LotDecision(TenantModel):
     """One turn in the life of a lot, with its reason. A fact: never edited."""
 

@@ -2,7 +2,21 @@
 
 from banyan.goods.inventory.queries.alerts import count_open_alerts, list_alerts, safety_stock
 from banyan.goods.inventory.queries.channels import channel_stock, list_channel_stock
-from banyan.goods.inventory.queries.places import moved_pieces, places_to_count
+from banyan.goods.inventory.queries.lots import (
+    UnknownLot,
+    count_expiring_lots,
+    expiring_lots,
+    get_lot,
+    list_lots,
+    lot_decisions,
+    lot_movements,
+    lot_orders,
+    lot_rules,
+    lot_stock,
+    shelf_of,
+    trace_lot,
+)
+from banyan.goods.inventory.queries.places import find_lots, lot_numbers, moved_pieces, places_to_count
 from banyan.goods.inventory.queries.stock import (
     available,
     held_quantities,
@@ -13,6 +27,9 @@ from banyan.goods.inventory.queries.stock import (
 )
 
 __all__ = [
-    "available", "channel_stock", "count_open_alerts", "held_quantities", "list_alerts", "list_channel_stock", "list_movements",
-    "list_reservations", "list_warehouses", "moved_pieces", "places_to_count", "safety_stock", "stock_levels",
+    "UnknownLot", "available", "channel_stock", "count_expiring_lots", "count_open_alerts", "expiring_lots", "find_lots",
+    "get_lot",
+    "held_quantities", "list_alerts", "list_channel_stock", "list_lots", "list_movements", "list_reservations",
+    "list_warehouses", "lot_decisions", "lot_movements", "lot_numbers", "lot_orders", "lot_rules", "lot_stock", "moved_pieces",
+    "places_to_count", "safety_stock", "shelf_of", "stock_levels", "trace_lot",
 ]  # fmt: skip

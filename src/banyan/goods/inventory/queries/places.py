@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from banyan.goods.catalog.types import SkuId
-from banyan.goods.inventory.types import MovementKind, WarehouseId
+from banyan.goods.inventory.types import LotId, MovementKind, WarehouseId
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
 
@@ -44,3 +44,26 @@ def moved_pieces(kinds: Sequence[MovementKind]) -> dict[tuple[str, str, int, int
         (current_tenant_id(), [kind.value for kind in kinds]),
     )
     return {(row[0], row[1], row[2], row[3], row[4]): row[5] for row in rows}
+
+
+def lot_numbers(lot_ids: Iterable[int | None]) -> dict[int, tuple[int, str]]:
+    """(SKU, number) of these lots, for lists; unknown ids and None are left out."""
+    wanted = sorted({one for one in lot_ids if one is not None})
+    if not wanted:
+        return {}
+    rows = sql.fetch(
+        "SELECT id, sku_id, number FROM inventory_lots WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (current_tenant_id(), wanted),
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def find_lots(named: Iterable[tuple[int, str]]) -> dict[tuple[int, str], LotId]:
+    """The lots of these (SKU, number); unknown ones are left out."""
+    wanted = sorted(set(named))
+    rows = sql.fetch(
+        "SELECT l.sku_id, l.number, l.id FROM inventory_lots l JOIN unnest(%s::bigint[], %s::text[]) AS u(sku_id, number)"
+        " USING (sku_id, number) WHERE l.tenant_id = %s",
+        ([one[0] for one in wanted], [one[1] for one in wanted], current_tenant_id()),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}

@@ -149,6 +149,23 @@ class LotOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class LotTrace:
+    """Where the pieces of a lot came from and where they are now:
+    came_in + counted = on_hand + with_buyers + scrapped + in_transit + lost_on_the_way."""
+
+    lot_id: LotId
+    came_in: int
+    counted: int
+    with_buyers: int
+    scrapped: int
+    in_transit: int
+    lost_on_the_way: int
+    on_hand: int
+    quarantined: int
+    first_seen_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class LotRule:
     """That a SKU is lot-tracked, and how many days before expiry to warn; None: the shop's own number of days."""
 
