@@ -20,7 +20,7 @@ HOUSES = (
     "people.identity", "people.distributors", "people.network",
     "rules.compliance",
     "treasury.ledger", "treasury.payments", "treasury.payouts",
-    "goods.catalog", "goods.inventory",
+    "goods.catalog", "goods.inventory", "goods.warehousing",
     "trade.attribution", "trade.pricing", "trade.orders", "trade.returns",
     "earnings.commission", "earnings.settlement",
 )  # fmt: skip

@@ -16,6 +16,7 @@ APP_SCOPES: dict[str, tuple[Scope | None, Scope | None]] = {
     "payouts": (Scope.PAYOUTS_READ, Scope.PAYOUTS_SUBMIT),
     "catalog": (Scope.CATALOG_READ, Scope.CATALOG_WRITE),
     "inventory": (Scope.INVENTORY_READ, Scope.INVENTORY_WRITE),
+    "warehousing": (Scope.INVENTORY_READ, Scope.INVENTORY_WRITE),
     "attribution": (Scope.ORDERS_READ, None),
     "pricing": (Scope.CATALOG_READ, Scope.CATALOG_WRITE),
     "orders": (Scope.ORDERS_READ, Scope.ORDERS_WRITE),

@@ -1,0 +1,1 @@
+"""Goods on the move between warehouses, and what is counted in them."""
