@@ -122,7 +122,7 @@ KINDS: dict[str, Kind] = {
         came_from=_one("ord", "order_id", "returns"),
         led_to=_all(
             _many("crv", "commission_reversals", "cause = 'return' AND cause_id = %(i)s"),
-            _many("rfd", "payments_refunds", "key ~ ('^returns?/' || %(i)s::bigint || '(/[0-9]+)?$')"),
+            _many("rfd", "payments_refunds", "key ~ ('^returns?/' || %(i)s::bigint || '(/[0-9]+){0,2}$')"),
         ),
     ),
     "rfd": Kind(
@@ -132,7 +132,7 @@ KINDS: dict[str, Kind] = {
         came_from=_all(
             _one("pay", "payment_id", "payments_refunds"),
             "SELECT 'ret', split_part(key, '/', 2)::bigint FROM payments_refunds"
-            " WHERE tenant_id = %(t)s AND id = %(i)s AND key ~ '^returns?/[0-9]+(/[0-9]+)?$'",
+            " WHERE tenant_id = %(t)s AND id = %(i)s AND key ~ '^returns?/[0-9]+(/[0-9]+){0,2}$'",
         ),
         led_to=_ENTRIES.format("refund", "%(i)s"),
     ),

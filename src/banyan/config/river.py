@@ -95,8 +95,9 @@ def returned_lines_were_clawed_back(tally: Tally) -> Iterator[Finding]:
     """Each commission of a line for which an accepted return gave money back was reversed for that return."""
     rows = sql.fetch(
         "SELECT r.id, c.id, v.id IS NULL FROM returns r"
-        " JOIN return_lines l ON l.tenant_id = r.tenant_id AND l.return_id = r.id AND l.refund_minor > 0"
-        " JOIN commission_commissions c ON c.tenant_id = r.tenant_id AND c.order_id = r.order_id AND c.line_id = l.line_id"
+        " JOIN return_draws l ON l.tenant_id = r.tenant_id AND l.return_id = r.id AND l.refund_minor > 0"
+        " JOIN commission_commissions c ON c.tenant_id = r.tenant_id AND c.order_id = l.source_order_id"
+        "  AND c.line_id = l.source_line_id"
         " LEFT JOIN commission_reversals v ON v.tenant_id = c.tenant_id AND v.commission_id = c.id AND v.cause = 'return'"
         "  AND v.cause_id = r.id"
         " WHERE r.tenant_id = %s AND r.accepted_at IS NOT NULL",
@@ -119,10 +120,12 @@ def refunds_have_their_reason(tally: Tally) -> Iterator[Finding]:
         " (SELECT r.order_id, sum(r.amount_minor) AS back FROM payments_refunds r"
         "   JOIN payments_payments p ON p.tenant_id = r.tenant_id AND p.id = r.payment_id AND NOT p.is_extra"
         "   WHERE r.tenant_id = %s AND r.state <> 'failed' GROUP BY r.order_id) b"
-        " FULL JOIN (SELECT t.order_id, sum(t.refund_minor) AS due FROM returns t LEFT JOIN payments_refunds f"
-        "    ON f.tenant_id = t.tenant_id"
-        "    AND f.key = 'return/' || t.id || CASE WHEN t.refund_attempt > 1 THEN '/' || t.refund_attempt ELSE '' END"
-        "   WHERE t.tenant_id = %s AND t.accepted_at IS NOT NULL AND f.state IS DISTINCT FROM 'failed' GROUP BY t.order_id) d"
+        " FULL JOIN (SELECT t.order_id, sum(t.amount_minor) AS due FROM return_refunds t"
+        "   JOIN returns o ON o.tenant_id = t.tenant_id AND o.id = t.return_id"
+        "   LEFT JOIN payments_refunds f ON f.tenant_id = t.tenant_id AND f.key = 'return/' || t.return_id ||"
+        "    CASE WHEN t.order_id <> o.order_id THEN '/' || t.attempt || '/' || t.order_id"
+        "     WHEN t.attempt > 1 THEN '/' || t.attempt ELSE '' END"
+        "   WHERE t.tenant_id = %s AND f.state IS DISTINCT FROM 'failed' GROUP BY t.order_id) d"
         " USING (order_id)",
         (tenant_id, tenant_id),
     )

@@ -15,53 +15,93 @@ from banyan.treasury.payments import queries as payments
 PAGE = 2000
 
 _LINES = """
-WITH facts AS (
-  SELECT l.line_id, coalesce(sum(l.quantity) FILTER (WHERE r.status NOT IN ('rejected', 'withdrawn')), 0) AS claimed,
-         coalesce(sum(l.quantity) FILTER (WHERE r.accepted_at IS NOT NULL), 0) AS returned,
-         coalesce(sum(l.refund_minor), 0) AS refunded
+WITH counted AS (
+  SELECT l.line_id, coalesce(sum(l.quantity) FILTER (WHERE r.status NOT IN ('rejected', 'withdrawn', 'expired')), 0) AS claimed,
+         coalesce(sum(l.quantity) FILTER (WHERE r.accepted_at IS NOT NULL AND r.mode <> 'exchange'), 0) AS returned,
+         coalesce(sum(l.quantity) FILTER (WHERE r.accepted_at IS NOT NULL AND r.mode = 'exchange'), 0) AS exchanged
   FROM return_lines l JOIN returns r ON r.tenant_id = l.tenant_id AND r.id = l.return_id WHERE l.tenant_id = %(tenant)s
   GROUP BY l.line_id
+), taken AS (
+  SELECT source_line_id AS line_id, sum(refund_minor) AS refunded, sum(deducted_minor) AS deducted,
+         sum(CASE WHEN line_id = source_line_id THEN carried_minor ELSE - refund_minor - deducted_minor END) AS carried
+  FROM return_draws WHERE tenant_id = %(tenant)s GROUP BY source_line_id
+), used AS (
+  SELECT line_id, sum(refund_minor + deducted_minor + carried_minor) AS used
+  FROM return_draws WHERE tenant_id = %(tenant)s AND line_id <> source_line_id GROUP BY line_id
+), credited AS (
+  SELECT line_id, sum(amount_minor) AS credited, sum(used_minor) AS used FROM return_credits WHERE tenant_id = %(tenant)s
+  GROUP BY line_id
 )
-SELECT c.line_id, coalesce(f.claimed, 0)::bigint, coalesce(f.returned, 0)::bigint, coalesce(f.refunded, 0)::bigint,
-       c.claimed_quantity::bigint, c.returned_quantity::bigint, c.refunded_minor, c.of_quantity::bigint, c.of_minor
-FROM returnable_lines c LEFT JOIN facts f USING (line_id) WHERE c.tenant_id = %(tenant)s
+SELECT c.line_id, coalesce(f.claimed, 0)::bigint, coalesce(f.returned, 0)::bigint, coalesce(f.exchanged, 0)::bigint,
+       coalesce(t.refunded, 0)::bigint, coalesce(t.deducted, 0)::bigint, coalesce(t.carried, 0)::bigint,
+       coalesce(k.credited, 0)::bigint, coalesce(u.used, 0)::bigint, coalesce(k.used, 0)::bigint,
+       c.claimed_quantity::bigint, c.returned_quantity::bigint, c.exchanged_quantity::bigint, c.refunded_minor, c.deducted_minor,
+       c.carried_minor, c.credited_minor, c.credit_used_minor, c.credit_used_minor, c.of_quantity::bigint, c.of_minor
+FROM returnable_lines c LEFT JOIN counted f USING (line_id) LEFT JOIN taken t USING (line_id) LEFT JOIN used u USING (line_id)
+LEFT JOIN credited k USING (line_id) WHERE c.tenant_id = %(tenant)s
 """
 
+# What a replacement's source lines gave back counts for the orders whose money it was; freight for the return's own order.
 _ORDERS = """
-WITH facts AS (
-  SELECT order_id, sum(refund_minor) AS refunded, sum(freight_minor) AS freight FROM returns WHERE tenant_id = %(tenant)s
-  GROUP BY order_id
+WITH parts AS (
+  SELECT order_id, sum(amount_minor) AS refunded FROM return_refunds WHERE tenant_id = %(tenant)s GROUP BY order_id
+), freight AS (
+  SELECT order_id, sum(freight_minor) AS freight FROM returns WHERE tenant_id = %(tenant)s GROUP BY order_id
 ), lines AS (
   SELECT order_id, sum(refunded_minor) AS goods FROM returnable_lines WHERE tenant_id = %(tenant)s GROUP BY order_id
 )
-SELECT c.order_id, coalesce(f.refunded, 0)::bigint, coalesce(f.freight, 0)::bigint, c.refunded_minor, c.refunded_freight_minor,
+SELECT c.order_id, coalesce(p.refunded, 0)::bigint, coalesce(f.freight, 0)::bigint, c.refunded_minor, c.refunded_freight_minor,
        coalesce(l.goods, 0)::bigint
-FROM returnable_orders c LEFT JOIN facts f USING (order_id) LEFT JOIN lines l USING (order_id) WHERE c.tenant_id = %(tenant)s
+FROM returnable_orders c LEFT JOIN parts p USING (order_id) LEFT JOIN freight f USING (order_id)
+LEFT JOIN lines l USING (order_id)
+WHERE c.tenant_id = %(tenant)s
 """
 
 _RETURNS = """
-SELECT r.id, r.refund_minor, r.freight_minor, coalesce(sum(l.refund_minor), 0)::bigint,
-       coalesce(sum(l.restock_quantity + l.scrap_quantity), 0)::bigint, coalesce(sum(l.quantity), 0)::bigint
-FROM returns r LEFT JOIN return_lines l ON l.tenant_id = r.tenant_id AND l.return_id = r.id
-WHERE r.tenant_id = %(tenant)s AND r.accepted_at IS NOT NULL GROUP BY r.id
-HAVING r.refund_minor <> r.freight_minor + coalesce(sum(l.refund_minor), 0)
-    OR (r.mode = 'goods_back' AND coalesce(sum(l.restock_quantity + l.scrap_quantity), 0) <> coalesce(sum(l.quantity), 0))
+WITH lines AS (
+  SELECT return_id, sum(refund_minor) AS refund, sum(deducted_minor) AS deducted, sum(carried_minor) AS carried,
+         sum(restock_quantity + scrap_quantity + quarantine_quantity) AS inspected, sum(quantity) AS quantity
+  FROM return_lines WHERE tenant_id = %(tenant)s GROUP BY return_id
+), draws AS (
+  -- What was carried on and then given back (the difference was never paid) no longer counts as carried.
+  SELECT d.return_id, sum(d.refund_minor) AS refund, sum(d.deducted_minor) AS deducted,
+         sum(d.carried_minor - CASE WHEN r.replacement_order_id = x.order_id THEN d.refund_minor ELSE 0 END) AS carried
+  FROM return_draws d JOIN returns r ON r.tenant_id = d.tenant_id AND r.id = d.return_id
+  JOIN returnable_lines x ON x.tenant_id = d.tenant_id AND x.line_id = d.line_id WHERE d.tenant_id = %(tenant)s
+  GROUP BY d.return_id
+), parts AS (
+  SELECT return_id, sum(amount_minor) AS amount FROM return_refunds WHERE tenant_id = %(tenant)s GROUP BY return_id
+)
+SELECT r.id, r.mode IN ('goods_back', 'exchange'), r.refund_minor, r.freight_minor, coalesce(l.refund, 0)::bigint,
+       coalesce(p.amount, 0)::bigint, ARRAY[coalesce(l.refund, 0), coalesce(l.deducted, 0), coalesce(l.carried, 0)]::bigint[],
+       ARRAY[coalesce(d.refund, 0), coalesce(d.deducted, 0), coalesce(d.carried, 0)]::bigint[],
+       coalesce(l.inspected, 0)::bigint, coalesce(l.quantity, 0)::bigint
+FROM returns r LEFT JOIN lines l ON l.return_id = r.id LEFT JOIN draws d ON d.return_id = r.id
+LEFT JOIN parts p ON p.return_id = r.id
+WHERE r.tenant_id = %(tenant)s AND r.accepted_at IS NOT NULL
 """
 
 
 @check("returns.lines")
 def lines(tally: Tally) -> Iterator[Finding]:
-    """Claimed, returned and refunded per order line are the sums over returns; a line that is back whole is refunded whole."""
+    """What is kept per order line is the sum over returns and draws; a line that is back whole has nothing left."""
     rows = sql.fetch(_LINES, {"tenant": current_tenant_id()})  # type: ignore[arg-type]
-    tally.compared += 3 * len(rows)
-    names = ("claimed", "returned", "refunded_minor")
+    names = (
+        "claimed", "returned", "exchanged", "refunded_minor", "deducted_minor", "carried_minor", "credited_minor",
+        "credit_used_minor", "credits_minor",
+    )  # fmt: skip
+    tally.compared += len(names) * len(rows)
     for line_id, *numbers, sold, of_minor in rows:
-        expected, actual = dict(zip(names, numbers[:3], strict=True)), dict(zip(names, numbers[3:], strict=True))
+        expected = dict(zip(names, numbers[: len(names)], strict=True))
+        actual = dict(zip(names, numbers[len(names) :], strict=True))
         subject = f"returnable_lines/line {line_id}"
         if expected != actual:
             yield Finding("returns.lines", subject, expected, actual)
-        if actual["returned"] == sold and actual["refunded_minor"] != of_minor:
-            yield Finding("returns.lines", subject, {"refunded_minor": of_minor}, {"refunded_minor": actual["refunded_minor"]})
+        gone = actual["refunded_minor"] + actual["deducted_minor"] + actual["carried_minor"] + actual["credit_used_minor"]
+        worth = of_minor + actual["credited_minor"]
+        # What was carried on and came back as a refund is still gone from the line, so the sum stands.
+        if actual["returned"] + actual["exchanged"] == sold and gone != worth:
+            yield Finding("returns.lines", subject, {"gone_minor": worth}, {"gone_minor": gone})
 
 
 @check("returns.orders")
@@ -78,13 +118,20 @@ def refunded_orders(tally: Tally) -> Iterator[Finding]:
 
 @check("returns.returns")
 def accepted_returns(tally: Tally) -> Iterator[Finding]:
-    """An accepted return's refund is freight plus its lines, and every unit that came back was restocked or scrapped."""
-    tally.compared += sql.fetch(
-        "SELECT count(*) FROM returns WHERE tenant_id = %s AND accepted_at IS NOT NULL", (current_tenant_id(),)
-    )[0][0]
-    for return_id, refund, freight, goods, inspected, quantity in sql.fetch(_RETURNS, {"tenant": current_tenant_id()}):  # type: ignore[arg-type]
-        expected = {"refund_minor": freight + goods, "inspected": quantity}
-        yield Finding("returns.returns", ids.public("ret", return_id), expected, {"refund_minor": refund, "inspected": inspected})
+    """An accepted return's refund is freight plus its lines, and the parts by payment; lines are what was drawn; every piece
+    that came back was inspected."""
+    rows = sql.fetch(_RETURNS, {"tenant": current_tenant_id()})  # type: ignore[arg-type]
+    tally.compared += len(rows)
+    for return_id, wants_goods, refund, freight, goods, parts, kept, drawn, inspected, quantity in rows:
+        expected = {"refund_minor": freight + goods, "parts_minor": refund, "lines": drawn, "inspected": quantity}
+        actual = {
+            "refund_minor": refund,
+            "parts_minor": parts,
+            "lines": kept,
+            "inspected": inspected if wants_goods else quantity,
+        }
+        if expected != actual:
+            yield Finding("returns.returns", ids.public("ret", return_id), expected, actual)
 
 
 @check("returns.sold")
@@ -127,21 +174,27 @@ def sold(tally: Tally) -> Iterator[Finding]:
 
 @check("returns.refunds")
 def refunds(tally: Tally) -> Iterator[Finding]:
-    """Every accepted return that gives money back has exactly one refund of that amount; every such refund has its return."""
+    """Every part of a return's refund is exactly one refund of that amount at payments."""
     after = 0
     while True:
         rows = sql.fetch(
-            "SELECT id, refund_minor, refund_attempt FROM returns WHERE tenant_id = %s AND id > %s AND refund_minor >"
-            " 0 ORDER BY id LIMIT %s",
+            "SELECT p.id, p.return_id, p.order_id, p.amount_minor, p.attempt, r.order_id FROM return_refunds p"
+            " JOIN returns r ON r.tenant_id = p.tenant_id AND r.id = p.return_id"
+            " WHERE p.tenant_id = %s AND p.id > %s ORDER BY p.id LIMIT %s",
             (current_tenant_id(), after, PAGE),
         )
         if not rows:
             return
         after = rows[-1][0]
-        found = payments.find_refunds_by_keys([refund_key(row[0], row[2]) for row in rows])
+        keys = {
+            row[0]: refund_key(return_id, attempt, None if order_id == own else order_id)
+            for row in rows
+            for _, return_id, order_id, _, attempt, own in (row,)
+        }
+        found = payments.find_refunds_by_keys(list(keys.values()))
         tally.compared += len(rows)
-        for return_id, refund_minor, attempt in rows:
-            refund = found.get(refund_key(return_id, attempt))
-            actual = refund.amount_minor if refund is not None else None
-            if actual != refund_minor:
-                yield Finding("returns.refunds", ids.public("ret", return_id), refund_minor, actual)
+        for part_id, return_id, order_id, amount_minor, _, _ in rows:
+            refund = found.get(keys[part_id])
+            actual = (refund.order_id, refund.amount_minor) if refund is not None else None
+            if actual != (order_id, amount_minor):
+                yield Finding("returns.refunds", ids.public("ret", return_id), (order_id, amount_minor), actual)

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from banyan.kernel import events
+from banyan.trade.orders.events import OrderCancelled
 from banyan.trade.returns import commands
 from banyan.treasury.payments.events import RefundCompleted, RefundFailed
 
 
 @events.reaction("returns.record_refunds", on=(RefundCompleted, RefundFailed))
 def record_refunds(ended: list[RefundCompleted | RefundFailed]) -> None:
-    """A completed refund completes its return; a failed one shows in it and can be asked for again."""
+    """A completed refund completes its part of a return; a failed one shows in it and can be asked for again."""
     commands.record_refunds(
         [
             (event.key, event.completed_at, True) if isinstance(event, RefundCompleted) else (event.key, event.failed_at, False)
             for event in ended  # in commit order: a failed refund may still arrive
         ]
     )
+
+
+@events.reaction("returns.undo_unpaid", on=(OrderCancelled,))
+def undo_unpaid(cancelled: list[OrderCancelled]) -> None:
+    """A replacement that nobody paid the difference for becomes a refund of the goods that came back."""
+    commands.undo_unpaid([event.order_id for event in cancelled if not event.was_paid])

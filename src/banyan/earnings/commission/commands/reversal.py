@@ -187,7 +187,8 @@ def _entry(batch: _Batch) -> NewEntry | None:
         takeback.order_id,
         takeback.occurred_at,
         (*lines.items(), (EXPENSE, -sum(lines.values()))),
-        f"commission.reversed:{takeback.cause.value}:{takeback.cause_id}",
+        # One return may give money of several orders back: goods of an exchange.
+        f"commission.reversed:{takeback.cause.value}:{takeback.cause_id}:{takeback.order_id}",
         batch.currency,
     )
 

@@ -1,38 +1,34 @@
 """The writes of returns. All take batches; all run inside ``tenancy.enter``; every change of a return first locks its order."""
 
 from banyan.trade.returns.commands.acceptance import ShippedMeanwhile, accept
-from banyan.trade.returns.commands.decisions import WrongStatus, approve, receive, record_refunds, reject, retry_refunds, withdraw
-from banyan.trade.returns.commands.policy import set_policy
+from banyan.trade.returns.commands.decisions import BadGrant, approve, expire_due, reject, withdraw
+from banyan.trade.returns.commands.exchanging import ReplacementMissing, refund_instead, undo_unpaid
+from banyan.trade.returns.commands.finding import WrongStatus
+from banyan.trade.returns.commands.photos import PhotoTooLate, TooManyPhotos, keep_photo
+from banyan.trade.returns.commands.policy import set_address_rules, set_exclusions, set_policy, set_reasons
+from banyan.trade.returns.commands.receiving import BadParcel, hand_back, receive, send_back
+from banyan.trade.returns.commands.refunding import record_refunds, retry_refunds
 from banyan.trade.returns.commands.requests import RequestKeyReused, request_returns
 from banyan.trade.returns.commands.standing import ExceedsPaid, ExceedsSold
+from banyan.trade.returns.engine.photos import BadPhoto
 from banyan.trade.returns.engine.requests import (
     BadInspection,
     DeadlinePassed,
+    ExcludedByLaw,
+    NotExchangeable,
     NothingClaimed,
     NotReturnable,
     OrderIsClosed,
+    PhotosNeeded,
     ReasonMissing,
+    UnknownReason,
 )
 
 __all__ = [
-    "BadInspection",
-    "DeadlinePassed",
-    "ExceedsPaid",
-    "ExceedsSold",
-    "NotReturnable",
-    "NothingClaimed",
-    "OrderIsClosed",
-    "ReasonMissing",
-    "RequestKeyReused",
-    "ShippedMeanwhile",
-    "WrongStatus",
-    "accept",
-    "approve",
-    "receive",
-    "record_refunds",
-    "reject",
-    "request_returns",
-    "retry_refunds",
-    "set_policy",
-    "withdraw",
-]
+    "BadGrant", "BadInspection", "BadParcel", "BadPhoto", "DeadlinePassed", "ExceedsPaid", "ExceedsSold", "ExcludedByLaw",
+    "NotExchangeable", "NotReturnable", "NothingClaimed", "OrderIsClosed", "PhotoTooLate", "PhotosNeeded", "ReasonMissing",
+    "ReplacementMissing", "RequestKeyReused", "ShippedMeanwhile", "TooManyPhotos", "UnknownReason", "WrongStatus", "accept",
+    "approve", "expire_due", "hand_back", "keep_photo", "receive", "record_refunds", "refund_instead", "reject",
+    "request_returns", "retry_refunds", "send_back", "set_address_rules", "set_exclusions", "set_policy", "set_reasons",
+    "undo_unpaid", "withdraw",
+]  # fmt: skip

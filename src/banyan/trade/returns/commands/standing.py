@@ -1,26 +1,32 @@
 """What is left of orders and their lines: opened once, locked in order of order id, changed under guards.
 
 Every write of this house takes the order's row first, so two requests, decisions or refunds of one order wait for each
-other. The guards in the statements and the CHECKs in the tables hold even for a writer that forgot the lock.
+other. An order that an exchange made is locked together with the orders whose money it holds; which those are is known once it
+exists. The guards in the statements and the CHECKs in the tables hold even for a writer that forgot the lock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from banyan.kernel import ids, sql, tenancy
 from banyan.kernel.values.errors import Conflict
 from banyan.trade.orders.types import Order
 from banyan.trade.returns.models import ReturnableLineRow, ReturnableOrderRow
-from banyan.trade.returns.types import LineState, OrderState, RefundDecision
+from banyan.trade.returns.types import Draw, LineState, Money, OrderState, RefundDecision
 
 LOCK = "FOR NO KEY UPDATE"
 CLAIM_GUARD = "AND l.claimed_quantity + d.quantity <= l.of_quantity"
-LINE_GUARD = "AND l.refunded_minor + d.refund_minor <= l.of_minor AND l.returned_quantity + d.quantity <= l.claimed_quantity"
+LINE_GUARD = (
+    "AND l.refunded_minor + d.refund + l.deducted_minor + d.deducted + l.carried_minor + d.carried <= l.of_minor"
+    " AND l.carried_minor + d.carried >= 0 AND l.credit_used_minor + d.credit <= l.credited_minor"
+    " AND l.returned_quantity + d.returned + l.exchanged_quantity + d.exchanged <= l.claimed_quantity"
+)
 ORDER_GUARD = (
     "AND o.refunded_minor + d.refund_minor <= o.paid_minor AND o.refunded_freight_minor + d.freight_minor <= o.freight_minor"
 )
+CREDIT_GUARD = "AND c.used_minor + d.used <= c.amount_minor"
 
 
 class ExceedsSold(Conflict):
@@ -39,11 +45,18 @@ class ExceedsPaid(Conflict):
 
 @dataclass
 class Line:
-    """One line as locked."""
+    """One line as locked. `state` is what the refund engine sees; `moneys` are where its worth lies, its own first."""
 
     state: LineState
     sku_id: int
     claimed_quantity: int
+    of_minor: int
+    moneys: list[Money] = field(default_factory=list)
+
+    def take(self, draws: Iterable[Draw]) -> None:
+        """Count what was drawn, so that the next return of the batch sees it."""
+        gone = {draw.line_id: draw.refund_minor + draw.deducted_minor + draw.carried_minor for draw in draws}
+        self.moneys = [replace(money, left_minor=money.left_minor - gone.get(money.line_id, 0)) for money in self.moneys]
 
 
 @dataclass
@@ -72,8 +85,21 @@ class Standing:
             self.lines[state.line_id].state = state
 
 
-def open_orders(orders: Iterable[Order]) -> None:
-    """Make the rows of orders that have none yet, from the amounts frozen at placement. Idempotent."""
+@dataclass(frozen=True)
+class Booking:
+    """A decision with the money it takes: draws by the line that came back."""
+
+    order_id: int
+    decision: RefundDecision
+    draws: Mapping[int, tuple[Draw, ...]]
+    is_exchange: bool = False
+
+
+def open_orders(orders: Iterable[Order], credited: Mapping[int, int] | None = None) -> None:
+    """Make the rows of orders that have none yet, from the amounts frozen at placement. Idempotent.
+
+    `credited`: what an exchange carried on to each line, for a replacement that has just been ordered.
+    """
     found = sorted(orders, key=lambda order: order.order_id)
     lines = [(order, line) for order in found for line in order.lines]
     sql.insert(
@@ -86,45 +112,61 @@ def open_orders(orders: Iterable[Order]) -> None:
         on_conflict="ON CONFLICT (tenant_id, order_id) DO NOTHING",
     )
     columns = (
-        "id",
-        "order_id",
-        "line_id",
-        "sku_id",
-        "of_quantity",
-        "of_minor",
-        "claimed_quantity",
-        "returned_quantity",
-        "refunded_minor",
-    )
+        "id", "order_id", "line_id", "sku_id", "of_quantity", "of_minor", "claimed_quantity", "returned_quantity",
+        "exchanged_quantity", "refunded_minor", "deducted_minor", "carried_minor", "credited_minor", "credit_used_minor",
+    )  # fmt: skip
     sql.insert(
         ReturnableLineRow,
         columns,
         [
-            (i, order.order_id, line.line_id, line.sku.sku_id, line.quantity, line.payable_minor, 0, 0, 0)
+            (
+                i, order.order_id, line.line_id, line.sku.sku_id, line.quantity, line.payable_minor, 0, 0, 0, 0, 0, 0,
+                (credited or {}).get(line.line_id, 0), 0,
+            )
             for i, (order, line) in zip(ids.next_ids(len(lines)), lines, strict=True)
         ],
         on_conflict="ON CONFLICT (tenant_id, line_id) DO NOTHING",
-    )
+    )  # fmt: skip
 
 
 def lock_orders(order_ids: Iterable[int]) -> dict[int, Standing]:
-    """Lock these orders until the end of the transaction, lowest id first, and read what is left of them."""
+    """Lock these orders, and those whose money they hold, until the end of the transaction; lowest id first."""
     tenant_id, wanted = tenancy.current_tenant_id(), sorted(set(order_ids))
     if not wanted:
         return {}
+    sources = sql.fetch(
+        "SELECT DISTINCT source_order_id FROM return_credits WHERE tenant_id = %s AND line_id IN"
+        " (SELECT line_id FROM returnable_lines WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]))",
+        (tenant_id, tenant_id, wanted),
+    )
+    wanted = sorted({*wanted, *(order_id for (order_id,) in sources)})
     rows = sql.fetch(
         "SELECT order_id, buyer_id, currency, freight_minor, refunded_freight_minor FROM returnable_orders"
         f" WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) ORDER BY order_id {LOCK}",
         (tenant_id, wanted),
     )
     standings = {row[0]: Standing(row[0], row[1], row[2], row[3], row[4], {}) for row in rows}
-    for order_id, line_id, sku_id, sold, of_minor, claimed, returned, refunded in sql.fetch(
-        "SELECT order_id, line_id, sku_id, of_quantity, of_minor, claimed_quantity, returned_quantity, refunded_minor"
-        " FROM returnable_lines WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) ORDER BY line_id",
+    for order_id, line_id, sku_id, sold, of_minor, claimed, back, refunded, gone, credited, used in sql.fetch(
+        "SELECT order_id, line_id, sku_id, of_quantity, of_minor, claimed_quantity, returned_quantity + exchanged_quantity,"
+        " refunded_minor, deducted_minor + carried_minor, credited_minor, credit_used_minor FROM returnable_lines"
+        " WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) ORDER BY line_id",
         (tenant_id, wanted),
     ):
-        standings[order_id].lines[line_id] = Line(LineState(line_id, sold, of_minor, returned, refunded), sku_id, claimed)
+        state = LineState(line_id, sold, of_minor + credited, back, refunded + gone + used)
+        own = Money(order_id, line_id, of_minor - refunded - gone)
+        standings[order_id].lines[line_id] = Line(state, sku_id, claimed, of_minor, [own])
+    _add_credits(standings)
     return standings
+
+
+def _add_credits(standings: Mapping[int, Standing]) -> None:
+    lines = {line_id: line for standing in standings.values() for line_id, line in standing.lines.items()}
+    for line_id, source_order_id, source_line_id, left in sql.fetch(
+        "SELECT line_id, source_order_id, source_line_id, amount_minor - used_minor FROM return_credits"
+        " WHERE tenant_id = %s AND line_id = ANY(%s::bigint[]) ORDER BY id",
+        (tenancy.current_tenant_id(), list(lines)),
+    ):
+        lines[line_id].moneys.append(Money(source_order_id, source_line_id, left))
 
 
 def change_claims(changes: Mapping[int, int]) -> None:
@@ -142,30 +184,66 @@ def change_claims(changes: Mapping[int, int]) -> None:
         raise ExceedsSold("Another return claimed these units first.")
 
 
-def book_refunds(decisions: Iterable[tuple[int, RefundDecision]]) -> None:
-    """Book decided refunds, given as (order id, decision). Raises ExceedsPaid; nothing of the batch is then kept."""
-    by_line: dict[int, tuple[int, int]] = {}
-    by_order: dict[int, tuple[int, int]] = {}
-    for order_id, decision in decisions:
-        total, freight = by_order.get(order_id, (0, 0))
-        by_order[order_id] = (total + decision.total_minor, freight + decision.freight_minor)
-        for line in decision.lines:
-            quantity, refund = by_line.get(line.line_id, (0, 0))
-            by_line[line.line_id] = (quantity + line.quantity, refund + line.refund_minor)
+def book_refunds(bookings: Iterable[Booking]) -> None:
+    """Book decided refunds. Raises ExceedsPaid; nothing of the batch is then kept."""
+    by_order: dict[int, list[int]] = {}
+    by_line: dict[int, list[int]] = {}  # returned, exchanged, refund, deducted, carried, credit used
+    credits: dict[tuple[int, int], int] = {}
+    for booking in bookings:
+        own = by_order.setdefault(booking.order_id, [0, 0])
+        own[0] += booking.decision.freight_minor
+        own[1] += booking.decision.freight_minor
+        for line in booking.decision.lines:
+            by_line.setdefault(line.line_id, [0] * 6)[1 if booking.is_exchange else 0] += line.quantity
+        for line_id, draws in booking.draws.items():
+            for draw in draws:
+                by_order.setdefault(draw.order_id, [0, 0])[0] += draw.refund_minor
+                gone = by_line.setdefault(draw.line_id, [0] * 6)
+                gone[2] += draw.refund_minor
+                gone[3] += draw.deducted_minor
+                if draw.line_id == line_id:
+                    gone[4] += draw.carried_minor
+                else:  # it was carried on before; now it goes back, is kept, or is carried on once more
+                    gone[4] -= draw.refund_minor + draw.deducted_minor
+                    used = draw.refund_minor + draw.deducted_minor + draw.carried_minor
+                    by_line.setdefault(line_id, [0] * 6)[5] += used
+                    credits[line_id, draw.line_id] = credits.get((line_id, draw.line_id), 0) + used
+    _write_bookings(by_order, by_line, credits)
+
+
+def _write_bookings(
+    by_order: Mapping[int, list[int]], by_line: Mapping[int, list[int]], credits: Mapping[tuple[int, int], int]
+) -> None:
     tenant_id = tenancy.current_tenant_id()
     orders_changed = sql.execute(
         "UPDATE returnable_orders o SET refunded_minor = o.refunded_minor + d.refund_minor,"
         " refunded_freight_minor = o.refunded_freight_minor + d.freight_minor"
         " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS d(order_id, refund_minor, freight_minor)"
         f" WHERE o.tenant_id = %s AND o.order_id = d.order_id {ORDER_GUARD}",
-        (list(by_order), [total for total, _ in by_order.values()], [freight for _, freight in by_order.values()], tenant_id),
+        (list(by_order), *(list(column) for column in zip(*by_order.values(), strict=True)), tenant_id),
     )
     lines_changed = sql.execute(
-        "UPDATE returnable_lines l SET returned_quantity = l.returned_quantity + d.quantity,"
-        " refunded_minor = l.refunded_minor + d.refund_minor"
-        " FROM unnest(%s::bigint[], %s::int[], %s::bigint[]) AS d(line_id, quantity, refund_minor)"
+        "UPDATE returnable_lines l SET returned_quantity = l.returned_quantity + d.returned,"
+        " exchanged_quantity = l.exchanged_quantity + d.exchanged, refunded_minor = l.refunded_minor + d.refund,"
+        " deducted_minor = l.deducted_minor + d.deducted, carried_minor = l.carried_minor + d.carried,"
+        " credit_used_minor = l.credit_used_minor + d.credit"
+        " FROM unnest(%s::bigint[], %s::int[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])"
+        " AS d(line_id, returned, exchanged, refund, deducted, carried, credit)"
         f" WHERE l.tenant_id = %s AND l.line_id = d.line_id {LINE_GUARD}",
-        (list(by_line), [quantity for quantity, _ in by_line.values()], [refund for _, refund in by_line.values()], tenant_id),
+        (list(by_line), *(list(column) for column in zip(*by_line.values(), strict=True)), tenant_id),
     )
-    if (orders_changed, lines_changed) != (len(by_order), len(by_line)):
+    credits_changed = _use_credits(credits) if credits else 0
+    if (orders_changed, lines_changed, credits_changed) != (len(by_order), len(by_line), len(credits)):
         raise ExceedsPaid("Another refund of this order came first.")
+
+
+def _use_credits(credits: Mapping[tuple[int, int], int]) -> int:
+    return sql.execute(
+        "UPDATE return_credits c SET used_minor = c.used_minor + d.used"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS d(line_id, source_line_id, used)"
+        f" WHERE c.tenant_id = %s AND c.line_id = d.line_id AND c.source_line_id = d.source_line_id {CREDIT_GUARD}",
+        (
+            [line_id for line_id, _ in credits], [source for _, source in credits], list(credits.values()),
+            tenancy.current_tenant_id(),
+        ),
+    )  # fmt: skip

@@ -10,7 +10,7 @@ latest unit exactly the rest of P goes back. The whole state of a line is (retur
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from banyan.kernel.values.money import cumulative_share
 from banyan.trade.returns.types import Fault, FreightRule, LineClaim, LineRefund, LineState, OrderState, RefundDecision
@@ -34,15 +34,17 @@ def goods_refund(line: LineState, quantity: int) -> int:
     return worth - absorbed
 
 
-def line_refund(line: LineState, claim: LineClaim) -> LineRefund:
-    """Decide one line. Raises ValueError when the claim is empty or larger than what is left of the line."""
+def line_refund(line: LineState, claim: LineClaim, deducted_minor: int = 0) -> LineRefund:
+    """Decide one line; `deducted_minor` of it is kept, at most all. Raises ValueError when the claim is empty or larger than
+    what is left of the line."""
     if claim.quantity:
-        refund_minor = goods_refund(line, claim.quantity)
+        worth_minor = goods_refund(line, claim.quantity)
     else:
-        refund_minor = claim.amount_minor
-        if not 0 < refund_minor <= line.of_minor - line.refunded_minor:
-            raise ValueError(f"{refund_minor} of {line.of_minor - line.refunded_minor} minor units left")
-    return LineRefund(line.line_id, claim.quantity, refund_minor, line.of_quantity, line.of_minor)
+        worth_minor = claim.amount_minor
+        if not 0 < worth_minor <= line.of_minor - line.refunded_minor:
+            raise ValueError(f"{worth_minor} of {line.of_minor - line.refunded_minor} minor units left")
+    kept_minor = min(deducted_minor, worth_minor)
+    return LineRefund(line.line_id, claim.quantity, worth_minor - kept_minor, line.of_quantity, line.of_minor, kept_minor)
 
 
 def freight_refund(rule: FreightRule, fault: Fault, completes: bool, left_minor: int) -> int:
@@ -52,8 +54,15 @@ def freight_refund(rule: FreightRule, fault: Fault, completes: bool, left_minor:
     return left_minor if with_goods or by_fault else 0
 
 
-def decide_refund(order: OrderState, claims: Iterable[LineClaim], rule: FreightRule, fault: Fault) -> RefundDecision:
-    """Decide the refund of one return. Raises ValueError on an unknown line, a line claimed twice, or too large a claim."""
+def decide_refund(
+    order: OrderState,
+    claims: Iterable[LineClaim],
+    rule: FreightRule,
+    fault: Fault,
+    deductions: Mapping[int, int] | None = None,
+) -> RefundDecision:
+    """Decide the refund of one return; `deductions` by line id. Raises ValueError on an unknown line, a line claimed twice, or
+    too large a claim."""
     states = {line.line_id: line for line in order.lines}
     refunds: list[LineRefund] = []
     back = {line.line_id: line.returned_quantity for line in order.lines}
@@ -61,7 +70,7 @@ def decide_refund(order: OrderState, claims: Iterable[LineClaim], rule: FreightR
         state = states.pop(claim.line_id, None)
         if state is None:
             raise ValueError(f"line {claim.line_id} is not in the order or is claimed twice")
-        refunds.append(line_refund(state, claim))
+        refunds.append(line_refund(state, claim, (deductions or {}).get(claim.line_id, 0)))
         back[claim.line_id] += claim.quantity
     takes_goods = any(refund.quantity for refund in refunds)
     completes = takes_goods and all(back[line.line_id] == line.of_quantity for line in order.lines)
@@ -78,7 +87,7 @@ def after(order: OrderState, decision: RefundDecision) -> OrderState:
             line.of_quantity,
             line.of_minor,
             line.returned_quantity + (changes[line.line_id].quantity if line.line_id in changes else 0),
-            line.refunded_minor + (changes[line.line_id].refund_minor if line.line_id in changes else 0),
+            line.refunded_minor + (changes[line.line_id].gone_minor if line.line_id in changes else 0),
         )
         for line in order.lines
     )

@@ -85,10 +85,16 @@ def deliver(shop: Any, found: list[Order], *, receive: bool = True) -> None:
 
 
 def claim(
-    order: Order, claims: list[tuple[int, int, int]], mode: Mode = Mode.GOODS_BACK, *, key: str = "", **more: Any
+    order: Order,
+    claims: list[tuple[int, int, int]],
+    mode: Mode = Mode.GOODS_BACK,
+    *,
+    key: str = "",
+    wanted: Any = None,
+    **more: Any,
 ) -> RequestReturn:
-    """A request for (line position, quantity, amount) claims."""
-    lines = tuple(LineClaim(order.lines[position].line_id, quantity, amount) for position, quantity, amount in claims)
+    """A request for (line position, quantity, amount) claims; `wanted` is the SKU to exchange them for."""
+    lines = tuple(LineClaim(order.lines[position].line_id, quantity, amount, wanted) for position, quantity, amount in claims)
     return RequestReturn(
         order_id=order.order_id,
         lines=lines,
@@ -118,7 +124,7 @@ def take_back(request: RequestReturn, *, scrap: int = 0) -> Return:
     """The whole way of one return, to accepted."""
     return_id = ask(request)
     told(commands.approve([return_id], OPERATOR)[0])
-    if request.mode is Mode.GOODS_BACK:
+    if request.mode.wants_goods:
         found = tuple(
             LineInspection(one.line_id, one.quantity - min(scrap, one.quantity), min(scrap, one.quantity))
             for one in request.lines

@@ -1,0 +1,222 @@
+"""Exchanges: only the difference moves, the money goes back the way it came, and every sum stays exact."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from banyan.goods.catalog.tests.making import make_skus
+from banyan.goods.inventory import commands as inventory
+from banyan.goods.inventory import queries as stock
+from banyan.goods.inventory.types import Receipt
+from banyan.kernel import clock, sql
+from banyan.trade.orders import commands as orders
+from banyan.trade.orders import queries as order_queries
+from banyan.trade.orders.types import OrderState
+from banyan.trade.returns import commands, queries
+from banyan.trade.returns.tests.making import ask, capture, claim, complete_refunds, deliver, place_paid, take_back, told
+from banyan.trade.returns.types import GoodsReceipt, LineInspection, Mode, ReturnStatus
+from banyan.treasury.payments import queries as payments
+
+
+def stocked(price_minor: int, count: int = 10) -> Any:
+    """A SKU with stock, inside an entered tenant."""
+    (sku,) = make_skus([price_minor])
+    inventory.receive_stock([Receipt(stock.list_warehouses()[0].warehouse_id, sku, count)])
+    return sku
+
+
+def exchange(order: Any, quantity: int, sku: Any = None, *, deducted: int = 0, key: str = "exchange") -> Any:
+    """The whole way of an exchange of the order's first line, to accepted."""
+    request = claim(order, [(0, quantity, 0)], Mode.EXCHANGE, key=key, wanted=sku)
+    return_id = ask(request)
+    told(commands.approve([return_id], 11)[0])
+    found = LineInspection(
+        order.lines[0].line_id, quantity, deducted_minor=deducted, deduction_reason="有划痕" if deducted else ""
+    )
+    told(commands.receive([GoodsReceipt(return_id, (found,), 12)])[0])
+    told(commands.accept([return_id])[0])
+    return queries.get_return(return_id)
+
+
+def replacement(one: Any) -> Any:
+    return order_queries.get_order(one.replacement_order_id)
+
+
+def refunds(order_id: int) -> list[int]:
+    return [one.amount_minor for one in payments.list_refunds(order_id=order_id)]
+
+
+def pay(shop: Any, order_id: int) -> None:
+    with shop.enter():
+        orders.open_payments([order_id], "wechat_pay")
+        capture([order_id])
+    shop.drain()
+
+
+def test_the_same_again_moves_no_money_and_can_be_returned_later(tenant: Any) -> None:
+    """1,000 for three pieces: each is worth 333 and a third, and no cent is lost over exchange and returns."""
+    (order,) = place_paid(tenant, [(1000, 3)], discount_minor=2000)
+    deliver(tenant, [order])
+    with tenant.enter():
+        one = exchange(order, 2)
+        assert (one.status, one.refund_minor, one.difference_minor) == (ReturnStatus.EXCHANGED, 0, 0)
+        other = replacement(one)
+        assert (other.state, other.total_minor, other.channel) == (OrderState.PAID, 0, "exchange")
+        assert other.lines[0].sku.sku_id == order.lines[0].sku.sku_id and other.lines[0].quantity == 2
+        assert refunds(order.order_id) == []
+        with pytest.raises(commands.ExceedsSold):
+            ask(claim(order, [(0, 2, 0)], key="already exchanged"))
+    tenant.drain()
+    assert tenant.verify() == []
+    deliver(tenant, [other])
+    with tenant.enter():
+        left = queries.list_left(other)
+        assert [(line.quantity, line.amount_minor) for line in left] == [(2, 666)]
+        first = take_back(claim(other, [(0, 1, 0)], key="first of the replaced"))
+        assert first.refund_minor == 333
+        assert take_back(claim(other, [(0, 1, 0)], key="second")).refund_minor == 333
+        assert take_back(claim(order, [(0, 1, 0)], key="the one that was kept")).refund_minor == 334
+        assert sorted(refunds(order.order_id)) == [333, 333, 334] and refunds(other.order_id) == []
+        parts = queries.list_refund_parts(first.return_id)
+        assert [(part.order_id, part.key) for part in parts] == [(order.order_id, f"return/{first.return_id}/1/{order.order_id}")]
+    complete_refunds(tenant, order.order_id)
+    with tenant.enter():
+        assert queries.get_return(first.return_id).status is ReturnStatus.REFUNDED
+    assert tenant.verify() == []
+
+
+def test_a_cheaper_one_refunds_the_difference(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 2)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        one = exchange(order, 1, stocked(700))
+        assert (one.status, one.refund_minor, one.difference_minor) == (ReturnStatus.ACCEPTED, 300, -300)
+        assert replacement(one).total_minor == 0
+        other = replacement(one)
+    complete_refunds(tenant, order.order_id)
+    deliver(tenant, [other])
+    with tenant.enter():
+        assert queries.get_return(one.return_id).status is ReturnStatus.REFUNDED
+        assert take_back(claim(other, [(0, 1, 0)], key="back")).refund_minor == 700
+        assert take_back(claim(order, [(0, 1, 0)], key="kept")).refund_minor == 1000
+        assert sum(refunds(order.order_id)) == order.total_minor
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def test_a_dearer_one_waits_for_the_difference_and_goes_back_both_ways(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 2)], shipping_minor=100)
+    deliver(tenant, [order])
+    with tenant.enter():
+        one = exchange(order, 1, stocked(1500))
+        other = replacement(one)
+        assert (one.difference_minor, other.state, other.total_minor) == (500, OrderState.PLACED, 500)
+    pay(tenant, other.order_id)
+    deliver(tenant, [other])
+    with tenant.enter():
+        back = take_back(claim(other, [(0, 1, 0)], key="back"))
+        assert back.refund_minor == 1500
+        assert (refunds(other.order_id), refunds(order.order_id)) == ([500], [1000])
+        assert {part.order_id: part.amount_minor for part in queries.list_refund_parts(back.return_id)} == {
+            other.order_id: 500,
+            order.order_id: 1000,
+        }
+    complete_refunds(tenant, order.order_id)
+    with tenant.enter():
+        assert queries.get_return(back.return_id).status is ReturnStatus.ACCEPTED  # one part is still on its way
+    complete_refunds(tenant, other.order_id)
+    with tenant.enter():
+        assert queries.get_return(back.return_id).status is ReturnStatus.REFUNDED
+    assert tenant.verify() == []
+
+
+def test_a_difference_that_nobody_pays_becomes_a_refund(tenant: Any, driven_clock: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 2)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        sku = stocked(1500, 1)
+        one = exchange(order, 1, sku)
+        assert stock.available([sku])[sku] == 0
+    driven_clock(clock.now() + timedelta(days=3, seconds=1))
+    with tenant.enter():
+        assert orders.expire_due() == 1
+    tenant.drain()
+    with tenant.enter():
+        undone = queries.get_return(one.return_id)
+        assert (undone.status, undone.refund_minor, refunds(order.order_id)) == (ReturnStatus.ACCEPTED, 1000, [1000])
+        assert stock.available([sku])[sku] == 1
+    assert tenant.verify() == []
+    complete_refunds(tenant, order.order_id)
+    with tenant.enter():
+        assert queries.get_return(one.return_id).status is ReturnStatus.REFUNDED
+        assert commands.undo_unpaid([one.replacement_order_id]) == 0
+    assert tenant.verify() == []
+
+
+def test_an_exchange_of_the_exchanged_keeps_the_way_of_the_money(tenant: Any) -> None:
+    """Three pieces of goods later the buyer gives up: what he paid goes back to the two payments that he made."""
+    (order,) = place_paid(tenant, [(1000, 1)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        one = exchange(order, 1, stocked(1400))
+        second = replacement(one)
+    pay(tenant, second.order_id)
+    deliver(tenant, [second])
+    with tenant.enter():
+        two = exchange(second, 1, stocked(1300), key="again")
+        third = replacement(two)
+        assert two.refund_minor == 100 and refunds(second.order_id) == [100]
+    deliver(tenant, [third])
+    with tenant.enter():
+        take_back(claim(third, [(0, 1, 0)], key="enough"))
+        assert sum(refunds(second.order_id)) == 400 and refunds(order.order_id) == [1000]
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def test_damage_found_in_an_exchange_is_paid_by_the_buyer(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 1)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        one = exchange(order, 1, deducted=150)
+        other = replacement(one)
+        assert (one.difference_minor, other.total_minor, one.lines[0].deducted_minor) == (150, 150, 150)
+    pay(tenant, other.order_id)
+    assert tenant.verify() == []
+
+
+def test_what_is_wanted_is_held_from_the_approval_on(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 3)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        sku = stocked(1000, 1)
+        first = ask(claim(order, [(0, 1, 0)], Mode.EXCHANGE, key="1", wanted=sku))
+        second = ask(claim(order, [(0, 1, 0)], Mode.EXCHANGE, key="2", wanted=sku))
+        assert stock.available([sku])[sku] == 1
+        told(commands.approve([first], 1)[0])
+        assert stock.available([sku])[sku] == 0
+        with pytest.raises(commands.ReplacementMissing):
+            told(commands.approve([second], 1)[0])
+        assert queries.get_return(second).status is ReturnStatus.REQUESTED
+        told(commands.withdraw([first], 7)[0])
+        assert stock.available([sku])[sku] == 1
+        told(commands.approve([second], 1)[0])
+        told(commands.refund_instead([second])[0])
+        assert (queries.get_return(second).mode, stock.available([sku])[sku]) == (Mode.GOODS_BACK, 1)
+    assert tenant.verify() == []
+
+
+def test_what_cannot_be_exchanged_is_refused(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 3), (500, 1)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        two_lines = claim(order, [(0, 1, 0), (1, 1, 0)], Mode.EXCHANGE, key="two lines")
+        not_there = claim(order, [(0, 1, 0)], Mode.EXCHANGE, key="nothing", wanted=5)
+        no_exchange = claim(order, [(0, 1, 0)], Mode.GOODS_BACK, key="no exchange", wanted=order.lines[0].sku.sku_id)
+        for request in (two_lines, not_there, no_exchange):
+            with pytest.raises(commands.NotExchangeable):
+                ask(request)
+        assert sql.fetch("SELECT count(*)::bigint FROM returns") == [(0,)]
