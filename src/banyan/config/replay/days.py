@@ -9,29 +9,26 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from time import perf_counter
 
-from django.db import OperationalError, connections
+from django.db import connections
 
 from banyan.earnings.settlement import commands as settlement
 from banyan.earnings.settlement import queries as statements
 from banyan.earnings.settlement.types import Decision, ReviewRequest, StatementStatus
 from banyan.kernel import clock, events, jobs, tenancy
 from banyan.trade.orders import commands as orders
-from banyan.trade.orders.types import OrderId, OrderLineId, Placed, PlaceOrder, Shipment
+from banyan.trade.orders.types import OrderId, OrderLineId, Placed, PlaceOrder, Refused, Shipment
 from banyan.trade.returns import commands as returns
 from banyan.trade.returns.types import GoodsReceipt, LineClaim, LineInspection, Mode, RequestReturn
-from banyan.treasury.payments import commands as payments
-from banyan.treasury.payments import queries as collected
 from banyan.treasury.payments.types import CaptureNotice, Payment
 
-from .drainer import Drainer
-from .founding import CHANNEL, CURRENCY, Shop, batches
+from . import till
+from .founding import Shop, batches
 from .stream import SHOP_ZONE, GoingBack, Sale, SoldLine, Stream
+from .till import PAYING, Sold, Wish
+from .twin import Twin
 
 LINES_PER_ORDER = 200
 """What one order may hold; longer invoices become several orders."""
-ORDERS_PER_BATCH = 40
-"""Small enough that a day has several: while one is placed, the worker delivers the events of the one before."""
-TRIES = 5
 RECEIVED_AFTER = timedelta(days=2)
 PAYING_AFTER = timedelta(minutes=1)
 STATISTICS_AFTER = (1, 3, 8, 20, 60)
@@ -79,8 +76,8 @@ class Channel:
 class Days:
     """Lives the stream day by day with the clock driven."""
 
-    def __init__(self, shop: Shop, stream: Stream, channel: Channel, drainer: Drainer, sample: int) -> None:
-        self.shop, self.channel, self.drainer, self.tally = shop, channel, drainer, Tally()
+    def __init__(self, shop: Shop, stream: Stream, channel: Channel, twin: Twin, sample: int) -> None:
+        self.shop, self.channel, self.twin, self.tally = shop, channel, twin, Tally()
         self._sales: dict[date, list[Sale]] = defaultdict(list)
         for sale in stream.sales:
             self._sales[sale.at.date()].append(sale)
@@ -96,7 +93,6 @@ class Days:
         self._to_ship: list[OrderId] = []
         self._under_way: dict[date, list[OrderId]] = defaultdict(list)
         self._days = 0
-        self._captured: list[CaptureNotice] = []
 
     def live(self, day: date) -> None:
         """One day, shop's time: sales at 21:00, goods out at 22:00, returns at 22:30, the office at 23:00."""
@@ -122,64 +118,40 @@ class Days:
             for sale in sales
             for start, lines in enumerate(batches(sale.lines, LINES_PER_ORDER))
         ]
+        wishes = [self._wish(part) for part in parts]
         begin = perf_counter()
-        walking: list[Payment] = []
-        for some in batches(parts, ORDERS_PER_BATCH):
-            walking += self._sell_batch(some)
-            self.drainer.go(clock.now())
-        self.drainer.wait()
+        sold = self._sell_by_two(wishes)
+        for reactions in ({PAYING}, None):
+            self.twin.deliver(clock.now(), reactions)
+            till.deliver(self.shop.tenant_id, reactions)
+            self.twin.answer()
         self._drain()
         self.tally.river_seconds += perf_counter() - begin
+        for part, one in zip(parts, sold, strict=True):
+            self._note(part, one.outcome)
+        walking = [one.payment for one in sold if one.payment and not one.notice]
         self.tally.river_orders += len(parts) - len(walking)
         with self._timed("channel"):
-            self.channel.know(self._captured)
-            self._captured = []
+            self.channel.know([one.notice for one in sold if one.notice])
             if walking:
                 self.channel.pay(self.shop.tenant_id, walking)
                 self.tally.over_http += len(walking)
                 self._drain()
 
-    def _sell_batch(self, parts: Sequence[Part]) -> list[Payment]:
-        """Place and pay; returns the sampled payments, which are to be paid at the channel's own counter."""
-        placed = self._place(parts)
-        walking, notices = [], []
-        with self._enter("payments of the day"):
-            orders.open_payments([outcome.order_id for _, outcome in placed], CHANNEL)
-            opened = collected.list_payments_of([outcome.order_id for _, outcome in placed])
-            for part, outcome in placed:
-                payment = opened[outcome.order_id][-1]
-                if self._is_sampled():
-                    walking.append(payment)
-                else:
-                    notices.append(_notice(payment, part.sale.at + PAYING_AFTER))
-            refused = [outcome for outcome in payments.capture(notices) if outcome.result.is_refused]
-        if refused:
-            raise RuntimeError(f"{len(refused)} captures were refused, the first as {refused[0].result}")
-        for part, outcome in placed:
-            self._note(part, outcome)
-        self._captured += notices
-        return walking
+    def _sell_by_two(self, wishes: Sequence[Wish]) -> list[Sold]:
+        """Each process sells a half, at the same time."""
+        half = _half_way([len(wish.order.lines) for wish in wishes])
+        self.twin.sell(clock.now(), wishes[half:])
+        mine = till.sell(self.shop.tenant_id, wishes[:half])
+        return mine + (self.twin.answer() or [])
 
-    def _place(self, parts: Sequence[Part]) -> list[tuple[Part, Placed]]:
-        """In a transaction of its own, because it holds the stock that the worker wants to allocate."""
-        wishes = [self._wish(part) for part in parts]
-        for left in reversed(range(TRIES)):
-            try:
-                with self._enter("orders of the day"):
-                    outcomes = orders.place_orders(wishes)
-                break
-            except OperationalError:  # a deadlock with the worker: nothing was kept
-                if not left:
-                    raise
-        placed = [(part, outcome) for part, outcome in zip(parts, outcomes, strict=True) if isinstance(outcome, Placed)]
-        self.tally.refused += len(parts) - len(placed)
-        return placed
-
-    def _wish(self, part: Part) -> PlaceOrder:
+    def _wish(self, part: Part) -> Wish:
         skus = self.shop.skus
         lines = [(skus[line.code], line.quantity, line.unit_minor) for line in part.lines]
         key = f"{part.sale.invoice}/{part.first_line}"
-        return PlaceOrder(self.shop.buyers[part.sale.customer], lines, channel="import", placed_at=part.sale.at, client_key=key)
+        buyer = self.shop.buyers[part.sale.customer]
+        order = PlaceOrder(buyer, lines, channel="import", placed_at=part.sale.at, client_key=key)
+        return Wish(order, None if self._is_sampled() else part.sale.at + PAYING_AFTER)
 
     def _is_sampled(self) -> bool:
         self._seen += 1
@@ -187,7 +159,10 @@ class Days:
         self._chosen += wanted
         return wanted
 
-    def _note(self, part: Part, outcome: Placed) -> None:
+    def _note(self, part: Part, outcome: Placed | Refused) -> None:
+        if isinstance(outcome, Refused):
+            self.tally.refused += 1
+            return
         self.tally.orders += 1
         self.tally.lines += len(part.lines)
         self.tally.revenue_minor += outcome.total_minor
@@ -298,9 +273,14 @@ def gather_statistics() -> None:
         cursor.execute("ANALYZE")
 
 
-def _notice(payment: Payment, paid_at: datetime) -> CaptureNotice:
-    transaction = f"replay{payment.out_trade_no[:24]}"
-    return CaptureNotice(CHANNEL, payment.out_trade_no, transaction, payment.amount_minor, CURRENCY, paid_at)
+def _half_way(weights: Sequence[int]) -> int:
+    """Where to cut so that both parts weigh about the same."""
+    total, seen = sum(weights), 0
+    for place, weight in enumerate(weights):
+        if 2 * seen + weight >= total:
+            return place
+        seen += weight
+    return len(weights)
 
 
 class _Timed(AbstractContextManager[None]):

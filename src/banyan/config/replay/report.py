@@ -46,7 +46,7 @@ def show(done: Replayed, screen: Any) -> None:
     screen.print("The plan is made up to hold every kind of rule and stands under the sandbox rule set, which is no law.")
     screen.print("Pounds are booked as yuan one to one, because the domestic WeChat protocol carries nothing else.")
     screen.print(
-        f"orders/s counts placing, paying, accruing and posting, with a worker beside the shop as in production; the "
+        f"orders/s counts placing, paying, accruing and posting, by two processes side by side as an installation has; the "
         f"{done.tally.over_http} orders that were paid through the simulator over HTTP are counted and timed apart, as are "
         "goods, returns and settlement. Commits do not wait for the disk."
     )

@@ -17,10 +17,10 @@ from banyan.kernel.verification import Finding
 
 from . import channel, founding
 from .days import Days, Tally, gather_statistics
-from .drainer import Drainer
 from .forest import Forest, hang, read_forest
 from .founding import Shop
 from .stream import GUEST, SHOP_ZONE, Stream, build, read_lines
+from .twin import Twin
 
 SAMPLE = 500
 Say = Callable[[str], None]
@@ -79,8 +79,8 @@ def replay(
         gc.collect()
         gc.freeze()
         founded = perf_counter() - begun
-        with channel.simulated() as counter, Drainer(shop.tenant_id) as drainer:
-            lived = Days(shop, stream, counter, drainer, sample)
+        with channel.simulated() as counter, Twin(shop.tenant_id) as twin:
+            lived = Days(shop, stream, counter, twin, sample)
             calendar = _calendar(first, latest)
             for done, day in enumerate(calendar, start=1):
                 lived.live(day)
