@@ -21,11 +21,13 @@ KEYS = {
         "http_cpu_ms_per_order",
     },
     "accrual": {"orders_per_s", "cpu_ms_per_order"},
+    "recall": {"seconds", "movements", "buyers", "orders", "recall_ms", "list_ms"},
     "tree": {"members", "upline_1000_ms", "bind_ms", "move_10k_ms"},
 }  # fmt: skip
 SMALL = {
     "orders": ("--seconds", "2", "--http-orders", "50"),
     "accrual": ("--orders", "300"),
+    "recall": ("--movements", "20000"),
     "tree": ("--members", "12000"),
 }
 

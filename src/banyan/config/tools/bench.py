@@ -18,6 +18,8 @@ def register(app: typer.Typer) -> None:
     group.command()(tree)
     group.command()(accrual)
     group.command()(orders)
+    group.command()(simulate)
+    group.command()(recall)
     app.add_typer(group, name="bench")
 
 
@@ -68,6 +70,36 @@ def orders(
         from banyan.config.bench import orders as bench
 
         result = bench.run(seconds, http_orders, say=_say)
+        missed = bench.misses(result)
+    _show(result, missed, as_json)
+
+
+def simulate(
+    orders: Annotated[int, typer.Option(help="Paid orders to simulate.", min=2_000)] = 1_000_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One flat object and nothing else.")] = False,
+) -> None:
+    """Simulation: a draft over a year of orders, side by side with the plan in force. Exit 1 when a bar is missed."""
+    from banyan.config import runtime
+
+    with runtime.database_ready():
+        from banyan.config.bench import simulation as bench
+
+        result = bench.run(orders, say=_say)
+        missed = bench.misses(result)
+    _show(result, missed, as_json)
+
+
+def recall(
+    movements: Annotated[int, typer.Option(help="Movements among which the lot is found.", min=1_000)] = 5_000_000,
+    as_json: Annotated[bool, typer.Option("--json", help="One flat object and nothing else.")] = False,
+) -> None:
+    """A lot is called back: out of sale everywhere, and everybody it reached listed. Exit 1 when a bar is missed."""
+    from banyan.config import runtime
+
+    with runtime.database_ready():
+        from banyan.config.bench import recall as bench
+
+        result = bench.run(movements, say=_say)
         missed = bench.misses(result)
     _show(result, missed, as_json)
 

@@ -61,8 +61,8 @@ def goods(tally: Tally) -> Iterator[Finding]:
             pieces = sum(states.get(name, 0) for name in right)
             half = len(right) > 1 and any(name not in states for name in right)
             # Less than ordered is a partial refund before shipping, which the returns house answers for; nothing at all
-            # without a released reservation means that the goods were never held.
-            if wrong or half or pieces > ordered or (right and not pieces and "released" not in states):
+            # without a released or lost reservation means that the goods were never held.
+            if wrong or half or pieces > ordered or (right and not pieces and not {"released", "lost"} & set(states)):
                 expected = {" + ".join(sorted(right)): ordered} if right else {}
                 actual = states
                 yield Finding("orders.goods", ids.public("ord", order_id), expected, actual)

@@ -8,6 +8,8 @@ from time import monotonic
 from typing import Any
 
 from banyan.goods.catalog.types import SkuFacts
+from banyan.goods.inventory import queries as inventory
+from banyan.goods.inventory.types import LotId
 from banyan.kernel import sql
 from banyan.kernel.secrets import unseal
 from banyan.kernel.tenancy import current_tenant_id
@@ -17,6 +19,7 @@ from banyan.trade.orders.engine.numbers import id_of
 from banyan.trade.orders.types import (
     CommissionableLine,
     CommissionableOrder,
+    LotBuyer,
     Order,
     OrderId,
     OrderLine,
@@ -198,6 +201,32 @@ def list_shipments(order_id: OrderId) -> list[Shipment]:
         (current_tenant_id(), order_id),
     )
     return [Shipment(*row) for row in rows]
+
+
+def lot_buyers(lot_id: LotId, before_id: int | None = None, limit: int | None = None) -> list[LotBuyer]:
+    """Whom pieces of a lot reached, the latest order first; three queries for any number."""
+    found = inventory.lot_orders(lot_id, before_id, limit)
+    tenant_id, order_ids = current_tenant_id(), [row.order_id for row in found]
+    orders = sql.fetch(
+        "SELECT id, number, state, buyer_id FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (tenant_id, order_ids),
+    )
+    known = {row[0]: row for row in orders}
+    parcels: dict[int, list[Shipment]] = {}
+    for row in sql.fetch(
+        "SELECT order_id, carrier, tracking_number FROM orders_shipments WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
+        " ORDER BY id",
+        (tenant_id, order_ids),
+    ):
+        parcels.setdefault(row[0], []).append(Shipment(*row))
+    return [
+        LotBuyer(
+            OrderId(one.order_id), order[1], OrderState(order[2]), UserId(order[3]), one.shipped, one.returned,
+            one.warehouse_ids, one.first_shipped_at, tuple(parcels.get(one.order_id, ())),
+        )
+        for one in found
+        if (order := known.get(one.order_id)) is not None
+    ]  # fmt: skip
 
 
 _POLICY_SECONDS = 30.0

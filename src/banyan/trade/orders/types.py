@@ -148,6 +148,20 @@ class Shipment:
     tracking_number: str = ""
 
 
+class LotBuyer(NamedTuple):
+    """Pieces of a lot that left for one order: whose it is, from which warehouses and in which parcels they left."""
+
+    order_id: OrderId
+    number: str
+    state: OrderState
+    buyer_id: UserId
+    shipped: int
+    returned: int
+    warehouse_ids: tuple[int, ...]
+    first_shipped_at: datetime
+    parcels: tuple[Shipment, ...]
+
+
 class LeavingLine(NamedTuple):
     """Pieces of one line that leave one warehouse."""
 

@@ -103,17 +103,17 @@ def lot_decisions(lot_id: LotId) -> list[LotDecision]:
     return [LotDecision(LotTurn(row[0]), *row[1:]) for row in rows]
 
 
-def lot_orders(lot_id: LotId) -> list[LotOrder]:
-    """The orders that pieces of a lot left for, by warehouse, with what came back; in the order of the orders' ids."""
+def lot_orders(lot_id: LotId, before_order_id: int | None = None, limit: int | None = None) -> list[LotOrder]:
+    """The orders that pieces of a lot left for, with what came back; the order with the highest id first."""
     rows = sql.fetch(
-        "SELECT order_id, warehouse_id, coalesce(-sum(quantity_change) FILTER (WHERE kind = 'shipment'), 0)::bigint,"
-        " coalesce(sum(quantity_change) FILTER (WHERE kind = 'restock'), 0)::bigint, min(occurred_at)"
-        " FROM inventory_movements WHERE tenant_id = %s AND lot_id = %s AND order_id IS NOT NULL"
-        " AND kind IN ('shipment', 'restock')"
-        " GROUP BY order_id, warehouse_id ORDER BY order_id, warehouse_id",
-        (current_tenant_id(), lot_id),
+        "SELECT order_id, coalesce(-sum(quantity_change) FILTER (WHERE kind = 'shipment'), 0)::bigint,"
+        " coalesce(sum(quantity_change) FILTER (WHERE kind = 'restock'), 0)::bigint,"
+        " array_agg(DISTINCT warehouse_id) FILTER (WHERE kind = 'shipment'), min(occurred_at)"
+        " FROM inventory_movements WHERE tenant_id = %s AND lot_id = %s AND order_id < %s AND kind IN ('shipment', 'restock')"
+        " GROUP BY order_id ORDER BY order_id DESC LIMIT %s",
+        (current_tenant_id(), lot_id, before_order_id if before_order_id is not None else 2**63 - 1, limit),
     )
-    return [LotOrder(*row) for row in rows]
+    return [LotOrder(row[0], row[1], row[2], tuple(row[3] or ()), row[4]) for row in rows]
 
 
 def lot_movements(lot_id: LotId, before_id: int | None = None, limit: int = 50) -> list[Movement]:

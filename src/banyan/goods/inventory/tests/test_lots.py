@@ -405,7 +405,8 @@ def test_a_lot_is_traced_from_where_it_came_to_where_every_piece_is(tenant: Any)
         commands.scrap([Pieces(shop.main, shop.sku, 1, "broken", lot)])
         trace = queries.trace_lot(lot)
         assert (trace.came_in, trace.on_hand, trace.quarantined, trace.with_buyers, trace.scrapped) == (13, 8, 0, 4, 1)
-        assert [(row.order_id, row.shipped, row.returned) for row in queries.lot_orders(lot)] == [(1, 3, 0), (2, 2, 1)]
+        assert [(row.order_id, row.shipped, row.returned) for row in queries.lot_orders(lot)] == [(2, 2, 1), (1, 3, 0)]
+        assert [row.order_id for row in queries.lot_orders(lot, before_order_id=2)] == [1]
     assert tenant.verify() == []
 
 

@@ -139,12 +139,12 @@ class LotDecision:
 
 @dataclass(frozen=True, slots=True)
 class LotOrder:
-    """Pieces of one lot that left one warehouse for one order, and how many of them came back."""
+    """Pieces of one lot that left for one order, from which warehouses, and how many of them came back."""
 
     order_id: int
-    warehouse_id: WarehouseId
     shipped: int
     returned: int
+    warehouse_ids: tuple[WarehouseId, ...]
     first_shipped_at: datetime
 
 

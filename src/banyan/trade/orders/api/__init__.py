@@ -10,7 +10,9 @@ from django.http import HttpRequest
 from ninja import Field, Router
 
 from banyan.goods.catalog.types import SkuId
-from banyan.kernel.http import ErrorBody, GroupedOperation, Page, Principal, endpoint, page_of, principal_of
+from banyan.goods.inventory import queries as inventory
+from banyan.goods.inventory.types import LotId
+from banyan.kernel.http import ErrorBody, GroupedOperation, Page, Principal, PublicId, endpoint, page_of, principal_of
 from banyan.kernel.values.errors import Forbidden, NotFound, Refusal
 from banyan.people.distributors.types import DistributorId
 from banyan.people.identity import queries as identity
@@ -192,6 +194,20 @@ def _visible(request: HttpRequest, order_id: int) -> tuple[Order, s.View]:
     if view is None:
         raise NotFound("No such order.")
     return order, view
+
+
+@router.get("/lots/{lot_id}/buyers", response={200: Page[s.LotBuyerOut], **_ERRORS}, tags=["lots"])
+@endpoint(scope="inventory:read")
+def list_lot_buyers(
+    request: HttpRequest, lot_id: Annotated[int, PublicId("lot")], cursor: str | None = None, limit: int = 50
+) -> Any:
+    """Whom pieces of a lot reached, the latest order first, for a recall. For staff; names and phones are masked."""
+    lot = inventory.get_lot(LotId(lot_id))
+    if not principal_of(request).is_any(*s.STAFF):
+        raise NotFound("No such lot.")
+    page = page_of(lambda before, count: queries.lot_buyers(lot.lot_id, before, count), cursor, limit, lambda one: one.order_id)
+    buyers = identity.list_users_by_ids([one.buyer_id for one in page["items"]])
+    return page | {"items": [s.lot_buyer_out(one, buyers.get(one.buyer_id)) for one in page["items"]]}
 
 
 @router.post("/orders/ship", response={200: list[s.StepOut], **_ERRORS})

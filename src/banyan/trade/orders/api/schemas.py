@@ -12,9 +12,10 @@ from ninja import Field, Schema
 from pydantic import BaseModel
 
 from banyan.kernel import ids
+from banyan.kernel.backoffice import masked as hidden
 from banyan.kernel.http import Principal, PublicId
-from banyan.people.identity.types import UserId
-from banyan.trade.orders.types import Order, OrderState, Placed, Policy, Recipient, Shipment
+from banyan.people.identity.types import User, UserId
+from banyan.trade.orders.types import LotBuyer, Order, OrderState, Placed, Policy, Recipient, Shipment
 
 OrderRef = Annotated[int, PublicId("ord")]
 LineRef = Annotated[int, PublicId("oln")]
@@ -299,6 +300,32 @@ def order_out(order: Order, view: View, names: Mapping[UserId, str] | None = Non
         for line in order.lines
     ]  # fmt: skip
     return shown
+
+
+class LotBuyerOut(Schema):
+    """Pieces of a lot that left for one order. Name and phone of the buyer are masked."""
+
+    order_id: OrderRef
+    number: str
+    state: OrderState
+    buyer_id: UserRef
+    buyer_name: str
+    buyer_phone: str
+    shipped: int
+    returned: int
+    warehouse_ids: list[Annotated[int, PublicId("whs")]]
+    first_shipped_at: datetime
+    parcels: list[ParcelOut]
+
+
+def lot_buyer_out(one: LotBuyer, buyer: User | None) -> dict[str, Any]:
+    """One row of a recall."""
+    return {
+        "order_id": one.order_id, "number": one.number, "state": one.state, "buyer_id": one.buyer_id,
+        "buyer_name": hidden(buyer.display_name if buyer else None), "buyer_phone": hidden(buyer.phone if buyer else None),
+        "shipped": one.shipped, "returned": one.returned, "warehouse_ids": list(one.warehouse_ids),
+        "first_shipped_at": one.first_shipped_at, "parcels": [parcel_out(parcel) for parcel in one.parcels],
+    }  # fmt: skip
 
 
 def masked(name: str) -> str:
