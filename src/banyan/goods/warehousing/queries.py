@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
+from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import WarehouseId
+from banyan.goods.warehousing.engine.pasting import read_counts
 from banyan.goods.warehousing.types import (
+    Counted,
     StockTake,
     StockTakeId,
     StockTakeLine,
@@ -16,9 +21,29 @@ from banyan.goods.warehousing.types import (
     TransferLine,
     TransferReceipt,
     TransferState,
+    TypedFault,
 )
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
+
+
+def read_pasted(text: str) -> tuple[list[Counted], list[TypedFault]]:
+    """A pasted list of ``code, pieces`` or ``code, lot, pieces`` as counts of known SKUs and lots, and what is wrong with it."""
+    typed, faults = read_counts(text)
+    skus = catalog.find_skus_by_codes({one.code for one in typed})
+    lots = stock.find_lots((skus[one.code], one.lot_number) for one in typed if one.lot_number and one.code in skus)
+    counts: list[Counted] = []
+    for one in typed:
+        sku_id = skus.get(one.code)
+        lot_id = None if sku_id is None or not one.lot_number else lots.get((sku_id, one.lot_number))
+        if sku_id is None:
+            faults.append(TypedFault(one.line_number, one.code, "No SKU has this code."))
+        elif one.lot_number and lot_id is None:
+            faults.append(TypedFault(one.line_number, f"{one.code} {one.lot_number}", "This SKU has no such lot."))
+        else:
+            counts.append(Counted(sku_id, one.quantity, lot_id))
+    return counts, sorted(faults)
+
 
 _TRANSFER = "id, source_id, destination_id, state, note, drafted_by, drafted_at, sent_at, closed_at"
 
@@ -48,7 +73,7 @@ def list_transfers(
     return _with_lines(rows)
 
 
-def _with_lines(rows: Sequence[tuple[object, ...]]) -> list[Transfer]:
+def _with_lines(rows: Sequence[tuple[Any, ...]]) -> list[Transfer]:
     found: dict[int, list[TransferLine]] = {}
     for transfer_id, *line in sql.fetch(
         "SELECT transfer_id, id, sku_id, lot_id, quantity, received, lost FROM warehousing_transfer_lines WHERE tenant_id = %s"
@@ -57,7 +82,9 @@ def _with_lines(rows: Sequence[tuple[object, ...]]) -> list[Transfer]:
     ) if rows else ():  # fmt: skip
         found.setdefault(transfer_id, []).append(TransferLine(*line))
     return [
-        Transfer(*row[:3], TransferState(row[3]), *row[4:], tuple(found.get(row[0], ())))  # type: ignore[arg-type, call-overload]
+        Transfer(
+            row[0], row[1], row[2], TransferState(row[3]), row[4], row[5], row[6], row[7], row[8], tuple(found.get(row[0], ()))
+        )
         for row in rows
     ]
 
@@ -113,8 +140,8 @@ def list_stock_takes(
     return [_stock_take(row) for row in rows]
 
 
-def _stock_take(row: tuple[object, ...]) -> StockTake:
-    return StockTake(*row[:2], StockTakeState(row[2]), *row[3:])  # type: ignore[arg-type, call-overload]
+def _stock_take(row: tuple[Any, ...]) -> StockTake:
+    return StockTake(row[0], row[1], StockTakeState(row[2]), *row[3:])
 
 
 def list_stock_take_lines(

@@ -163,11 +163,12 @@ class StockTake:
 
 
 class TypedCount(NamedTuple):
-    """One line of a pasted list: the SKU's code, the lot's number or "", the pieces."""
+    """One line of a pasted list: the SKU's code, the lot's number or "", the pieces, the number of the line."""
 
     code: str
     lot_number: str
     quantity: int
+    line_number: int = 0
 
 
 class TypedFault(NamedTuple):

@@ -22,7 +22,7 @@ from banyan.goods.inventory.commands.holding import (
     ship,
 )
 from banyan.goods.inventory.commands.lots import LotDiffers
-from banyan.goods.inventory.commands.moving import LotMissing, LotShort, UnknownLot
+from banyan.goods.inventory.commands.moving import LotMissing, LotShort
 from banyan.goods.inventory.commands.parting import ship_lines
 from banyan.goods.inventory.commands.returning import clear_quarantine, quarantine, restock_returns, scrap
 from banyan.goods.inventory.commands.shifting import lock_books, move_stock
@@ -48,6 +48,7 @@ from banyan.goods.inventory.commands.withholding import (
     serve_lost,
     warn_of_expiry,
 )
+from banyan.goods.inventory.queries import UnknownLot
 
 __all__ = [
     "FIRST_LOT",

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from banyan.goods.inventory.commands.moving import lock_places
 from banyan.goods.inventory.commands.stocking import QUANTITY_MAX, check_places
 from banyan.goods.inventory.events import StockCameBack, StockRanLow, StockRanOut
 from banyan.goods.inventory.models import FREE, SafetyStockRow, StockAlertRow
@@ -34,6 +35,7 @@ def set_safety_stock(stocks: Sequence[SafetyStock]) -> int:
     if not stocks:
         return 0
     check_places([(one.warehouse_id, one.sku_id) for one in stocks])
+    lock_places((one.sku_id, one.warehouse_id) for one in stocks)  # so that each has its row in the stock, were it empty
     rows = sql.insert(
         SafetyStockRow,
         ("id", "sku_id", "warehouse_id", "quantity"),

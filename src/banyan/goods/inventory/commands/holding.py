@@ -112,7 +112,9 @@ def hold(promised: Promise) -> Iterator[None]:
 
 def _write_reservations(promised: Promise) -> None:
     now = clock.now()
-    columns = ("id", "order_id", "line_id", "warehouse_id", "sku_id", "quantity", "state", "expires_at", "changed_at")
+    columns: tuple[str, ...] = (
+        "id", "order_id", "line_id", "warehouse_id", "sku_id", "quantity", "state", "expires_at", "changed_at",
+    )  # fmt: skip
     rows: list[tuple[object, ...]] = [
         (i, h.order_id, h.line_id, h.warehouse_id, h.sku_id, h.quantity, "reserved", promised.expires[h.order_id], now)
         for i, h in zip(ids.next_ids(len(promised.holds)), promised.holds, strict=True)

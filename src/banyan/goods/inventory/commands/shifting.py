@@ -11,7 +11,6 @@ from banyan.goods.inventory.commands.moving import (
     Change,
     LotMissing,
     LotShort,
-    UnknownLot,
     lock_places,
     raise_levels,
     tracked,
@@ -19,6 +18,7 @@ from banyan.goods.inventory.commands.moving import (
 )
 from banyan.goods.inventory.commands.stocking import StockPromised, check_places
 from banyan.goods.inventory.models import FREE
+from banyan.goods.inventory.queries import UnknownLot
 from banyan.goods.inventory.types import StockMove
 from banyan.kernel import ids, sql
 from banyan.kernel.tenancy import current_tenant_id
@@ -30,16 +30,19 @@ WHERE s.tenant_id = %s AND {FREE} < u.leaving ORDER BY s.sku_id LIMIT 1
 """
 
 
-def move_stock(moves: Sequence[StockMove], at: datetime) -> list[tuple[int, int | None, int]]:
+def move_stock(
+    moves: Sequence[StockMove], at: datetime, expecting: Sequence[tuple[int, int]] = ()
+) -> list[tuple[int, int | None, int]]:
     """Change what is on hand, all or none; returns what was written as (position in ``moves``, lot, change), a row per lot.
 
+    ``expecting`` names further (warehouse, SKU) that goods are on the way to: they get their row in the stock, with nothing yet.
     A known key is skipped. Only free pieces leave: raises StockPromised, with the SKU and what is free, when fewer are free
     than leave a place on balance; LotShort, LotMissing, UnknownLot for lot-tracked SKUs; UnknownWarehouse, UnknownSku.
     """
     if not moves:
         return []
     check_places([(move.warehouse_id, move.sku_id) for move in moves])
-    lock_places((move.sku_id, move.warehouse_id) for move in moves)
+    lock_places([*((m.sku_id, m.warehouse_id) for m in moves), *((sku_id, place) for place, sku_id in expecting)])
     tenant_id = current_tenant_id()
     known = {
         row[0]

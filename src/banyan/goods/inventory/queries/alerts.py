@@ -42,7 +42,7 @@ def list_alerts(
             warehouse_id, *([list(set(sku_ids))] * 2 if sku_ids is not None else [None, None]), before_id, before_id, limit,
         ),
     )  # fmt: skip
-    return [StockAlert(*row[:3], AlertKind(row[3]), AlertState(row[4]), *row[5:]) for row in rows]
+    return [StockAlert(row[0], row[1], row[2], AlertKind(row[3]), AlertState(row[4]), *row[5:]) for row in rows]
 
 
 def count_open_alerts() -> int:

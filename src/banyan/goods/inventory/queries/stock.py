@@ -103,4 +103,4 @@ def list_warehouses() -> list[Warehouse]:
         " ORDER BY priority, id",
         (current_tenant_id(),),
     )
-    return [Warehouse(*row[:5], WarehouseKind(row[5]), *row[6:]) for row in rows]
+    return [Warehouse(row[0], row[1], row[2], row[3], row[4], WarehouseKind(row[5]), *row[6:]) for row in rows]

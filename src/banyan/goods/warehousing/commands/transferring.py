@@ -107,7 +107,7 @@ def send_transfer(transfer_id: TransferId, at: datetime) -> None:
     Of a lot-tracked SKU the lots are chosen now, first expired first, and the lines are split by them. Raises StockPromised,
     with what is missing, when fewer pieces are free than are to leave: promised ones stay. Then nothing leaves.
     """
-    source_id, _, state = _lock(transfer_id)
+    source_id, destination_id, state = _lock(transfer_id)
     if state in (*ON_THE_WAY, TransferState.CLOSED):
         return
     if state is not TransferState.DRAFT:
@@ -124,6 +124,7 @@ def send_transfer(transfer_id: TransferId, at: datetime) -> None:
             for line_id, sku_id, lot_id, quantity in lines
         ],
         at,
+        expecting=[(destination_id, sku_id) for _, sku_id, _, _ in lines],
     )
     _write_lots(transfer_id, lines, moved)
     _turn(transfer_id, TransferState.SENT, sent_at=at)

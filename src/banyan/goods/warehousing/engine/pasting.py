@@ -16,7 +16,8 @@ _HEADINGS = frozenset(("sku", "code", "sku code", "编码", "sku编码", "商品
 def read_counts(text: str) -> tuple[list[TypedCount], list[TypedFault]]:
     """Lines of ``code, pieces`` or ``code, lot, pieces``, by tab, comma or semicolon (also full-width).
 
-    A heading and empty lines are skipped. The same code and lot twice is a fault of the later line: nobody knows which count is meant.
+    A heading and empty lines are skipped. The same code and lot twice is a fault of the later line: nobody knows which
+    count is meant.
     """
     counts: list[TypedCount] = []
     faults: list[TypedFault] = []
@@ -36,7 +37,7 @@ def read_counts(text: str) -> tuple[list[TypedCount], list[TypedFault]]:
             faults.append(TypedFault(number, line.strip()[:120], "This was counted in an earlier line already."))
             continue
         seen[code, lot_number] = number
-        counts.append(TypedCount(code, lot_number, int(cells[-1])))
+        counts.append(TypedCount(code, lot_number, int(cells[-1]), number))
     return counts, faults
 
 

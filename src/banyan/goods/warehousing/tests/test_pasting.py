@@ -14,14 +14,14 @@ def test_the_usual_ways_of_pasting() -> None:
     counts, faults = read_counts(text)
     assert faults == []
     assert counts == [
-        TypedCount("A-1", "", 5), TypedCount("A-2", "L7", 12), TypedCount("A-3", "", 0), TypedCount("A-4", "", 3),
-        TypedCount("A,5", "", 2),
+        TypedCount("A-1", "", 5, 2), TypedCount("A-2", "L7", 12, 3), TypedCount("A-3", "", 0, 4), TypedCount("A-4", "", 3, 6),
+        TypedCount("A,5", "", 2, 7),
     ]  # fmt: skip
 
 
 def test_faults_name_their_line() -> None:
     counts, faults = read_counts("A,1\nB\nC,-1\nD,1.5\nE,,\nA,2\nF,99999999999\n,4\nG,１")
-    assert counts == [TypedCount("A", "", 1)]
+    assert counts == [TypedCount("A", "", 1, 1)]
     assert [fault.line_number for fault in faults] == [2, 3, 4, 5, 6, 7, 8, 9]
 
 
@@ -43,4 +43,7 @@ def test_any_text_is_read_and_every_line_is_accounted_for(text: str) -> None:
 )
 def test_what_is_written_is_read_back(counts: dict[str, int], separator: str) -> None:
     text = "\n".join(f"{code}{separator}{pieces}" for code, pieces in counts.items())
-    assert read_counts(text) == ([TypedCount(code, "", pieces) for code, pieces in counts.items()], [])
+    assert read_counts(text) == (
+        [TypedCount(code, "", pieces, number) for number, (code, pieces) in enumerate(counts.items(), start=1)],
+        [],
+    )
