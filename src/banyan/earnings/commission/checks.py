@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from banyan.earnings.commission.engine.needs import NOTHING
 from banyan.earnings.commission.queries.explanation import REFERENCE_KIND, decide_many_again
-from banyan.earnings.commission.queries.inputs import freeze_inputs, read_paid_orders
+from banyan.earnings.commission.queries.facts import complete
+from banyan.earnings.commission.queries.inputs import freeze_inputs, read_paid_orders, thaw_inputs
+from banyan.earnings.commission.queries.plans import compiled_versions
+from banyan.earnings.commission.types import OrderFacts, PaidOrder
 from banyan.kernel import ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.verification import Finding, Tally, check
@@ -41,10 +45,19 @@ def inputs(tally: Tally) -> Iterator[Finding]:
                 (current_tenant_id(), order_ids),
             )
         )
-        for order, _ in read_paid_orders(order_ids):
+        versions = dict(
+            sql.fetch(
+                "SELECT id, plan_version_id FROM commission_accruals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+                (current_tenant_id(), order_ids),
+            )
+        )
+        plans = compiled_versions(sorted({each for each in versions.values() if each is not None}))
+        reads = read_paid_orders(order_ids)
+        needs = [plans[v].needs if (v := versions[read.order.order_id]) in plans else NOTHING for read in reads]
+        for order in complete(list(zip(reads, needs, strict=True))):
             tally.compared += 1
-            kept_text = kept.pop(order.order_id)
-            if freeze_inputs(order) != kept_text:
+            was = thaw_inputs(order.order_id, order.paid_at, kept.pop(order.order_id))
+            if freeze_inputs(_lasting(order)) != freeze_inputs(_lasting(was)):
                 yield Finding("commission.inputs", ids.public("ord", order.order_id), "the order's frozen facts", "other inputs")
         for order_id in kept:
             yield Finding("commission.inputs", ids.public("ord", order_id), "a paid order", "none")
@@ -126,11 +139,21 @@ def holds(tally: Tally) -> Iterator[Finding]:
             yield Finding("commission.holds", subject, f"released at {expected} or later", str(released_at))
 
 
+def _lasting(order: PaidOrder) -> PaidOrder:
+    """The part of an order's facts that is the same whenever it is read: not what depended on the orders before it."""
+    facts = order.facts
+    upline = tuple(member._replace(figures=None) for member in order.upline)
+    if facts is not None:
+        facts = facts._replace(first_order=None, buyer=None, partners=(), people=(), spent=None)
+        facts = facts if facts != OrderFacts() else None
+    return order._replace(upline=upline, facts=facts)
+
+
 def _orders_in_batches() -> Iterator[list[int]]:
     seen = 0
     while True:
         rows = sql.fetch(
-            "SELECT id FROM commission_accruals WHERE tenant_id = %s AND id > %s ORDER BY id LIMIT %s",
+            "SELECT id FROM commission_accruals WHERE tenant_id = %s AND id > %s AND NOT is_closing ORDER BY id LIMIT %s",
             (current_tenant_id(), seen, BATCH),
         )
         if not rows:

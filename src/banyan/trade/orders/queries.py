@@ -90,6 +90,49 @@ def list_to_ship(after: tuple[datetime, OrderId] | None = None, limit: int = 100
     return [(row[0], OrderId(row[1])) for row in rows]
 
 
+def buyers(order_ids: Iterable[OrderId]) -> dict[OrderId, UserId]:
+    """Who placed these orders; unknown ids are left out."""
+    rows = sql.fetch(
+        "SELECT id, buyer_id FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (current_tenant_id(), list(set(order_ids))),
+    )
+    return {OrderId(row[0]): UserId(row[1]) for row in rows}
+
+
+def channels(order_ids: Iterable[OrderId]) -> dict[OrderId, str]:
+    """The sales channel of each of these orders; unknown ids are left out. No ids, no query."""
+    wanted = list(set(order_ids))
+    if not wanted:
+        return {}
+    rows = sql.fetch(
+        "SELECT id, channel FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[])", (current_tenant_id(), wanted)
+    )
+    return {OrderId(row[0]): row[1] for row in rows}
+
+
+def first_paid(order_ids: Iterable[OrderId]) -> set[OrderId]:
+    """Those of these paid orders before which their buyer had paid none: by time of payment, then by id. No ids, no query."""
+    wanted = list(set(order_ids))
+    if not wanted:
+        return set()
+    rows = sql.fetch(
+        "SELECT o.id FROM orders_orders o WHERE o.tenant_id = %s AND o.id = ANY(%s::bigint[]) AND o.paid_at IS NOT NULL"
+        " AND NOT EXISTS (SELECT 1 FROM orders_orders e WHERE e.tenant_id = o.tenant_id AND e.buyer_id = o.buyer_id"
+        "  AND (e.paid_at, e.id) < (o.paid_at, o.id))",
+        (current_tenant_id(), wanted),
+    )
+    return {OrderId(row[0]) for row in rows}
+
+
+def numbers(order_ids: Iterable[OrderId]) -> dict[OrderId, str]:
+    """The numbers of these orders; unknown ids are left out."""
+    rows = sql.fetch(
+        "SELECT id, number FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (current_tenant_id(), list(set(order_ids))),
+    )
+    return {OrderId(row[0]): row[1] for row in rows}
+
+
 def states(order_ids: Iterable[OrderId]) -> dict[OrderId, OrderState]:
     """Where these orders stand; unknown ids are left out."""
     rows = sql.fetch(
@@ -173,25 +216,36 @@ def find_id_by_number(number: str) -> OrderId | None:
 
 def get_recipient(order_id: OrderId) -> Recipient | None:
     """Where the order goes, decrypted; None when nothing is to be sent. Personal: never log it."""
-    tenant_id = current_tenant_id()
-    rows = sql.fetch(
-        "SELECT region_code, name, phone, address FROM orders_recipients WHERE tenant_id = %s AND id = %s", (tenant_id, order_id)
-    )
-    if not rows:
-        return None
-    region_code, *sealed = rows[0]
-    columns = ("name", "phone", "address")
-    parts = (unseal(tenant_id, f"orders_recipients.{c}", order_id, bytes(v)) for c, v in zip(columns, sealed, strict=True))
-    return Recipient(*parts, region_code)
+    return list_recipients([order_id]).get(order_id)
 
 
 def region_codes(order_ids: Iterable[OrderId]) -> dict[OrderId, str]:
-    """The region that each of these orders goes to; orders whose region was not told are left out."""
+    """The region that each of these orders goes to; orders whose region was not told are left out. No ids, no query."""
+    wanted = list(set(order_ids))
+    if not wanted:
+        return {}
     rows = sql.fetch(
         "SELECT id, region_code FROM orders_recipients WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND region_code <> ''",
-        (current_tenant_id(), list(order_ids)),
+        (current_tenant_id(), wanted),
     )
     return dict(rows)
+
+
+def list_recipients(order_ids: Iterable[OrderId]) -> dict[OrderId, Recipient]:
+    """Where these orders go, decrypted; orders that send nothing are left out. Personal: never log it."""
+    tenant_id = current_tenant_id()
+    rows = sql.fetch(
+        "SELECT id, region_code, name, phone, address FROM orders_recipients WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (tenant_id, list(set(order_ids))),
+    )
+    return {OrderId(row[0]): _opened(tenant_id, row) for row in rows}
+
+
+def _opened(tenant_id: int, row: Sequence[Any]) -> Recipient:
+    order_id, region_code, *sealed = row
+    columns = ("name", "phone", "address")
+    parts = (unseal(tenant_id, f"orders_recipients.{c}", order_id, bytes(v)) for c, v in zip(columns, sealed, strict=True))
+    return Recipient(*parts, region_code)
 
 
 def list_shipments(order_id: OrderId) -> list[Shipment]:

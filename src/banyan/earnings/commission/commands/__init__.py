@@ -2,6 +2,7 @@
 
 from banyan.earnings.commission.commands.accrual import InputsMissing, accrue
 from banyan.earnings.commission.commands.hold import look_again, mark_received, release_due
+from banyan.earnings.commission.commands.partners import PartnerNotFound, RegionTaken, appoint_partner, end_partner
 from banyan.earnings.commission.commands.plans import (
     IllegalPlan,
     InvalidPlan,
@@ -21,11 +22,15 @@ __all__ = [
     "InputsMissing",
     "InvalidPlan",
     "NotADraft",
+    "PartnerNotFound",
     "PlanNameTaken",
     "PlanNotFound",
+    "RegionTaken",
     "VersionDates",
     "accrue",
+    "appoint_partner",
     "draft_plan",
+    "end_partner",
     "look_again",
     "mark_received",
     "publish_plan",

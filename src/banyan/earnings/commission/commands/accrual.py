@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from banyan.earnings.commission.commands.turns import Turn, add_sales, take_turns
 from banyan.earnings.commission.engine import CompiledPlan
+from banyan.earnings.commission.engine.needs import NOTHING
 from banyan.earnings.commission.events import CommissionAccrued
 from banyan.earnings.commission.models import AccrualRow, CommissionRow
-from banyan.earnings.commission.queries.inputs import ceilings_at, freeze_inputs, read_paid_orders
-from banyan.earnings.commission.queries.plans import versions_between
+from banyan.earnings.commission.queries.facts import complete
+from banyan.earnings.commission.queries.inputs import ReadOrder, ceilings_at, freeze_inputs, read_paid_orders
+from banyan.earnings.commission.queries.plans import versions_from
 from banyan.earnings.commission.types import LegalCeiling, PaidOrder, Share
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.values.errors import Conflict
@@ -45,17 +48,50 @@ def accrue(order_ids: Sequence[int]) -> int:
     wanted = sorted(set(order_ids))  # in one order for everybody, so that two batches never wait for each other
     read = read_paid_orders(wanted)
     if len(read) < len(wanted):
-        found = {order.order_id for order, _ in read}
+        found = {each.order.order_id for each in read}
         missing = [ids.public("ord", order_id) for order_id in wanted if order_id not in found]
         raise InputsMissing(f"{len(missing)} of {len(wanted)} orders are not paid and frozen.", order_ids=missing[:20])
     if not read:
         return 0
-    moments = [order.paid_at for order, _ in read]
-    versions = versions_between(min(moments), max(moments))
-    decided = [
-        _decide(order, currency, ceiling, versions) for (order, currency), ceiling in zip(read, ceilings_at(moments), strict=True)
+    moments = [each.order.paid_at for each in read]
+    versions = versions_from(min(moments))
+    ceilings = ceilings_at(moments)
+    if any(version[3].needs != NOTHING for version in versions):
+        return _write_with_facts(read, ceilings, versions)
+    return _write([_decide(each.order, each.currency, ceiling, versions) for each, ceiling in zip(read, ceilings, strict=True)])
+
+
+Version = tuple[int, datetime, datetime | None, CompiledPlan]
+
+
+def _write_with_facts(read: Sequence[ReadOrder], ceilings: Sequence[LegalCeiling], versions: Sequence[Version]) -> int:
+    """The way of tenants with a plan, in force or to come, that asks more about an order than its lines and upline.
+
+    Facts are read in sets for those orders whose plan asks. Where figures or what was accrued before count, orders are decided
+    one after the other, and batches of one tenant wait for each other: only so no two of them spend the same budget.
+    """
+    chosen = [_version_at(versions, each.order.paid_at) for each in read]
+    needs = [version[3].needs if version is not None else NOTHING for version in chosen]
+    orders = complete(list(zip(read, needs, strict=True)))
+    keeps_sales = any(version[3].needs.figures for version in versions)
+    turns = [
+        Turn(order, each.currency, ceiling, version[0] if version else None, version[3] if version else None)
+        for order, each, ceiling, version in zip(orders, read, ceilings, chosen, strict=True)
     ]
-    return _write(decided)
+    if not keeps_sales and not any(need.spent for need in needs):
+        return _write([_decide(turn.order, turn.currency, turn.ceiling, versions) for turn in turns])
+    decided = [
+        _Decided(turn.order, turn.currency, turn.ceiling, turn.version_id, turn.plan.plan.hold_days if turn.plan else 0, shares)
+        for turn, shares in take_turns(turns)
+    ]
+    count = _write(decided)
+    if keeps_sales:
+        add_sales([each.order for each in decided])
+    return count
+
+
+def _version_at(versions: Sequence[Version], at: datetime) -> Version | None:
+    return next((each for each in versions if each[1] <= at and (each[2] is None or at < each[2])), None)
 
 
 class _Decided:
@@ -80,16 +116,12 @@ class _Decided:
         self.shares = shares
 
 
-def _decide(
-    order: PaidOrder,
-    currency: str,
-    ceiling: LegalCeiling,
-    versions: Sequence[tuple[int, datetime, datetime | None, CompiledPlan]],
-) -> _Decided:
-    for version_id, start_at, end_at, compiled in versions:
-        if start_at <= order.paid_at and (end_at is None or order.paid_at < end_at):
-            return _Decided(order, currency, ceiling, version_id, compiled.plan.hold_days, compiled.decide(order, ceiling))
-    return _Decided(order, currency, ceiling, None, 0, [])
+def _decide(order: PaidOrder, currency: str, ceiling: LegalCeiling, versions: Sequence[Version]) -> _Decided:
+    version = _version_at(versions, order.paid_at)
+    if version is None:
+        return _Decided(order, currency, ceiling, None, 0, [])
+    plan = version[3]
+    return _Decided(order, currency, ceiling, version[0], plan.plan.hold_days, plan.decide(order, ceiling))
 
 
 def _write(decided: Sequence[_Decided]) -> int:

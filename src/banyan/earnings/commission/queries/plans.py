@@ -124,13 +124,13 @@ def compiled_versions(version_ids: Sequence[int]) -> dict[int, CompiledPlan]:
     return {version_id: _compiled(current_tenant_id(), version_id, digest) for version_id, digest in rows}
 
 
-def versions_between(start_at: datetime, end_at: datetime) -> list[tuple[int, datetime, datetime | None, CompiledPlan]]:
-    """(version id, effective_from, effective_to, compiled plan) of what was in force between two moments, inclusive."""
+def versions_from(start_at: datetime) -> list[tuple[int, datetime, datetime | None, CompiledPlan]]:
+    """(version id, effective_from, effective_to, compiled plan) of what was in force at a moment, and of what came or is to
+    come after it, the earliest first."""
     rows = sql.fetch(
         "SELECT id, effective_from, effective_to, judged_digest FROM commission_plan_versions"
-        " WHERE tenant_id = %s AND status <> 'draft' AND effective_from <= %s"
-        " AND (effective_to IS NULL OR effective_to > %s) ORDER BY effective_from",
-        (current_tenant_id(), end_at, start_at),
+        " WHERE tenant_id = %s AND status <> 'draft' AND (effective_to IS NULL OR effective_to > %s) ORDER BY effective_from",
+        (current_tenant_id(), start_at),
     )
     return [(row[0], row[1], row[2], _compiled(current_tenant_id(), row[0], row[3])) for row in rows]
 

@@ -31,9 +31,20 @@ DOCUMENT: dict[str, Any] = {
     "hold_days": 7,
     "caps": {"total_bp": 2500},
     "rules": [
-        {"key": "seller", "title": "Seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 1000}},
-        {"key": "parent", "pays": {"to": "ancestor", "depth": 1}, "amount": {"kind": "rate", "rate_bp": 500}},
-        {"key": "grandparent", "pays": {"to": "ancestor", "depth": 2}, "amount": {"kind": "rate", "rate_bp": 200}},
+        {
+            "key": "seller",
+            "priority": 100,
+            "title": "Seller",
+            "pays": {"to": "seller"},
+            "amount": {"kind": "rate", "rate_bp": 1000},
+        },
+        {"key": "parent", "priority": 100, "pays": {"to": "ancestor", "depth": 1}, "amount": {"kind": "rate", "rate_bp": 500}},
+        {
+            "key": "grandparent",
+            "priority": 100,
+            "pays": {"to": "ancestor", "depth": 2},
+            "amount": {"kind": "rate", "rate_bp": 200},
+        },
     ],
 }
 

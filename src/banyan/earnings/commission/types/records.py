@@ -15,6 +15,39 @@ CommissionId = NewType("CommissionId", int)
 ReversalId = NewType("ReversalId", int)
 
 
+PartnerId = NewType("PartnerId", int)
+ClosingId = NewType("ClosingId", int)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionalPartner:
+    """Who holds a region, half-open [valid_from, valid_to)."""
+
+    partner_id: PartnerId
+    region_code: str
+    distributor_id: int
+    valid_from: datetime
+    valid_to: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A period closed for one plan version. `reward_minor`: what its period rules paid; `raised_minor`, `lowered_minor`: by how
+    much orders' commission went up and down."""
+
+    closing_id: ClosingId
+    plan_version_id: PlanVersionId
+    period: str
+    start_at: datetime
+    end_at: datetime
+    closed_at: datetime
+    currency: str
+    order_count: int
+    reward_minor: int
+    raised_minor: int
+    lowered_minor: int
+
+
 class VersionStatus(StrEnum):
     """draft → published → superseded | retired. Only a draft can be changed; the others are in force for their dates."""
 
@@ -28,6 +61,7 @@ class Cause(StrEnum):
     """What takes commission back."""
 
     RETURN = "return"
+    TRUE_UP = "true_up"  # a period closed: what was accrued with the order was too much
 
 
 class Hold(StrEnum):
