@@ -20,12 +20,17 @@ KEYS = {
         "floor_c8", "floor_c32", "floor_hot_c8", "batch_spread", "batch_hot", "spread_ratio", "hot_ratio", "http_orders_per_s",
         "http_cpu_ms_per_order",
     },
+    "checkout": {
+        "floor_c32", "floor_hot_c8", "http_c32", "http_c256", "http_hot_c32", "ratio_spread", "ratio_hot", "cpu_ms_per_order",
+        "p99_ms_at_70",
+    },
     "accrual": {"orders_per_s", "cpu_ms_per_order"},
     "recall": {"seconds", "movements", "buyers", "orders", "recall_ms", "list_ms"},
     "tree": {"members", "upline_1000_ms", "bind_ms", "move_10k_ms"},
 }  # fmt: skip
 SMALL = {
     "orders": ("--seconds", "2", "--http-orders", "50"),
+    "checkout": ("--seconds", "1", "--rounds", "1"),
     "accrual": ("--orders", "300"),
     "recall": ("--movements", "20000"),
     "tree": ("--members", "12000"),
@@ -65,7 +70,7 @@ def test_verify_prints_one_flat_object_with_the_agreed_names(tenant: Any, tmp_pa
 
 
 def test_every_missed_bar_is_named_and_a_reached_one_is_not() -> None:
-    from banyan.config.bench import orders, tree
+    from banyan.config.bench import checkout, orders, tree
     from banyan.config.tools.bench import _accrual_misses
 
     assert tree.misses({"members": 1, "upline_1000_ms": 50.0, "bind_ms": 5.0, "move_10k_ms": 2000.0}) == []
@@ -76,6 +81,9 @@ def test_every_missed_bar_is_named_and_a_reached_one_is_not() -> None:
     assert _accrual_misses({"orders_per_s": 3000, "cpu_ms_per_order": 1}) == []
     assert len(_accrual_misses({"orders_per_s": 2999, "cpu_ms_per_order": 1})) == 1
     assert orders.misses({"spread_ratio": 2.0, "hot_ratio": 5.0, "http_cpu_ms_per_order": 3.0}) == []
+    reached = {"ratio_spread": 1.0, "ratio_hot": 4.0, "cpu_ms_per_order": 1.5, "p99_ms_at_70": 100.0}
+    assert checkout.misses(reached) == []
+    assert len(checkout.misses({"ratio_spread": 0.99, "ratio_hot": 3.99, "cpu_ms_per_order": 1.51, "p99_ms_at_70": 100.1})) == 4
     assert len(orders.misses({"spread_ratio": 1.99, "hot_ratio": 4.99, "http_cpu_ms_per_order": 3.01})) == 3
 
 

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from typing import Any
 
 from banyan.kernel.values.errors import Invalid
 
@@ -21,7 +22,9 @@ BATCH_FROM, BLOCKS_AHEAD = 100, 9
 """Who asks for many ids will ask again: he takes ten blocks at a time, in one round trip."""
 SEQUENCE = "banyan_ids"
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford base32: no i, l, o, u
-_VALUE_OF = {letter: value for value, letter in enumerate(_ALPHABET)}
+_LETTERS = frozenset(_ALPHABET)
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)  # ten bits at a time
+_TO_BASE_32 = str.maketrans(_ALPHABET, "0123456789abcdefghijklmnopqrstuv")  # as int() reads it
 _lock = threading.Lock()
 _blocks: deque[range] = deque()
 
@@ -75,22 +78,32 @@ def _key(prefix: str) -> bytes:
     return blake2b(prefix.encode(), key=settings.BANYAN_PUBLIC_ID_KEY, digest_size=32).digest()
 
 
-def _round(key: bytes, turn: int, half: int) -> int:
-    return int.from_bytes(blake2b(half.to_bytes(5, "big") + bytes((turn,)), key=key, digest_size=4).digest(), "big")
+@lru_cache(maxsize=64)
+def _keyed(prefix: str) -> Any:
+    """The round function's hash with its key taken in; copied for each use."""
+    return blake2b(key=_key(prefix), digest_size=4)
+
+
+def _round(keyed: Any, turn: bytes, half: int) -> int:
+    hashing = keyed.copy()
+    hashing.update(half.to_bytes(5, "big") + turn)
+    return int.from_bytes(hashing.digest(), "big")
+
+
+_TURNS = (b"\0", b"\1", b"\2", b"\3")
 
 
 def public(prefix: str, identity: int) -> str:
     """The outside form of a bigint id, e.g. ``ord_0c5m7z2k9w1ye``; stable for the life of the installation's key."""
-    key = _key(prefix)
+    keyed = _keyed(prefix)
     left, right = identity >> 32, identity & 0xFFFFFFFF
-    for turn in range(4):
-        left, right = right, left ^ _round(key, turn, right)
+    for turn in _TURNS:
+        left, right = right, left ^ _round(keyed, turn, right)
     number = (left << 32) | right
-    letters = []
-    for _ in range(13):
-        letters.append(_ALPHABET[number & 31])
-        number >>= 5
-    return f"{prefix}_{''.join(reversed(letters))}"
+    return (
+        f"{prefix}_{_ALPHABET[number >> 60]}{_PAIRS[number >> 50 & 1023]}{_PAIRS[number >> 40 & 1023]}"
+        f"{_PAIRS[number >> 30 & 1023]}{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+    )
 
 
 def parse(prefix: str, text: str) -> int:
@@ -98,18 +111,15 @@ def parse(prefix: str, text: str) -> int:
     head, _, letters = text.partition("_")
     if head != prefix or len(letters) != 13:
         raise BadPublicId(f"Expected an id that starts with {prefix}_.")
-    number = 0
-    for letter in letters:
-        value = _VALUE_OF.get(letter)
-        if value is None:
-            raise BadPublicId(f"Not a valid {prefix}_ id.")
-        number = (number << 5) | value
+    if not _LETTERS.issuperset(letters):
+        raise BadPublicId(f"Not a valid {prefix}_ id.")
+    number = int(letters.translate(_TO_BASE_32), 32)
     if number >> 64:
         raise BadPublicId(f"Not a valid {prefix}_ id.")
-    key = _key(prefix)
+    keyed = _keyed(prefix)
     left, right = number >> 32, number & 0xFFFFFFFF
-    for turn in reversed(range(4)):
-        left, right = right ^ _round(key, turn, left), left
+    for turn in reversed(_TURNS):
+        left, right = right ^ _round(keyed, turn, left), left
     identity = (left << 32) | right
     if identity >> 63:
         raise BadPublicId(f"Not a valid {prefix}_ id.")

@@ -18,6 +18,7 @@ def register(app: typer.Typer) -> None:
     group.command()(tree)
     group.command()(accrual)
     group.command()(orders)
+    group.command()(checkout)
     group.command()(simulate)
     group.command()(recall)
     app.add_typer(group, name="bench")
@@ -100,6 +101,23 @@ def recall(
         from banyan.config.bench import recall as bench
 
         result = bench.run(movements, say=_say)
+        missed = bench.misses(result)
+    _show(result, missed, as_json)
+
+
+def checkout(
+    seconds: Annotated[float, typer.Option(help="Seconds per measurement.", min=1, max=120)] = 8.0,
+    rounds: Annotated[int, typer.Option(help="How often each is measured; the middle counts.", min=1, max=20)] = 3,
+    workers: Annotated[int, typer.Option(help="Web processes; 0: as many as `banyan up` runs.", min=0, max=64)] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="One flat object and nothing else.")] = False,
+) -> None:
+    """Checkout: orders over HTTP from 32 and 256 callers, against one order per transaction. Exit 1 when a bar is missed."""
+    from banyan.config import runtime
+
+    with runtime.database_ready():
+        from banyan.config.bench import checkout as bench
+
+        result = bench.run(seconds, rounds, workers, say=_say)
         missed = bench.misses(result)
     _show(result, missed, as_json)
 

@@ -6,10 +6,12 @@ order, same error shape, same idempotency. What is shared is the round trips, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import DatabaseError, connection, transaction
@@ -17,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel, ValidationError
 
 from banyan.kernel import clock, idempotency, sql, tenancy
-from banyan.kernel.grouping import GroupCommit
+from banyan.kernel.grouping import GroupCommit, Place
 from banyan.kernel.http.api import (
     Principal,
     answer_defect,
@@ -33,6 +35,8 @@ log = structlog.get_logger(__name__)
 Perform = Callable[[Sequence[tuple[Principal, Any]]], Sequence[str | Refusal]]
 """(caller, body) of each member to the JSON text of the answer, or why this member is refused."""
 
+LEADERS = 2
+"""Groups of one operation at the same time in a process: one computes while another one waits for the database."""
 TOKENS_KNOWN = 50_000
 _PROBLEMS = {
     "expired": "The token has expired.",
@@ -40,12 +44,20 @@ _PROBLEMS = {
     "inactive": "The account behind this token is not active.",
 }
 API_V1 = "/api/v1"
+JSON = "application/json"
 _operations: dict[tuple[str, str], GroupedOperation] = {}
 
 
-def find_operation(request: HttpRequest) -> GroupedOperation | None:
-    """The grouped operation that this request asks for."""
-    return _operations.get((request.method or "", request.path))
+def find_operation(method: str, path: str) -> GroupedOperation | None:
+    """The grouped operation that a request asks for."""
+    return _operations.get((method, path))
+
+
+def close_all(seconds: float) -> None:
+    """Take no more requests and wait for those that are in: before the process ends."""
+    ends = time.monotonic() + seconds
+    for operation in _operations.values():
+        operation.close(max(0.0, ends - time.monotonic()))
 
 
 def problem_of(status: str) -> str:
@@ -53,22 +65,40 @@ def problem_of(status: str) -> str:
     return _PROBLEMS.get(status, "The token is unknown.")
 
 
+class Told(NamedTuple):
+    """An answer before it is anybody's response: cheap, as most answers of a storm are thrown together here."""
+
+    status: int
+    body: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def as_response(self) -> HttpResponse:
+        """The same for Django."""
+        return HttpResponse(self.body, status=self.status, content_type=JSON, headers=dict(self.headers))
+
+
+def told_of(response: HttpResponse) -> Told:
+    """A response of Django's as an answer; its content type is JSON, as of all our errors."""
+    headers = tuple((name, value) for name, value in response.items() if name != "Content-Type")
+    return Told(response.status_code, response.content.decode(), headers)
+
+
 class _Member:
     """One request on its way through a group."""
 
     __slots__ = ("answer", "body", "digest", "key", "path", "token")
 
-    def __init__(self, token: bytes, key: str, digest: bytes, body: Any, path: str) -> None:
+    def __init__(self, token: bytes, key: str, digest: bytes, body: BaseModel | Told, path: str) -> None:
         self.token = token
         self.key = key
         self.digest = digest
         self.body = body
         self.path = path
-        self.answer: HttpResponse | None = None
+        self.answer: Told | None = None
 
     def refuse(self, refusal: Refusal) -> None:
         log.info("refused", code=refusal.code, status=refusal.status, path=self.path)
-        self.answer = error_response(refusal)
+        self.answer = told_of(error_response(refusal))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,57 +108,79 @@ class _Asked:
 
 
 class GroupedOperation:
-    """One writing operation of the API whose requests are answered in groups. ``path`` as the router has it."""
+    """One writing operation of the API whose requests are answered in groups. ``path`` as the router has it; ``items`` says what
+    scarce things a body is about: none of them may fill the queue."""
 
     def __init__(
-        self, method: str, path: str, *, scope: str, body: type[BaseModel], perform: Perform, status: int = 201
+        self,
+        method: str,
+        path: str,
+        *,
+        scope: str,
+        body: type[BaseModel],
+        perform: Perform,
+        items: Callable[[Any], tuple[Hashable, ...]] = lambda body: (),
+        status: int = 201,
     ) -> None:
         _operations[method, API_V1 + path] = self
         self._scope = scope
         self._body = body
         self._perform = perform
+        self._items = items
         self._status = status
-        self._group: GroupCommit[_Member] = GroupCommit(self._run)
+        self._group: GroupCommit[_Member] = GroupCommit(self._run, leaders=LEADERS)
 
     # ── one request ──────────────────────────────────────────────────────────────────────────────────────────────
     def answer(self, request: HttpRequest) -> HttpResponse:
         """The answer to this request, after it was served with those that came with it."""
         request.get_host()  # refuses foreign host names, as Django's middleware does for everything else
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        token = token.strip()
-        if kind.lower() != "bearer" or not token:
-            return answer_unauthenticated("")
-        digest = sha256(token.encode()).digest()
+        token = token_of(request.headers.get("Authorization", ""))
+        tenant_id = find_tenant(token, request.path)
+        if isinstance(tenant_id, Told):
+            return tenant_id.as_response()
+        key = request.headers.get("Idempotency-Key", "")
+        member = self._member(token, key, request.method or "", request.get_full_path(), request.path, request.body)
         try:
-            tenant_id = _tenant_of(digest)
-        except DatabaseError as error:
-            return answer_defect(request.path, error)
-        if isinstance(tenant_id, str):
-            return answer_unauthenticated(tenant_id)
-        raw = request.body
-        member = _Member(
-            digest,
-            request.headers.get("Idempotency-Key", ""),
-            idempotency.digest_of((request.method or "").encode(), request.get_full_path().encode(), raw),
-            self._read(raw),
-            request.path,
-        )
-        try:
-            self._group.serve(tenant_id, member)
+            self._group.serve(tenant_id, member, self._items_of(member))
         except Exception as error:
-            return error_response(error) if isinstance(error, Refusal) else answer_defect(request.path, error)
+            return _told_failure(request.path, error).as_response()
         assert member.answer is not None
-        return member.answer
+        return member.answer.as_response()
 
-    def _read(self, raw: bytes) -> BaseModel | HttpResponse:
+    def answer_soon(
+        self, tenant_id: int, request: Arrived, pool: Executor, told: Callable[[Told], None]
+    ) -> None:
+        """As ``answer``, for a caller who cannot wait in a thread: ``told`` is called with the answer in another one."""
+
+        def served(place: Place[_Member]) -> None:
+            told(place.member.answer or _told_failure(request.path, place.error or RuntimeError("not answered")))
+
+        member = self._member(request.token, request.key, request.method, request.full_path, request.path, request.body)
+        try:
+            self._group.submit(tenant_id, member, self._items_of(member), pool, served)
+        except Refusal as refusal:
+            told(_told_failure(request.path, refusal))
+
+    def close(self, seconds: float) -> bool:
+        """As ``GroupCommit.close``."""
+        return self._group.close(seconds)
+
+    def _member(self, token: bytes, key: str, method: str, full_path: str, path: str, raw: bytes) -> _Member:
+        digest = idempotency.digest_of(method.encode(), full_path.encode(), raw)
+        return _Member(token, key, digest, self._read(raw), path)
+
+    def _items_of(self, member: _Member) -> tuple[Hashable, ...]:
+        return () if isinstance(member.body, Told) else self._items(member.body)
+
+    def _read(self, raw: bytes) -> BaseModel | Told:
         """The body, or the answer that says what is wrong with it; given only to callers who are known and allowed."""
         try:
             return self._body.model_validate_json(raw)
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False, include_input=False)
             if problems[0]["type"] == "json_invalid":
-                return unreadable_body()
-            return answer_invalid([{**problem, "loc": ("body", "body", *problem["loc"])} for problem in problems])
+                return told_of(unreadable_body())
+            return told_of(answer_invalid([{**problem, "loc": ("body", "body", *problem["loc"])} for problem in problems]))
 
     # ── one group ────────────────────────────────────────────────────────────────────────────────────────────────
     def _run(self, tenant_id: int, members: list[_Member]) -> None:
@@ -136,7 +188,7 @@ class GroupedOperation:
             later = self._run_together(tenant_id, members)
         except Exception as error:
             if len(members) == 1:
-                members[0].answer = answer_defect(members[0].path, error)
+                members[0].answer = told_of(answer_defect(members[0].path, error))
                 return
             # Whatever it was, nothing was kept: each alone, so that one bad member costs the others nothing.
             for member in members:
@@ -159,7 +211,7 @@ class GroupedOperation:
                     if isinstance(outcome, Refusal):
                         each.member.refuse(outcome)
                     else:
-                        each.member.answer = HttpResponse(outcome, status=self._status, content_type="application/json")
+                        each.member.answer = Told(self._status, outcome)
                         answer = idempotency.Answer(self._status, outcome)
                         kept.append((each.principal.user_id, each.member.key, each.member.digest, answer))
                 idempotency.keep_answers(kept)
@@ -171,7 +223,7 @@ class GroupedOperation:
         asked: dict[tuple[int, str], _Asked] = {}
         for member, found in zip(members, known, strict=True):
             if isinstance(found, str):
-                member.answer = answer_unauthenticated(found)
+                member.answer = told_of(answer_unauthenticated(found))
             elif not idempotency.is_usable(member.key):
                 member.refuse(idempotency.KeyMissing("This request changes something and has no usable Idempotency-Key."))
             elif (found.user_id, member.key) in asked:
@@ -186,18 +238,59 @@ class GroupedOperation:
         if isinstance(before, Refusal):
             member.refuse(before)
         elif before is not None:
-            member.answer = HttpResponse(before.body, status=before.status, content_type="application/json")
-            member.answer[idempotency.REPLAYED] = "true"
+            member.answer = Told(before.status, before.body, ((idempotency.REPLAYED, "true"),))
         elif self._scope not in asked.principal.scopes:
             member.refuse(missing_scope(self._scope))
-        elif isinstance(member.body, HttpResponse):
+        elif isinstance(member.body, Told):
             member.answer = member.body
         return member.answer is None
+
+
+class Arrived(NamedTuple):
+    """A request as it came in, without Django. ``token`` is the digest of its bearer token, empty for none."""
+
+    method: str
+    path: str
+    full_path: str
+    token: bytes
+    key: str
+    body: bytes
+
+
+def _told_failure(path: str, error: BaseException) -> Told:
+    """The answer for a group that could not be joined or was lost."""
+    if isinstance(error, Refusal):
+        log.info("refused", code=error.code, status=error.status, path=path)
+        return told_of(error_response(error))
+    return told_of(answer_defect(path, error if isinstance(error, Exception) else RuntimeError(repr(error))))
 
 
 # ── who asks ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 _tenants: dict[bytes, int] = {}
 """Which tenant a token belongs to: never changes, and only says which group a request joins; there it is authenticated."""
+
+
+def token_of(authorization: str) -> bytes:
+    """The digest of the bearer token in this header, empty when there is none."""
+    kind, _, token = authorization.partition(" ")
+    token = token.strip()
+    return sha256(token.encode()).digest() if kind.lower() == "bearer" and token else b""
+
+
+def known_tenant(token: bytes) -> int | None:
+    """The tenant of a token that was seen before; never asks the database."""
+    return _tenants.get(token)
+
+
+def find_tenant(token: bytes, path: str) -> int | Told:
+    """The tenant of a token, or the answer to whoever sent it."""
+    if not token:
+        return told_of(answer_unauthenticated(""))
+    try:
+        tenant_id = _tenant_of(token)
+    except DatabaseError as error:
+        return told_of(answer_defect(path, error))
+    return told_of(answer_unauthenticated(tenant_id)) if isinstance(tenant_id, str) else tenant_id
 
 
 def _tenant_of(digest: bytes) -> int | str:

@@ -47,7 +47,7 @@ def api_transactions(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if not request.path.startswith(API_PREFIX):
             return get_response(request)
-        operation = grouped.find_operation(request)
+        operation = grouped.find_operation(request.method or "", request.path)
         try:
             if operation is not None:
                 return operation.answer(request)

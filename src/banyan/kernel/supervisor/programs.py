@@ -70,7 +70,7 @@ class Program:
 
 
 class Web(Program):
-    """granian with Django under WSGI, on the first free port from the wanted one on."""
+    """granian with Django behind our front, on the first free port from the wanted one on."""
 
     def __init__(self, host: str, port: int, *, home: Path, environment: Mapping[str, str], workers: int) -> None:
         """Nothing is bound yet."""
@@ -90,10 +90,10 @@ class Web(Program):
         self._empty_group()
         self.port = free_port(self.host, self.port)
         self.arguments = [
-            "-m", "granian", "--interface", "wsgi", "--host", self.host, "--port", str(self.port),
-            "--workers", str(self._workers), "--blocking-threads", "32", "--backpressure", "256",
+            "-m", "granian", "--interface", "rsgi", "--host", self.host, "--port", str(self.port),
+            "--workers", str(self._workers), "--backpressure", "8192", "--backlog", "4096",
             "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "15",
-            "--no-ws", "--log-level", "warning", "banyan.config.wsgi:application",
+            "--no-ws", "--log-level", "warning", "banyan.config.rsgi:application",
         ]  # fmt: skip
         super().start()
 
@@ -113,6 +113,11 @@ class Web(Program):
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
             return False
+
+
+def default_workers() -> int:
+    """Web processes when BANYAN_WEB_WORKERS says nothing: two, so that one computes while the other one waits."""
+    return int(os.environ.get("BANYAN_WEB_WORKERS", "0")) or min(2, os.cpu_count() or 1)
 
 
 def worker(home: Path, environment: Mapping[str, str]) -> Program:

@@ -16,7 +16,7 @@ from typing import Protocol
 from banyan.kernel.supervisor import outside, places
 from banyan.kernel.supervisor.errors import AlreadyRunning, BinaryMissing, StartFailed
 from banyan.kernel.supervisor.postgres import DatabaseUrls, PostgresChild, start_postgres
-from banyan.kernel.supervisor.programs import Web, free_port, worker
+from banyan.kernel.supervisor.programs import Web, default_workers, free_port, worker
 from banyan.kernel.supervisor.simulator import Simulator
 from banyan.kernel.supervisor.valkey import ValkeyChild
 
@@ -204,8 +204,7 @@ class Supervisor:
         self._say(f"simulator WeChat Pay with play money on {self.simulator.url} (verbs under /_sim/)")
 
     def _start_web_and_worker(self) -> None:
-        workers = int(os.environ.get("BANYAN_WEB_WORKERS", "0")) or min(2, os.cpu_count() or 1)
-        self.web = Web(self._host, self._port, home=self.home, environment={}, workers=workers)
+        self.web = Web(self._host, self._port, home=self.home, environment={}, workers=default_workers())
         self.web.port = free_port(self._host, self._port)  # chosen now: notices come to this address
         self.web.environment = self.environment()
         jobs = worker(self.home, self.environment())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from banyan.kernel.grouping import GroupCommit, Overloaded
+from banyan.kernel.grouping import Closing, GroupCommit, Overloaded, Place
 
 
 class Member:
@@ -138,3 +140,136 @@ def test_too_many_are_refused_and_told_when_to_come_back() -> None:
     go_on.set()
     for thread in threads:
         thread.join(30)
+
+
+class Stage:
+    """A group commit whose first group is held until the test lets it go; what it serves is written down."""
+
+    def __init__(self, **settings: int) -> None:
+        self.groups: list[tuple[int, list[int]]] = []
+        self.inside, self.go_on = threading.Event(), threading.Event()
+        self.group: GroupCommit[Member] = GroupCommit(self._run, **settings)
+        self.pool = ThreadPoolExecutor(4)
+        self.told: list[int] = []
+        self.submit(99, -1)
+        assert self.inside.wait(30)
+
+    def _run(self, tenant_id: int, members: list[Member]) -> None:
+        self.inside.set()
+        assert self.go_on.wait(30)
+        if tenant_id != 99:
+            self.groups.append((tenant_id, [member.number for member in members]))
+
+    def submit(self, tenant_id: int, number: int, *items: Hashable) -> None:
+        def told(place: Place[Member]) -> None:
+            assert place.error is None
+            self.told.append(place.member.number)
+
+        self.group.submit(tenant_id, Member(number), items, self.pool, told)
+
+    def end(self) -> None:
+        self.go_on.set()
+        assert self.group.close(30)
+        self.pool.shutdown()
+
+
+def test_a_stormed_item_leaves_room_in_the_next_group_for_the_others() -> None:
+    """Fifty want the hot item before one wants a cold one: he is in the first group, not behind them all."""
+    stage = Stage(group_max=10)
+    for number in range(50):
+        stage.submit(1, number, "hot")
+    stage.submit(1, 777, "cold")
+    stage.end()
+    assert 777 in stage.groups[0][1]
+    hot = [number for _, group in stage.groups for number in group if number != 777]
+    assert hot == list(range(50)), "of one item, first come is first served"
+    assert sorted(stage.told) == [-1, *range(50), 777]
+
+
+def test_who_wants_a_hot_and_a_cold_item_waits_with_the_hot_one() -> None:
+    stage = Stage(group_max=4)
+    for number in range(8):
+        stage.submit(1, number, "hot")
+    stage.submit(1, 100, "cold", "hot")
+    stage.submit(1, 200, "cold")
+    stage.end()
+    assert [number for _, group in stage.groups for number in group].index(200) < 4
+    assert stage.groups[-1][1][-1] == 100
+
+
+def test_no_item_and_no_tenant_fills_the_queue() -> None:
+    stage = Stage(waiting_max=40)
+    for number in range(20):
+        stage.submit(1, number, "hot")
+    with pytest.raises(Overloaded, match="one of these items"):
+        stage.submit(1, 20, "hot")
+    for number in range(30, 40):
+        stage.submit(1, number, f"cold {number}")
+    with pytest.raises(Overloaded, match="of this shop"):
+        stage.submit(1, 41, "another")
+    for number in range(50, 60):
+        stage.submit(2, number, "hot")
+    with pytest.raises(Overloaded) as refused:
+        stage.submit(3, 60)
+    assert refused.value.retry_after_seconds is not None
+    assert 1 <= refused.value.retry_after_seconds <= 30
+    stage.end()
+    assert len(stage.told) == 1 + 40
+
+
+def test_closing_serves_everybody_who_is_in_and_takes_nobody_more() -> None:
+    stage = Stage()
+    for number in range(30):
+        stage.submit(number % 3, number)
+    closing = threading.Thread(target=stage.group.close, args=(30,))
+    closing.start()
+    deadline = time.monotonic() + 30
+    while not stage.group._closed:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    with pytest.raises(Closing):
+        stage.submit(1, 99)
+    assert not stage.group.close(0.01), "it says so when not all are served in time"
+    stage.end()
+    closing.join(30)
+    assert sorted(stage.told) == [-1, *range(30)]
+
+
+def test_two_lead_at_once_and_each_member_is_served_once() -> None:
+    """One group waits, for a database say, while another one is served; in threads and without them."""
+    together = threading.Barrier(2)
+    served: list[int] = []
+
+    def run(_: int, members: list[Member]) -> None:
+        if members[0].number < 2:
+            together.wait(30)  # breaks unless both groups are being served at the same time
+        served.extend(member.number for member in members)
+
+    group = GroupCommit(run, leaders=2)
+    threads = [threading.Thread(target=group.serve, args=(1, Member(0)))]
+    threads[0].start()
+    deadline = time.monotonic() + 30
+    while group._leading < 1 or group._waiting:
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    threads.append(threading.Thread(target=group.serve, args=(1, Member(1))))
+    threads[1].start()
+    for thread in threads:
+        thread.join(30)
+    pool, told = ThreadPoolExecutor(4), []
+
+    def crowd(first: int) -> None:
+        for number in range(first, first + 200):
+            if number % 2:
+                group.serve(number % 3, Member(number), (number % 5,))
+            else:
+                group.submit(number % 3, Member(number), (number % 5,), pool, lambda place: told.append(place.member.number))
+
+    threads = [threading.Thread(target=crowd, args=(1000 * n,)) for n in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert group.close(30)
+    assert len(served) == len(set(served)) == 2 + 8 * 200
+    assert len(told) == 8 * 100

@@ -121,7 +121,14 @@ def _told(outcome: Placed | Refused) -> str | Refusal:
     return outcome.reason if isinstance(outcome, Refused) else s.placed_json(outcome)
 
 
-PLACING = GroupedOperation("POST", "/orders", scope="orders:write", body=s.OrderIn, perform=_place)
+PLACING = GroupedOperation(
+    "POST",
+    "/orders",
+    scope="orders:write",
+    body=s.OrderIn,
+    perform=_place,
+    items=lambda body: tuple(line.sku_id for line in body.lines),
+)
 
 
 @router.post("/orders/batch", response={200: list[s.BatchOutcomeOut], **_ERRORS})

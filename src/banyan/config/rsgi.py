@@ -1,0 +1,6 @@
+"""The web process as granian runs it: the front of ``kernel.http.front`` around Django."""
+
+from banyan.config.wsgi import application as django
+from banyan.kernel.http.front import Front
+
+application = Front(django)
