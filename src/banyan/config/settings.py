@@ -21,8 +21,8 @@ HOUSES = (
     "rules.compliance",
     "treasury.ledger", "treasury.payments", "treasury.payouts",
     "goods.catalog", "goods.inventory", "goods.warehousing",
-    "trade.attribution", "trade.pricing", "trade.orders", "trade.returns",
-    "earnings.commission", "earnings.settlement",
+    "trade.attribution", "trade.pricing", "trade.orders", "trade.fulfillment", "trade.returns",
+    "earnings.commission", "earnings.simulation", "earnings.settlement",
 )  # fmt: skip
 """All houses, low to high. One is installed once its folder has an apps.py."""
 

@@ -11,15 +11,22 @@ from banyan.earnings.commission.queries.commissions import (
 )
 from banyan.earnings.commission.queries.documents import inward, outward
 from banyan.earnings.commission.queries.explanation import decide_again, explain
+from banyan.earnings.commission.queries.frozen import FrozenOrder, Slice, compile_document, slices, stream_frozen
+from banyan.earnings.commission.queries.inputs import thaw_inputs
 from banyan.earnings.commission.queries.plans import (
     check_document,
+    compiled_versions,
     get_version,
     list_versions,
     version_at,
 )
 
 __all__ = [
+    "FrozenOrder",
+    "Slice",
     "check_document",
+    "compile_document",
+    "compiled_versions",
     "decide_again",
     "explain",
     "get_commission",
@@ -32,6 +39,9 @@ __all__ = [
     "list_reversed_after_release",
     "list_versions",
     "outward",
+    "slices",
+    "stream_frozen",
+    "thaw_inputs",
     "totals",
     "version_at",
 ]

@@ -23,6 +23,7 @@ APP_SCOPES: dict[str, tuple[Scope | None, Scope | None]] = {
     "returns": (Scope.RETURNS_READ, Scope.RETURNS_REVIEW),
     "commission": (Scope.COMMISSIONS_READ, Scope.PLANS_WRITE),
     "settlement": (Scope.SETTLEMENTS_READ, Scope.SETTLEMENTS_REVIEW),
+    "simulation": (Scope.PLANS_READ, None),
     "kernel": (Scope.EVENTS_READ, Scope.EVENTS_WRITE),
 }
 """For each house: the scope to look and the scope to act. None: nobody acts there through pages."""

@@ -1,0 +1,1 @@
+"""What a plan would have cost: a draft over past orders, beside what was in force."""

@@ -1,0 +1,5 @@
+"""Simulations over HTTP."""
+
+from ninja import Router
+
+router = Router(tags=["simulation"])

@@ -1,0 +1,68 @@
+"""Asking for a run, and taking it back."""
+
+from __future__ import annotations
+
+from banyan.earnings.commission import queries as commission
+from banyan.earnings.simulation.models import RunRow
+from banyan.earnings.simulation.queries.runs import RunNotFound
+from banyan.earnings.simulation.types import NewRun, RunId, RunStatus
+from banyan.kernel import clock
+from banyan.kernel.values.errors import Conflict, Invalid
+
+OPEN_MAX = 20
+_OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+class CannotSimulate(Invalid):
+    """The document is not a plan, or the window is none."""
+
+    code = "cannot_simulate"
+    advice = "Check the document first (POST /plans/check), and give a window of which the end lies after the start."
+
+
+class TooManyRuns(Conflict):
+    """So many runs wait already."""
+
+    code = "too_many_simulations"
+    advice = "Wait until one is done, or cancel one."
+
+
+class RunIsOver(Conflict):
+    """A run that is done, failed or cancelled cannot be cancelled."""
+
+    code = "simulation_is_over"
+
+
+def request(new: NewRun) -> RunId:
+    """Queue a run; a worker takes it up within seconds. Raises CannotSimulate with every fault, TooManyRuns."""
+    now = clock.now()
+    report = commission.check_document(new.document, now)
+    if report.faults:
+        faults = [{"path": path, "message": message} for path, message in report.faults]
+        raise CannotSimulate(f"The plan has {len(faults)} faults.", faults=faults)
+    for moment in (new.start_at, new.end_at):
+        if moment.tzinfo is None:
+            raise CannotSimulate("A moment needs its offset from UTC.", field="start_at")
+    if new.end_at <= new.start_at:
+        raise CannotSimulate("The window ends before it begins.", field="end_at")
+    if RunRow.objects.filter(status__in=_OPEN).count() >= OPEN_MAX:
+        raise TooManyRuns(f"{OPEN_MAX} simulations wait already.")
+    row = RunRow.objects.create(
+        document=new.document,
+        title=str(new.document.get("title", ""))[:200],
+        version_id=new.version_id,
+        start_at=new.start_at,
+        end_at=new.end_at,
+        requested_at=now,
+        requested_by=new.requested_by[:40],
+    )
+    return RunId(row.pk)
+
+
+def cancel(run_id: RunId | int) -> None:
+    """Cancel a run; one that is under way stops within a slice. Raises RunNotFound, RunIsOver."""
+    done = RunRow.objects.filter(pk=run_id, status__in=_OPEN).update(status=RunStatus.CANCELLED, finished_at=clock.now())
+    if not done:
+        if not RunRow.objects.filter(pk=run_id).exists():
+            raise RunNotFound("No such simulation.")
+        raise RunIsOver("The simulation is over.")
