@@ -8,6 +8,8 @@ WeChat Pay is wired in when the environment describes a merchant:
 
 (the three _FILE names hold paths, so that keys stay out of the environment)
 or when ``BANYAN_WECHAT_SANDBOX_URL`` names a running simulator, whose keys lie in ``BANYAN_HOME/secrets``.
+
+Photos are kept below ``BANYAN_HOME/media``, or where ``BANYAN_MEDIA_DIR`` says.
 """
 
 from __future__ import annotations
@@ -20,9 +22,11 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from banyan.adapters.file_store import FileStore
 from banyan.adapters.simulators.wechat_pay import SandboxKeys, load_or_create
 from banyan.adapters.wechat_pay import CHANNEL, WeChatPaymentChannel, WeChatPayoutChannel, WeChatPaySettings
 from banyan.adapters.wechat_pay.settings import PRODUCTION_URL
+from banyan.trade.returns import ports as return_ports
 from banyan.treasury.payments import ports as payment_ports
 from banyan.treasury.payouts import ports as payout_ports
 
@@ -42,6 +46,7 @@ _FILES = {
 def register(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
     """Wire in every channel that the environment describes; returns their names. Raises ImproperlyConfigured, in words
     and without values, when a description is incomplete."""
+    return_ports.register_photo_store(FileStore(Path(environment.get("BANYAN_MEDIA_DIR") or home / "media")))
     settings = wechat_settings(environment, home)
     if settings is None:
         return ()

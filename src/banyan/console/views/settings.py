@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -29,7 +29,7 @@ from banyan.trade.orders.types import Policy as OrderPolicy
 from banyan.trade.pricing.types import FreightTariff
 from banyan.trade.returns import commands as returns
 from banyan.trade.returns import queries as return_terms
-from banyan.trade.returns.types import FreightRule, ReturnPolicy
+from banyan.trade.returns.types import FreightRule
 
 Cleaned = dict[str, Any]
 
@@ -69,7 +69,9 @@ def _set_binding(asked: Cleaned) -> None:
 
 
 def _set_returns(asked: Cleaned) -> None:
-    returns.set_policy(ReturnPolicy(asked["days_after_receipt"], FreightRule(asked["freight_rule"])))
+    freight_rule = FreightRule(asked["freight_rule"])
+    held = return_terms.get_policy()
+    returns.set_policy(replace(held, days_after_receipt=asked["days_after_receipt"], freight_rule=freight_rule))
 
 
 SETTINGS: dict[str, Setting] = {

@@ -2,175 +2,53 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from base64 import b64decode
+from typing import Any
 
-from django.http import HttpRequest
-from ninja import Field, Query, Router, Schema, Status
+from django.http import HttpRequest, HttpResponse
+from ninja import Query, Router, Status
 
 from banyan.kernel import clock
-from banyan.kernel.http import ErrorBody, Page, Principal, PublicId, endpoint, page_of, principal_of
+from banyan.kernel.http import ErrorBody, Page, Principal, endpoint, page_of, principal_of
 from banyan.kernel.values.errors import Forbidden, NotFound
 from banyan.people.identity.types import CONSOLE_ROLES, Role
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId
 from banyan.trade.returns import commands, queries
+from banyan.trade.returns.api.schemas import (
+    ApproveIn,
+    BatchIn,
+    BatchOut,
+    Filters,
+    OrderRef,
+    ParcelIn,
+    PhotoIn,
+    PhotoOut,
+    PhotoRef,
+    ReasonIn,
+    ReceiptIn,
+    RequestIn,
+    ReturnableOut,
+    ReturnOut,
+    ReturnRef,
+)
 from banyan.trade.returns.types import (
-    Fault,
-    FreightRule,
     GoodsReceipt,
+    Grant,
     LineClaim,
     LineInspection,
-    Mode,
+    Parcel,
+    Photo,
+    PieceGroup,
     Rejection,
     RequestReturn,
     Return,
     ReturnId,
     ReturnOutcome,
-    ReturnPolicy,
-    ReturnStatus,
 )
 
 router = Router(tags=["returns"])
 ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
-
-Reason = Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
-Units = Annotated[int, Field(ge=0, le=2_000_000_000)]
-Amount = Annotated[int, Field(ge=0, le=10**15)]
-OrderRef = Annotated[int, PublicId("ord")]
-LineRef = Annotated[int, PublicId("oln")]
-ReturnRef = Annotated[int, PublicId("ret")]
-
-
-class ClaimIn(Schema):
-    """One line: a quantity, or for a refund only an amount in minor units with quantity 0."""
-
-    line_id: LineRef
-    quantity: Units = 0
-    amount_minor: Amount = 0
-
-
-class RequestIn(Schema):
-    """A return to ask for. `goodwill` (operators only) passes the deadline and a closed order."""
-
-    order_id: OrderRef
-    mode: Mode
-    lines: Annotated[list[ClaimIn], Field(min_length=1, max_length=200)]
-    reason: Reason
-    fault: Fault = Fault.BUYER
-    goodwill: bool = False
-
-
-class ReasonIn(Schema):
-    """Why; shown to the buyer."""
-
-    reason: Reason
-
-
-class InspectionIn(Schema):
-    """What was found for one line; the two add up to the claimed quantity."""
-
-    line_id: LineRef
-    restock_quantity: Units = 0
-    scrap_quantity: Units = 0
-
-
-class ReceiptIn(Schema):
-    """Goods of a return, inspected. Without a warehouse they go back to where they were shipped from."""
-
-    inspections: Annotated[list[InspectionIn], Field(min_length=1, max_length=200)]
-    warehouse_id: Annotated[int, PublicId("whs")] | None = None
-
-
-class BatchIn(Schema):
-    """One decision about many returns."""
-
-    action: Literal["approve", "reject", "accept", "retry_refund"]
-    return_ids: Annotated[list[ReturnRef], Field(min_length=1, max_length=500)]
-    reason: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
-
-
-class OutcomeOut(Schema):
-    """What became of one return of a batch."""
-
-    return_id: ReturnRef
-    status: ReturnStatus | None
-    refund_minor: int
-    refused: str
-    message: str
-
-
-class BatchOut(Schema):
-    """One outcome per return, in order."""
-
-    outcomes: list[OutcomeOut]
-
-
-class LineOut(Schema):
-    """One line of a return; `refund_minor` is 0 until it is accepted."""
-
-    line_id: LineRef
-    quantity: int
-    amount_minor: int
-    restock_quantity: int
-    scrap_quantity: int
-    refund_minor: int
-    of_quantity: int
-    of_minor: int
-
-
-class ReturnOut(Schema):
-    """A return. Amounts in minor units; `refund_minor` includes `freight_minor`."""
-
-    return_id: ReturnRef
-    order_id: OrderRef
-    buyer_id: Annotated[int, PublicId("usr")]
-    status: ReturnStatus
-    mode: Mode
-    fault: Fault
-    goodwill: bool
-    reason: str
-    decision_reason: str
-    currency: str
-    refund_minor: int
-    freight_minor: int
-    requested_at: datetime
-    decided_at: datetime | None
-    received_at: datetime | None
-    accepted_at: datetime | None
-    refunded_at: datetime | None
-    lines: list[LineOut]
-
-
-class PolicyIO(Schema):
-    """The shop's terms of return."""
-
-    days_after_receipt: Annotated[int, Field(ge=0, le=3650)]
-    freight_rule: FreightRule
-
-
-class LeftOut(Schema):
-    """What may still go back of one order line."""
-
-    line_id: LineRef
-    quantity: int
-    amount_minor: int
-
-
-class ReturnableOut(Schema):
-    """What may still go back of an order."""
-
-    order_id: OrderRef
-    lines: list[LeftOut]
-
-
-class Filters(Schema):
-    """Which returns to list."""
-
-    order_id: Annotated[int, PublicId("ord")] | None = None
-    status: ReturnStatus | None = None
-    cursor: Annotated[str, Field(max_length=500)] | None = None
-    limit: int = 50
 
 
 def _own_only(principal: Principal) -> int | None:
@@ -209,7 +87,10 @@ def list_returns(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any
 @router.post("/returns", response={201: ReturnOut, **ERRORS}, summary="Ask for a return")
 @endpoint(scope="returns:write", write=True)
 def request_return(request: HttpRequest, body: RequestIn) -> Status[Return]:
-    """Ask for a return of an own order; operators may ask for anybody's. Units are claimed at once."""
+    """Ask for a return of an own order; operators may ask for anybody's. Units are claimed at once.
+
+    What the shop's policy lets pass without review is approved at once, and refunded where no goods are awaited.
+    """
     principal = principal_of(request)
     own = _own_only(principal)
     if body.goodwill:
@@ -218,7 +99,7 @@ def request_return(request: HttpRequest, body: RequestIn) -> Status[Return]:
         raise NotFound("No such order.")
     wanted = RequestReturn(
         order_id=body.order_id,
-        lines=tuple(LineClaim(line.line_id, line.quantity, line.amount_minor) for line in body.lines),
+        lines=tuple(LineClaim(line.line_id, line.quantity, line.amount_minor, line.exchange_sku_id) for line in body.lines),
         mode=body.mode,
         reason=body.reason,
         key=f"{principal.user_id}/{request.headers['Idempotency-Key']}"[:120],
@@ -226,6 +107,8 @@ def request_return(request: HttpRequest, body: RequestIn) -> Status[Return]:
         requested_at=clock.now(),
         fault=body.fault,
         goodwill=body.goodwill,
+        reason_code=body.reason_code,
+        photo_ids=tuple(body.photo_ids),
     )
     return Status(201, _one(commands.request_returns([wanted])[0]))
 
@@ -243,6 +126,8 @@ def decide_many(request: HttpRequest, body: BatchIn) -> dict[str, Any]:
         outcomes = commands.reject([Rejection(return_id, body.reason) for return_id in chosen], principal.user_id)
     elif body.action == "accept":
         outcomes = commands.accept(chosen)
+    elif body.action == "refund_instead":
+        outcomes = commands.refund_instead(chosen)
     else:
         outcomes = commands.retry_refunds(chosen)
     return {
@@ -259,19 +144,30 @@ def decide_many(request: HttpRequest, body: BatchIn) -> dict[str, Any]:
     }
 
 
-@router.get("/returns/policy", response={200: PolicyIO, **ERRORS}, summary="Read the terms of return")
+@router.post("/returns/photos", response={201: PhotoOut, **ERRORS}, summary="Upload a photo")
+@endpoint(scope="returns:write", write=True)
+def upload_photo(request: HttpRequest, body: PhotoIn) -> Status[Photo]:
+    """Keep a JPEG, PNG or WebP of at most 5 MiB, for a request to come or for an open return; what it is, its bytes say."""
+    principal = principal_of(request)
+    if body.return_id is not None:
+        queries.get_return(body.return_id, _own_only(principal))
+    try:
+        content = b64decode(body.content_base64, validate=True)
+    except ValueError as error:
+        raise commands.BadPhoto("The content is no base64.") from error
+    of = ReturnId(body.return_id) if body.return_id is not None else None
+    return Status(201, commands.keep_photo(content, principal.user_id, of))
+
+
+@router.get("/returns/photos/{photo_id}", response={200: None, **ERRORS}, summary="See a photo")
 @endpoint(scope="returns:read")
-def get_policy(request: HttpRequest) -> ReturnPolicy:
-    """The shop's terms."""
-    return queries.get_policy()
-
-
-@router.put("/returns/policy", response={200: PolicyIO, **ERRORS}, summary="Set the terms of return")
-@endpoint(scope="returns:review", write=True)
-def set_policy(request: HttpRequest, body: PolicyIO) -> ReturnPolicy:
-    """Replace the shop's terms; they hold for requests and freight from now on."""
-    _need(principal_of(request), Role.OPERATOR, Role.PLATFORM)
-    return commands.set_policy(ReturnPolicy(body.days_after_receipt, body.freight_rule))
+def see_photo(request: HttpRequest, photo_id: PhotoRef) -> HttpResponse:
+    """The picture itself: for whoever uploaded it, the buyer of its return, and staff."""
+    photo = queries.get_photo(photo_id, _own_only(principal_of(request)))
+    answer = HttpResponse(queries.read_photo(photo), content_type=photo.media_type)
+    answer["X-Content-Type-Options"] = "nosniff"
+    answer["Cache-Control"] = "private, max-age=3600"
+    return answer
 
 
 @router.get("/returns/of-order/{order_id}", response={200: ReturnableOut, **ERRORS}, summary="What may still go back")
@@ -307,13 +203,38 @@ def withdraw(request: HttpRequest, return_id: ReturnRef) -> Return:
     return _one(commands.withdraw([ReturnId(return_id)], principal.user_id)[0])
 
 
+@router.post("/returns/{return_id}/parcel", response={200: ReturnOut, **ERRORS}, summary="Say that goods were sent back")
+@endpoint(scope="returns:write", write=True)
+def send_back(request: HttpRequest, return_id: ReturnRef, body: ParcelIn) -> Return:
+    """The parcel with the goods of an approved return; it stops the deadline for sending. Again, to correct it."""
+    queries.get_return(return_id, _own_only(principal_of(request)))
+    return _one(commands.send_back([Parcel(ReturnId(return_id), body.carrier, body.tracking_number)])[0])
+
+
 @router.post("/returns/{return_id}/approve", response={200: ReturnOut, **ERRORS}, summary="Approve a return")
 @endpoint(scope="returns:review", write=True)
-def approve(request: HttpRequest, return_id: ReturnRef) -> Return:
-    """Let the buyer send the goods, or let the refund go on."""
+def approve(request: HttpRequest, return_id: ReturnRef, body: ApproveIn | None = None) -> Return:
+    """Let the buyer send the goods, or let the refund go on, perhaps of less than was asked; an exchange's goods are held."""
     principal = principal_of(request)
     _need(principal, Role.OPERATOR, Role.PLATFORM)
-    return _one(commands.approve([ReturnId(return_id)], principal.user_id)[0])
+    grants = [Grant(one.line_id, one.amount_minor) for one in body.grants] if body else []
+    return _one(commands.approve([ReturnId(return_id)], principal.user_id, {return_id: grants} if grants else None)[0])
+
+
+@router.post("/returns/{return_id}/refund-instead", response={200: ReturnOut, **ERRORS}, summary="Refund, not exchange")
+@endpoint(scope="returns:review", write=True)
+def refund_instead(request: HttpRequest, return_id: ReturnRef) -> Return:
+    """Turn an exchange that is not accepted yet into a refund for the goods; what was held for it is free again."""
+    _need(principal_of(request), Role.OPERATOR, Role.PLATFORM)
+    return _one(commands.refund_instead([ReturnId(return_id)])[0])
+
+
+@router.post("/returns/{return_id}/hand-back", response={200: ReturnOut, **ERRORS}, summary="Send rejected goods to the buyer")
+@endpoint(scope="returns:review", write=True)
+def hand_back(request: HttpRequest, return_id: ReturnRef, body: ParcelIn) -> Return:
+    """The parcel with which goods of a rejected return go back to the buyer."""
+    _need(principal_of(request), Role.WAREHOUSE, Role.OPERATOR, Role.PLATFORM)
+    return _one(commands.hand_back([Parcel(ReturnId(return_id), body.carrier, body.tracking_number)])[0])
 
 
 @router.post("/returns/{return_id}/reject", response={200: ReturnOut, **ERRORS}, summary="Reject a return")
@@ -328,10 +249,21 @@ def reject(request: HttpRequest, return_id: ReturnRef, body: ReasonIn) -> Return
 @router.post("/returns/{return_id}/receive", response={200: ReturnOut, **ERRORS}, summary="Receive and inspect goods")
 @endpoint(scope="returns:review", write=True)
 def receive(request: HttpRequest, return_id: ReturnRef, body: ReceiptIn) -> Return:
-    """The warehouse has the goods and says what is fit for sale."""
+    """The warehouse has the goods and says, piece by piece and lot by lot, what is fit for sale, set apart, or thrown away."""
     principal = principal_of(request)
     _need(principal, Role.WAREHOUSE, Role.OPERATOR, Role.PLATFORM)
-    inspections = tuple(LineInspection(one.line_id, one.restock_quantity, one.scrap_quantity) for one in body.inspections)
+    inspections = tuple(
+        LineInspection(
+            one.line_id,
+            one.restock_quantity,
+            one.scrap_quantity,
+            one.quarantine_quantity,
+            tuple(PieceGroup(group.quantity, group.disposition, group.lot_id, group.note) for group in one.pieces),
+            one.deducted_minor,
+            one.deduction_reason,
+        )
+        for one in body.inspections
+    )
     receipt = GoodsReceipt(ReturnId(return_id), inspections, principal.user_id, body.warehouse_id)
     return _one(commands.receive([receipt])[0])
 
@@ -339,6 +271,7 @@ def receive(request: HttpRequest, return_id: ReturnRef, body: ReceiptIn) -> Retu
 @router.post("/returns/{return_id}/accept", response={200: ReturnOut, **ERRORS}, summary="Accept a return")
 @endpoint(scope="returns:review", write=True)
 def accept(request: HttpRequest, return_id: ReturnRef) -> Return:
-    """Give the money back, restock what is sound, take commission back at every depth."""
+    """Give the money back the way it was paid, move the pieces, order what an exchange wants, take commission back at every
+    depth: all or nothing."""
     _need(principal_of(request), Role.OPERATOR, Role.PLATFORM)
     return _one(commands.accept([ReturnId(return_id)])[0])
