@@ -2,8 +2,9 @@
 
 from ninja import Router
 
-from banyan.earnings.commission.api import commissions, plans
+from banyan.earnings.commission.api import commissions, plans, previews
 
 router = Router(tags=["commission"])
+router.add_router("", previews.router)
 router.add_router("", plans.router)
 router.add_router("", commissions.router)

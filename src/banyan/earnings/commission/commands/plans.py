@@ -24,7 +24,14 @@ class InvalidPlan(Invalid):
     """The document is not a plan; `details.faults` lists path and message of every fault."""
 
     code = "invalid_plan"
-    advice = "Correct the document at the named paths; docs/algorithms describes each kind of rule."
+    advice = "Correct the document at the named paths; docs/plan-format.md describes every member."
+
+    @classmethod
+    def of(cls, error: PlanDocumentError) -> InvalidPlan:
+        """The refusal of a document with these faults."""
+        faults = [{"path": fault.path, "message": fault.message} for fault in error.faults]
+        first = error.faults[0]
+        return cls(f"The plan has {len(faults)} faults; the first: {first.path}: {first.message}", faults=faults)
 
 
 class IllegalPlan(Refusal):
@@ -190,10 +197,7 @@ def _parsed(document: Any) -> Plan:
     try:
         return parse_plan(document)
     except PlanDocumentError as error:
-        faults = [{"path": fault.path, "message": fault.message} for fault in error.faults]
-        raise InvalidPlan(
-            f"The plan has {len(faults)} faults; the first: {error.faults[0].path}: {error.faults[0].message}", faults=faults
-        ) from error
+        raise InvalidPlan.of(error) from error
 
 
 def _locked_draft(version_id: int) -> tuple[PlanVersionRow, str]:

@@ -55,6 +55,7 @@ __all__ = ["Fault", "PlanDocumentError", "parse_plan", "write_plan"]
 
 LIST_STEP = 100
 """The priority of a rule that names none: its place in the list times this."""
+ID_MEMBERS = ("sku", "product", "category", "supplier", "distributor")
 PERIOD_AMOUNTS = {
     Recipient.MEMBER: (Fixed, Rate, Progressive, WholeBand, Target),
     Recipient.POOL: (Fixed, Rate),
@@ -114,6 +115,8 @@ def _words(error: Any) -> str:
             return "is required"
         case "extra_forbidden":
             return "is not a known key here"
+        case "int_type" if any(step in ID_MEMBERS for step in error["loc"]):
+            return "is no id of that kind"
         case "int_type" | "int_from_float":
             return "must be a whole number"
         case "string_type":

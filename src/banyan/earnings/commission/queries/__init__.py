@@ -13,6 +13,7 @@ from banyan.earnings.commission.queries.documents import inward, outward
 from banyan.earnings.commission.queries.explanation import decide_again, explain
 from banyan.earnings.commission.queries.frozen import FrozenOrder, Slice, compile_document, slices, stream_frozen
 from banyan.earnings.commission.queries.inputs import thaw_inputs
+from banyan.earnings.commission.queries.partners import list_partners
 from banyan.earnings.commission.queries.plans import (
     check_document,
     compiled_versions,
@@ -20,12 +21,14 @@ from banyan.earnings.commission.queries.plans import (
     list_versions,
     version_at,
 )
+from banyan.earnings.commission.queries.preview import compiled, preview_order
 
 __all__ = [
     "FrozenOrder",
     "Slice",
     "check_document",
     "compile_document",
+    "compiled",
     "compiled_versions",
     "decide_again",
     "explain",
@@ -34,11 +37,13 @@ __all__ = [
     "inward",
     "list_commissions",
     "list_for_orders",
+    "list_partners",
     "list_released",
     "list_reversals",
     "list_reversed_after_release",
     "list_versions",
     "outward",
+    "preview_order",
     "slices",
     "stream_frozen",
     "thaw_inputs",

@@ -7,12 +7,14 @@ from typing import Any
 
 from banyan.kernel import ids
 
-_PREFIXES = {"sku": "sku", "category": "cat"}
+_PREFIXES = {"sku": "sku", "product": "prd", "category": "cat", "supplier": "usr"}
 """Condition → prefix of the public ids it lists."""
+_PEOPLE = {"distributor": "dst"}
+"""Member of `pays` → prefix of the public id it names."""
 MAX_NESTING = 40
 
 
-def inward(document: Any) -> Any:
+def inward(written: Any) -> Any:
     """The document with public ids in its conditions turned into numbers; what is no public id is left for the parser.
 
     Numbers are turned into texts that no parser takes: from outside nobody names things by number.
@@ -26,12 +28,12 @@ def inward(document: Any) -> Any:
         except ids.BadPublicId:
             return value
 
-    return _walk(document, number)
+    return _walk(written, number)
 
 
-def outward(document: Any) -> Any:
+def outward(kept: Any) -> Any:
     """The document with numbers in its conditions turned into public ids."""
-    return _walk(document, lambda prefix, value: ids.public(prefix, value) if isinstance(value, int) else value)
+    return _walk(kept, lambda prefix, value: ids.public(prefix, value) if isinstance(value, int) else value)
 
 
 def _walk(value: Any, turn: Callable[[str, Any], Any], depth: int = 0) -> Any:
@@ -42,6 +44,8 @@ def _walk(value: Any, turn: Callable[[str, Any], Any], depth: int = 0) -> Any:
             key: (
                 [turn(_PREFIXES[key], each) for each in part]
                 if key in _PREFIXES and isinstance(part, list)
+                else turn(_PEOPLE[key], part)
+                if key in _PEOPLE and isinstance(part, str | int)
                 else _walk(part, turn, depth + 1)
             )
             for key, part in value.items()

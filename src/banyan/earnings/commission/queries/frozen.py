@@ -53,7 +53,8 @@ def slices(start_at: datetime, end_at: datetime, size: int) -> list[Slice]:
     rows = sql.fetch(
         "SELECT paid_at, count(*) FROM (SELECT min(paid_at) OVER (PARTITION BY part) AS paid_at FROM ("
         " SELECT paid_at, (rank() OVER (ORDER BY paid_at) - 1) / %s::int AS part FROM commission_accruals"
-        " WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s AND NOT is_closing) numbered) parts GROUP BY paid_at ORDER BY paid_at",
+        " WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s AND NOT is_closing) numbered) parts"
+        " GROUP BY paid_at ORDER BY paid_at",
         (size, current_tenant_id(), start_at, end_at),
     )
     starts = [start_at, *(row[0] for row in rows[1:])]

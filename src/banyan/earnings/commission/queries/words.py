@@ -14,6 +14,7 @@ from banyan.earnings.commission.types import (
     Hold,
     PlanVersion,
     Reversal,
+    Share,
     Skipped,
     SkipReason,
     Trace,
@@ -41,14 +42,33 @@ def say(
     }
     own = next((each for each in trace.evaluations if _is_of(each, commission)), None)
     if own is not None:
-        yield from _how_much(own, commission)
+        yield from _how_much(own, commission.currency)
     for each in skipped:
         yield _why_skipped(each)
     for cut in trace.cuts:
-        if cut.subject in ("order", str(commission.payee_id), commission.rule_key):
-            yield _cap(cut, commission)
+        if _touches(cut, commission.payee_id, commission.rule_key, commission.line_id):
+            yield _cap(cut, commission.amount_minor, commission.currency)
     yield _("Amounts are rounded down to the cent.")
     yield from _afterwards(commission, reversals)
+
+
+def say_share(share: Share, trace: Trace, currency: str) -> Iterator[str]:
+    """One share of a decision that nobody was paid for yet: who, how much, what was passed over, what was cut."""
+    yield _place(share.kind, share.depth)
+    place = (share.rule_key, share.line_id, share.payee_id)
+    own = next((each for each in trace.evaluations if (each.rule_key, each.line_id, each.payee_id) == place), None)
+    if own is not None:
+        yield from _how_much(own, currency)
+    for each in trace.skipped:
+        if each.rule_key == share.rule_key:
+            yield _why_skipped(each)
+    for cut in trace.cuts:
+        if _touches(cut, share.payee_id, share.rule_key, share.line_id):
+            yield _cap(cut, share.amount_minor, currency)
+
+
+def _touches(cut: CapCut, payee_id: int, rule_key: str, line_id: int) -> bool:
+    return cut.subject in ("order", str(payee_id), rule_key, f"{rule_key}:{payee_id}", f"line:{line_id}")
 
 
 def _how_the_buyer_came(arrival: Arrival) -> Iterator[str]:
@@ -97,20 +117,40 @@ def _is_of(evaluation: Evaluation, commission: Commission) -> bool:
 
 
 def _who(commission: Commission) -> str:
-    if commission.kind is CommissionKind.BOOSTER:
-        return _("The payee earned on this sale, and a campaign adds to it.")
-    if commission.depth == 0:
-        return _("The payee referred this order.")
-    return _("The payee stands %(depth)s above the seller of this order.") % {"depth": commission.depth}
+    return _place(commission.kind, commission.depth)
 
 
-def _how_much(own: Evaluation, commission: Commission) -> Iterator[str]:
-    base, amount = format_minor(own.base_minor, commission.currency), format_minor(own.amount_minor, commission.currency)
+def _place(kind: CommissionKind, depth: int) -> str:
+    match kind:
+        case CommissionKind.BOOSTER:
+            return _("The payee earned on this sale, and a campaign adds to it.")
+        case CommissionKind.SELF:
+            return _("The payee is the buyer of this order.")
+        case CommissionKind.REGIONAL:
+            return _("The payee is the partner of the region that the order went to.")
+        case CommissionKind.NAMED:
+            return _("The plan names the payee.")
+        case CommissionKind.PEER:
+            return _("The payee stands %(depth)s above the seller, over an earner of the same tier.") % {"depth": depth}
+        case CommissionKind.POOL:
+            return _("The payee shares in the pool of the period.")
+        case CommissionKind.BONUS:
+            return _("The payee is rewarded for the sales of the period.")
+        case CommissionKind.TRUE_UP:
+            return _("The period closed, and this order's commission was raised to the sales of the whole period.")
+        case _ if depth == 0:
+            return _("The payee referred this order.")
+        case _:
+            return _("The payee stands %(depth)s above the seller of this order.") % {"depth": depth}
+
+
+def _how_much(own: Evaluation, currency: str) -> Iterator[str]:
+    base, amount = format_minor(own.base_minor, currency), format_minor(own.amount_minor, currency)
     if own.bands:
         for band in own.bands:
             yield _("From %(start)s on: %(part)s × %(rate)s.") % {
-                "start": format_minor(band.from_minor, commission.currency),
-                "part": format_minor(band.part_minor, commission.currency),
+                "start": format_minor(band.from_minor, currency),
+                "part": format_minor(band.part_minor, currency),
                 "rate": _percent(band.rate_bp),
             }
         yield _("For this line that is %(amount)s.") % {"amount": amount}
@@ -143,19 +183,39 @@ def _why_skipped(skipped: Skipped) -> str:
             return _("Nobody referred the order.")
         case SkipReason.NO_ANCESTOR:
             return _("There is nobody at depth %(depth)s.") % place
+        case SkipReason.NO_BUYER:
+            return _("The buyer is no distributor.")
+        case SkipReason.NO_PARTNER:
+            return _("Nobody holds the region that the order went to.")
+        case SkipReason.NO_PERSON:
+            return _("The person whom the plan names is no distributor here.")
+        case SkipReason.NO_DIFFERENCE:
+            return _("The tier at depth %(depth)s is not above what was paid below it.") % place
+        case SkipReason.BELOW_MINIMUM:
+            return _("The sales of the period were too small to take part.")
 
 
-def _cap(cut: CapCut, commission: Commission) -> str:
+def _cap(cut: CapCut, amount_minor: int, currency: str) -> str:
     figures = {
-        "before": format_minor(cut.before_minor, commission.currency),
-        "limit": format_minor(cut.limit_minor, commission.currency),
-        "amount": format_minor(commission.amount_minor, commission.currency),
+        "before": format_minor(cut.before_minor, currency),
+        "limit": format_minor(cut.limit_minor, currency),
+        "amount": format_minor(amount_minor, currency),
     }
     match cut.cap:
         case "rule_order":
             sentence = _("The rule's cap per order lowered %(before)s to %(limit)s in all.")
         case "plan_payee":
             sentence = _("The plan's cap per person and order lowered %(before)s to %(limit)s in all.")
+        case "rule_payee":
+            sentence = _("The rule's cap per person and order lowered %(before)s to %(limit)s in all.")
+        case "rule_period":
+            sentence = _("The rule's cap per person and period lowered %(before)s to %(limit)s in all.")
+        case "plan_payee_period":
+            sentence = _("The plan's cap per person and period lowered %(before)s to %(limit)s in all.")
+        case "plan_margin":
+            sentence = _("The margin of the goods lowered what this line pays from %(before)s to %(limit)s in all.")
+        case "plan_budget":
+            sentence = _("The plan's budget lowered the commission of the whole order; %(amount)s is left of this one.")
         case "legal_total":
             sentence = _("The law's ceiling lowered the commission of the whole order; %(amount)s is left of this one.")
         case _:

@@ -488,6 +488,24 @@ for _model in (WhenAll, WhenAny, WhenNot, RuleDocument, PlanDocument):
     _model.model_rebuild()
 
 
+_IDS: Final = {
+    "WhenSku": ("sku", "sku"),
+    "WhenProduct": ("product", "prd"),
+    "WhenCategory": ("category", "cat"),
+    "WhenSupplier": ("supplier", "usr"),
+    "PaysPerson": ("distributor", "dst"),
+}
+"""Type → its member that holds ids, and the prefix that these have outside."""
+
+
 def plan_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a plan document as it is kept inside; outside, ids are public ones (`queries.plan_schema`)."""
-    return PlanDocument.model_json_schema(by_alias=True)
+    """The JSON Schema of a plan document as people and files write it: with public ids."""
+    schema = PlanDocument.model_json_schema(by_alias=True)
+    for name, (member, prefix) in _IDS.items():
+        text = {"type": "string", "pattern": f"^{prefix}_[0-9a-z]+$"}
+        held = schema["$defs"][name]["properties"][member]
+        if "items" in held:
+            held["items"] = text
+        else:
+            schema["$defs"][name]["properties"][member] = {"title": held["title"], **text}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
