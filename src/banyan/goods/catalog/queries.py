@@ -64,6 +64,17 @@ def known_skus(sku_ids: Iterable[SkuId]) -> set[SkuId]:
     return {row[0] for row in rows}
 
 
+def sku_names(sku_ids: Iterable[SkuId]) -> dict[SkuId, tuple[str, str]]:
+    """Article number and name (the product's in Chinese, and the kind) of these SKUs: for lists that people pick goods by."""
+    rows = sql.fetch(
+        "SELECT s.id, s.code, p.name_zh, s.name FROM catalog_skus s"
+        " JOIN catalog_products p ON p.tenant_id = s.tenant_id AND p.id = s.product_id"
+        " WHERE s.tenant_id = %s AND s.id = ANY(%s::bigint[])",
+        (current_tenant_id(), sorted(set(sku_ids))),
+    )
+    return {SkuId(key): (code, " ".join(part for part in (name, kind) if part)) for key, code, name, kind in rows}
+
+
 def list_skus_of_supplier(supplier_id: int) -> list[SkuId]:
     """Every SKU that this supplier delivers, newest first."""
     rows = sql.fetch(

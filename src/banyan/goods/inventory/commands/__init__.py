@@ -22,8 +22,10 @@ from banyan.goods.inventory.commands.holding import (
     ship,
 )
 from banyan.goods.inventory.commands.lots import LotDiffers
+from banyan.goods.inventory.commands.mirroring import check_mirror, hopeless, learn
 from banyan.goods.inventory.commands.moving import LotMissing, LotShort
 from banyan.goods.inventory.commands.parting import ship_lines
+from banyan.goods.inventory.commands.rehousing import move_holds
 from banyan.goods.inventory.commands.returning import clear_quarantine, quarantine, restock_returns, scrap
 from banyan.goods.inventory.commands.shifting import lock_books, move_stock
 from banyan.goods.inventory.commands.stocking import (
@@ -76,8 +78,11 @@ __all__ = [
     "expire_lots",
     "hold",
     "hold_lots",
+    "hopeless",
+    "learn",
     "lock_books",
     "making_room",
+    "move_holds",
     "move_stock",
     "open_warehouses",
     "promise",

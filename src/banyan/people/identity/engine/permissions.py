@@ -20,10 +20,11 @@ APP_SCOPES: dict[str, tuple[Scope | None, Scope | None]] = {
     "attribution": (Scope.ORDERS_READ, None),
     "pricing": (Scope.CATALOG_READ, Scope.CATALOG_WRITE),
     "orders": (Scope.ORDERS_READ, Scope.ORDERS_WRITE),
+    "fulfillment": (Scope.ORDERS_READ, Scope.ORDERS_SHIP),
     "returns": (Scope.RETURNS_READ, Scope.RETURNS_REVIEW),
     "commission": (Scope.COMMISSIONS_READ, Scope.PLANS_WRITE),
-    "settlement": (Scope.SETTLEMENTS_READ, Scope.SETTLEMENTS_REVIEW),
     "simulation": (Scope.PLANS_READ, None),
+    "settlement": (Scope.SETTLEMENTS_READ, Scope.SETTLEMENTS_REVIEW),
     "kernel": (Scope.EVENTS_READ, Scope.EVENTS_WRITE),
 }
 """For each house: the scope to look and the scope to act. None: nobody acts there through pages."""

@@ -16,6 +16,7 @@ from banyan.trade.orders.commands.moving import (
     cancel_refunded,
     close_due,
     expire_due,
+    lock,
     order_ids_of,
     receive,
     receive_due,
@@ -28,6 +29,6 @@ from banyan.trade.orders.commands.placing import place_orders
 
 __all__ = [
     "BadOrder", "ClientKeyReused", "NotAllocated", "NotOnSale", "OrderNotFound", "OutOfStock", "PaymentWindowOver",
-    "UnknownSku", "WrongState", "cancel", "cancel_refunded", "close_due", "expire_due", "finish_shipping", "mark_paid", "open_payments", "order_ids_of",
-    "place_orders", "receive", "receive_due", "set_policy", "ship", "ship_parts",
+    "UnknownSku", "WrongState", "cancel", "cancel_refunded", "close_due", "expire_due", "finish_shipping", "lock", "mark_paid",
+    "open_payments", "order_ids_of", "place_orders", "receive", "receive_due", "set_policy", "ship", "ship_parts",
 ]  # fmt: skip

@@ -1,0 +1,1 @@
+"""Fulfillment: what leaves which warehouse for whom, in which parcel, and where it is."""

@@ -1,0 +1,5 @@
+"""Fulfillment over HTTP."""
+
+from ninja import Router
+
+router = Router(tags=["fulfillment"])

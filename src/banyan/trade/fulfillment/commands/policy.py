@@ -1,0 +1,23 @@
+"""A tenant's terms."""
+
+from __future__ import annotations
+
+from banyan.kernel import ids, sql
+from banyan.kernel.values.errors import Invalid
+from banyan.trade.fulfillment.models import PolicyRow
+from banyan.trade.fulfillment.types import Policy
+
+
+def set_policy(policy: Policy) -> None:
+    """Set the tenant's terms. Raises Invalid outside of 0 to 90 days, 1 to 90 days, and 30 characters of a phone number."""
+    if not 0 <= policy.receive_after_days <= 90:
+        raise Invalid("Days until receipt lie within 0 and 90.", field="receive_after_days")
+    if not 1 <= policy.pickup_days <= 90:
+        raise Invalid("A store keeps orders for 1 to 90 days.", field="pickup_days")
+    if len(policy.sender_phone) > 30 or not policy.sender_phone.isprintable():
+        raise Invalid("A phone number has at most 30 characters.", field="sender_phone")
+    columns = ("id", "receive_after_days", "pickup_days", "sender_phone")
+    sql.insert(
+        PolicyRow, columns, [(ids.next_id(), policy.receive_after_days, policy.pickup_days, policy.sender_phone)],
+        on_conflict="ON CONFLICT (tenant_id) DO UPDATE SET " + ", ".join(f"{name} = excluded.{name}" for name in columns[1:]),
+    )  # fmt: skip

@@ -1,0 +1,166 @@
+"""Orders that are fetched at a store: the code, the desk, the clock."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from banyan.goods.inventory import queries as inventory
+from banyan.goods.inventory.types import ReservationState
+from banyan.kernel import clock, sql
+from banyan.trade.fulfillment import commands, queries
+from banyan.trade.fulfillment.commands import pickups
+from banyan.trade.fulfillment.tests.making import Stocked, code_of, stock
+from banyan.trade.fulfillment.types import OrderShipment, ParcelState, PickupState, Redemption
+from banyan.trade.orders import queries as order_queries
+from banyan.trade.orders.tests.test_paying import pay
+from banyan.trade.orders.types import OrderState, PlaceOrder
+
+
+def store(tenant: Any, make_buyers: Any) -> Stocked:
+    """A warehouse and a store."""
+    return stock(tenant, make_buyers, ((50, 50), (5, 5)), stores=1)
+
+
+def test_from_the_warehouse_to_the_counter(tenant: Any, make_buyers: Any) -> None:
+    shop = store(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 2), (1, 1)])
+    with tenant.enter():
+        pickup_id = commands.choose_pickup(placed.order_id, shop.warehouses[1])
+        held = inventory.list_reservations([placed.order_id])[placed.order_id]
+        assert {(one.warehouse_id, one.state) for one in held} == {(shop.warehouses[1], ReservationState.ALLOCATED)}
+        with pytest.raises(commands.PickupChosen):
+            commands.choose_pickup(placed.order_id, shop.warehouses[1])
+        assert code_of(commands.ship_orders([OrderShipment(placed.order_id, "顺丰", "SF1")])[0]) == "nothing_to_send"
+        code = commands.issue_code(pickup_id)
+        assert sql.fetch(
+            "SELECT count(*) FROM fulfillment_pickups WHERE encode(code_index, 'escape') LIKE %s", (f"%{code}%",)
+        ) == [(0,)]
+    with tenant.enter():
+        assert commands.redeem("AAAAAAAA", shop.buyers[2]).code == "wrong_code"
+        done = commands.redeem(f"{code[:4]}-{code[4:].lower()}", shop.buyers[2])
+        assert done.pickup is not None and done.pickup.redeemed_by == shop.buyers[2]
+        assert order_queries.states([placed.order_id]) == {placed.order_id: OrderState.RECEIVED}
+        assert commands.redeem(code, shop.buyers[2]).code == "wrong_code"  # once
+        (parcel,) = queries.list_parcels(order_ids=[placed.order_id])
+        assert (parcel.state, parcel.carrier) == (ParcelState.DELIVERED, "pickup")
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def test_the_store_must_have_it_all(tenant: Any, make_buyers: Any) -> None:
+    shop = store(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 6)])
+    with tenant.enter():
+        with pytest.raises(commands.NotAtStore):
+            commands.choose_pickup(placed.order_id, shop.warehouses[1])
+        with pytest.raises(commands.NoStore):
+            commands.choose_pickup(placed.order_id, shop.warehouses[0])
+    assert tenant.verify() == []
+
+
+def test_chosen_before_it_is_paid(tenant: Any, make_buyers: Any) -> None:
+    from banyan.trade.orders import commands as orders
+
+    shop = store(tenant, make_buyers)
+    with tenant.enter():
+        outcomes = orders.place_orders([PlaceOrder(shop.buyers[0], ((shop.skus[0], 1),)) for _ in range(2)])
+        paid, dropped = (one.order_id for one in outcomes)  # type: ignore[union-attr]
+        first, second = (commands.choose_pickup(order_id, shop.warehouses[1]) for order_id in (paid, dropped))
+        with pytest.raises(commands.WrongPickupState):
+            commands.issue_code(first)
+        pay(paid)
+        orders.cancel([dropped], "buyer")
+    tenant.drain()
+    with tenant.enter():
+        assert commands.prepare_pickups() == 2
+        assert queries.get_pickup(first).state is PickupState.READY
+        assert queries.get_pickup(second).state is PickupState.CANCELLED
+    assert tenant.verify() == []
+
+
+def test_five_wrong_codes_lock_the_desk(tenant: Any, make_buyers: Any, driven_clock: Any) -> None:
+    shop = store(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 1)])
+    guesser, colleague = shop.buyers[1], shop.buyers[2]
+    with tenant.enter():
+        code = commands.issue_code(commands.choose_pickup(placed.order_id, shop.warehouses[1]))
+        assert [commands.redeem("BBBBBBBB", guesser).code for _ in range(5)] == ["wrong_code"] * 5
+        refused = commands.redeem(code, guesser)
+        assert refused.code == "too_many_tries" and 890 <= (refused.retry_after_seconds or 0) <= 900
+        clock.advance(timedelta(minutes=15, seconds=1))
+        assert commands.redeem("BBBBBBBB", guesser).code == "wrong_code"  # open again
+        assert commands.redeem(code, colleague).pickup is not None
+        assert commands.forget_tries() == 0
+        clock.advance(timedelta(days=2))
+        assert commands.forget_tries() == 7
+
+
+def test_a_new_code_voids_the_old_one_and_time_ends_it(tenant: Any, make_buyers: Any, driven_clock: Any) -> None:
+    shop = store(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 1)])
+    with tenant.enter():
+        pickup_id = commands.choose_pickup(placed.order_id, shop.warehouses[1])
+        old, new = commands.issue_code(pickup_id), commands.issue_code(pickup_id)
+        assert commands.redeem(old, shop.buyers[2]).code == "wrong_code"
+        clock.advance(timedelta(days=7))
+        assert commands.redeem(new, shop.buyers[2]).code == "wrong_code"
+        assert (commands.expire_pickups(), commands.expire_pickups()) == (1, 0)
+        assert queries.get_pickup(pickup_id).state is PickupState.EXPIRED
+        rows = sql.fetch("SELECT kind FROM outbox_events WHERE kind LIKE 'fulfillment.pickup%%' ORDER BY id")
+        assert [row[0] for row in rows] == ["fulfillment.pickup_ready", "fulfillment.pickup_expired"]
+
+
+def test_sent_after_all(tenant: Any, make_buyers: Any) -> None:
+    shop = store(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 1)])
+    with tenant.enter():
+        commands.cancel_pickup(commands.choose_pickup(placed.order_id, shop.warehouses[1]))
+    (one,) = shop.wave(1)  # from the store's shelf
+    assert one.order_id == placed.order_id
+    shop.sent(placed)
+    assert tenant.verify() == []
+
+
+def _redeem_together(shop: Stocked, code: str, count: int = 4) -> list[Redemption | Exception]:
+    """So many desks at the same moment."""
+    barrier = threading.Barrier(count)
+    answers: list[Redemption | Exception] = []
+
+    def desk(number: int) -> None:
+        try:
+            with shop.tenant.enter():
+                sql.fetch("SELECT 1")  # connected
+                barrier.wait()
+                answers.append(commands.redeem(code, number))  # type: ignore[arg-type]
+        except Exception as error:
+            answers.append(error)
+
+    threads = [threading.Thread(target=desk, args=(1000 + number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return answers
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_a_code_is_redeemed_once(tenant: Any, make_buyers: Any, monkeypatch: Any, guarded: bool) -> None:
+    """With the guard in the statement one desk hands out and three say no. Without it all of them pass the code, and only the
+    stock stops them."""
+    shop = store(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 1)])
+    with tenant.enter():
+        code = commands.issue_code(commands.choose_pickup(placed.order_id, shop.warehouses[1]))
+    if not guarded:
+        monkeypatch.setattr(pickups, "REDEEM_GUARD", "")
+    answers = _redeem_together(shop, code)
+    handed_out = [one for one in answers if isinstance(one, Redemption) and one.pickup is not None]
+    told_no = [one for one in answers if isinstance(one, Redemption) and one.code == "wrong_code"]
+    assert len(answers) == 4 and len(handed_out) == 1
+    assert (len(told_no) == 3) is guarded
+    tenant.drain()
+    assert tenant.verify() == []
