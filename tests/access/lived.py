@@ -36,7 +36,7 @@ class Shop:
 
 
 EVERY_HOUSE = {
-    "ack", "cat", "cms", "dst", "ent", "inc", "mov", "oln", "ord", "pay", "plv", "prd", "pyo", "ret", "rfd", "sae", "sku", "spo",
+    "ack", "cat", "cms", "dst", "ent", "inc", "lot", "mov", "oln", "ord", "pay", "plv", "prd", "pyo", "ret", "rfd", "sae", "sku", "spo",
     "stl", "stm", "tok", "usr", "whs",
 }  # fmt: skip
 """The kinds of rows that a lived shop must have, or what is tried with their ids tries nothing."""

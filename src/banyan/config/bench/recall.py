@@ -33,9 +33,9 @@ SECONDS_BAR = 2.0
 """From the decision to the whole list."""
 SKUS = 500
 LOTS_PER_SKU = 4
-ONE_IN = 100
+ONE_IN = 250
 """Of so many movements one is of the lot that is called back."""
-BUYERS = 20_000
+BUYERS = 10_000
 PROMISED = 200
 FIRST_ID = 10**15
 """Ids of the written history: far above what the sequence gives."""
@@ -63,7 +63,7 @@ def run(movements: int = 5_000_000, say: Callable[[str], None] = lambda text: No
     recalled = time.perf_counter()
     with tenancy.enter(tenant_id, actor="bench"):
         rows = orders.lot_buyers(lot_id)
-        named = people.list_users_by_ids([row.buyer_id for row in rows])
+        named = people.list_users_by_ids(list({row.buyer_id for row in rows}))
         contacts = {key: (masked(user.display_name), masked(user.phone)) for key, user in named.items()}
     done = time.perf_counter()
     assert len(rows) == reached and {row.buyer_id for row in rows} == set(contacts), f"{len(rows)} orders instead of {reached}"
@@ -112,7 +112,7 @@ SELECT %(first)s + g, %(tenant)s, (%(warehouses)s::bigint[])[1 + g %% 3], k.sku_
        %(at)s - make_interval(secs => %(count)s - g), k.lot_id, false
 FROM generate_series(1, %(count)s) g
 JOIN unnest(%(lots)s::bigint[], %(skus)s::bigint[]) WITH ORDINALITY AS k(lot_id, sku_id, n)
-  ON k.n = CASE WHEN g %% %(one_in)s = 0 THEN 1 ELSE 2 + (g * 7919) %% (cardinality(%(lots)s::bigint[]) - 1) END
+  ON k.n = CASE WHEN g %% %(one_in)s = 0 THEN 1 ELSE 2 + (g::bigint * 7919) %% (cardinality(%(lots)s::bigint[]) - 1) END
 """
 _ORDERS = """
 INSERT INTO orders_orders (id, tenant_id, number, buyer_id, state, currency, gross_minor, discount_minor, shipping_minor,

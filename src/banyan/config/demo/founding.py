@@ -16,9 +16,10 @@ from banyan.earnings.commission.types import DraftPlan
 from banyan.earnings.settlement import commands as settlement
 from banyan.earnings.settlement.types import Cycle, Lane, NewPolicy, PolicyTerms, Rhythm, Scope
 from banyan.goods.catalog import commands as catalog
+from banyan.goods.catalog import queries as catalog_reads
 from banyan.goods.catalog.types import NewCategory, NewProduct, NewSku, SkuId
 from banyan.goods.inventory import commands as inventory
-from banyan.goods.inventory.types import NewWarehouse, Receipt, WarehouseKind
+from banyan.goods.inventory.types import LotRule, NewLot, NewWarehouse, Receipt, WarehouseKind
 from banyan.kernel import clock, tenancy
 from banyan.kernel.tenancy.registry import PLATFORM_SLUG
 from banyan.kernel.values.errors import Refusal
@@ -106,13 +107,29 @@ def _stock(shop: DemoShop, stock_per_sku: int) -> None:
             NewWarehouse("north", "华北仓（廊坊）", 30, WarehouseKind.CLOUD, "131003", "廊坊市广阳区"),
         ]
     )
+    teas = _track_teas()
     inventory.receive_stock(
         [
-            Receipt(warehouse_id, sku_id, stock_per_sku // (1 + place), "opening stock", f"opening/{warehouse_id}/{sku_id}")
+            Receipt(
+                warehouse_id, sku_id, stock_per_sku // (1 + place) // len(lots), "opening stock",
+                f"opening/{warehouse_id}/{sku_id}/{lot.number if lot else ''}", lot,
+            )
             for place, warehouse_id in enumerate(warehouses)
             for sku_id in shop.sku_ids
+            for lots in [teas.get(sku_id, (None,))]
+            for lot in lots
         ]
-    )
+    )  # fmt: skip
+
+
+def _track_teas() -> dict[SkuId, tuple[NewLot, ...]]:
+    """Tea keeps for a while and has lots: two of each, the older one of jasmine tea near its date by the shop's own measure."""
+    codes = [f"{tea.code}-{place}" for tea in CATEGORIES[0].products for place in range(len(tea.variants))]
+    skus = catalog_reads.find_skus_by_codes(codes)
+    inventory.track_lots([LotRule(skus[code], 450 if code.startswith("tea-jasmine") else None) for code in codes])
+    opened = clock.now().date()
+    made, keeps = (opened - timedelta(days=60), opened - timedelta(days=10)), timedelta(days=540)
+    return {skus[code]: tuple(NewLot(f"{day:%Y%m%d}", day, day + keeps, "茶山合作社") for day in made) for code in codes}
 
 
 def plan_document(campaign_from: datetime) -> dict[str, Any]:

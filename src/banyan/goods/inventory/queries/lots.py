@@ -179,14 +179,20 @@ def lot_rules() -> tuple[int | None, list[LotRule]]:
     return (shop[0] if shop else None), [LotRule(SkuId(sku_id), days) for sku_id, days in rows if sku_id is not None]
 
 
-def shelf_of(warehouse_id: WarehouseId | None, before_id: int | None = None, limit: int = 200) -> list[tuple[int, LotStock, Lot]]:
+def shelf_of(
+    warehouse_id: WarehouseId | None = None,
+    before_id: int | None = None,
+    limit: int = 200,
+    sku_ids: Iterable[SkuId] | None = None,
+) -> list[tuple[int, LotStock, Lot]]:
     """Stock by warehouse and lot, newest first, as (row id for paging, stock, lot)."""
     tenant_id = current_tenant_id()
+    own = list(set(sku_ids)) if sku_ids is not None else None
     rows = sql.fetch(
         "SELECT k.id, k.lot_id, k.warehouse_id, k.sku_id, k.on_hand, k.quarantined FROM inventory_lot_stock k"
         " WHERE k.tenant_id = %s AND k.on_hand > 0 AND (%s::bigint IS NULL OR k.warehouse_id = %s::bigint) AND k.id < %s"
-        " ORDER BY k.id DESC LIMIT %s",
-        (tenant_id, warehouse_id, warehouse_id, before_id if before_id is not None else 2**63 - 1, limit),
+        " AND (%s::bigint[] IS NULL OR k.sku_id = ANY(%s::bigint[])) ORDER BY k.id DESC LIMIT %s",
+        (tenant_id, warehouse_id, warehouse_id, before_id if before_id is not None else 2**63 - 1, own, own, limit),
     )
     lots = {
         lot.lot_id: lot for lot in _lots(sql.fetch(_LOT + " AND l.id = ANY(%s::bigint[])", (tenant_id, [r[1] for r in rows])))
