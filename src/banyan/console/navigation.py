@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from django.http import HttpRequest
@@ -9,10 +10,11 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from banyan.console.access import may
+from banyan.goods.inventory import queries as stock
 
 
 class Item(NamedTuple):
-    """One menu entry. `names` are tried in order; a house that is not installed has no entry."""
+    """One menu entry. `names` are tried in order; a house that is not installed has no entry. `badge`: see `BADGES`."""
 
     title: Any
     icon: str
@@ -50,13 +52,6 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         (
             Item(_("Goods"), "inventory_2", "catalog:read", ("admin:catalog_product_changelist", "admin:catalog_sku_changelist")),
             Item(
-                _("Stock"),
-                "warehouse",
-                "inventory:read",
-                ("admin:inventory_stock_changelist", "admin:inventory_stocklevel_changelist"),
-            ),
-            Item(_("Warehouses"), "home_work", "inventory:read", ("console:warehouses",)),
-            Item(
                 _("Orders"), "receipt_long", "orders:read", ("admin:orders_orderrow_changelist", "admin:orders_order_changelist")
             ),
             Item(
@@ -72,6 +67,18 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 ("admin:payments_paymentrow_changelist", "admin:payments_payment_changelist"),
             ),
             Item(_("Payment incidents"), "running_with_errors", "payments:read", ("admin:payments_incidentrow_changelist",)),
+        ),
+    ),
+    (
+        _("Stock and warehouses"),
+        (
+            Item(_("Stock"), "warehouse", "inventory:read", ("console:stock",)),
+            Item(_("Stock alerts"), "notification_important", "inventory:read", ("console:stock_alerts",), "stock_alerts"),
+            Item(_("Movements"), "swap_vert", "inventory:read", ("admin:inventory_movement_changelist",)),
+            Item(_("Transfers"), "local_shipping", "inventory:read", ("console:transfers",)),
+            Item(_("Stock takes"), "inventory", "inventory:read", ("console:stock_takes",)),
+            Item(_("Channel stock"), "campaign", "inventory:read", ("console:channel_stock",)),
+            Item(_("Warehouses"), "home_work", "inventory:read", ("console:warehouses",)),
         ),
     ),
     (
@@ -118,6 +125,11 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
 )
 
 
+BADGES: dict[str, Callable[[], int]] = {"stock_alerts": stock.count_open_alerts}
+"""What is counted beside an entry: things that nobody has looked at yet."""
+COUNTED = 99
+
+
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
     """Unfold's navigation for this request: groups without an entry are left out."""
     groups: list[dict[str, Any]] = []
@@ -145,10 +157,17 @@ def _entry(request: HttpRequest, item: Item) -> dict[str, Any] | None:
             link = reverse(name)
         except NoReverseMatch:
             continue
-        return {"title": item.title, "icon": item.icon, "link": link, "permission": None, "active": _active(request, link)}
+        entry = {"title": item.title, "icon": item.icon, "link": link, "permission": None, "active": _active(request, link)}
+        return entry | _badge(item)
     return None
 
 
+def _badge(item: Item) -> dict[str, Any]:
+    count = BADGES[item.badge]() if item.badge in BADGES else 0
+    return {"badge": str(count) if count <= COUNTED else f"{COUNTED}+", "badge_variant": "danger"} if count else {}
+
+
 def _active(request: HttpRequest, link: str) -> bool:
-    home = reverse("admin:index")
-    return request.path == link if link == home else request.path.startswith(link)
+    if link in (reverse("admin:index"), reverse("console:stock")):  # others' addresses begin with theirs
+        return request.path == link
+    return request.path.startswith(link)
