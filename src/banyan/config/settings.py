@@ -73,6 +73,8 @@ BANYAN_PREPARED_PLANS = os.environ.get("BANYAN_PREPARED_PLANS", "1") == "1"
 """Whether set-based SQL keeps its plans on the connection; off behind a pooler that hands connections around per transaction."""
 BANYAN_APP_ROLE = os.environ.get("BANYAN_APP_ROLE") or DATABASES["default"]["USER"] or "banyan_app"
 REDIS_URL = os.environ.get("REDIS_URL", "")
+BANYAN_STOCK_MIRROR = os.environ.get("BANYAN_STOCK_MIRROR", "on") != "off"
+"""Whether orders for what is gone are refused by the stock's mirror in REDIS_URL; without it the database refuses them."""
 BANYAN_PUBLIC_URL = os.environ.get("BANYAN_PUBLIC_URL", "http://127.0.0.1:8000")
 """Where payment channels reach this installation: the beginning of the addresses they send their notices to."""
 

@@ -9,6 +9,8 @@ WeChat Pay is wired in when the environment describes a merchant:
 (the three _FILE names hold paths, so that keys stay out of the environment)
 or when ``BANYAN_WECHAT_SANDBOX_URL`` names a running simulator, whose keys lie in ``BANYAN_HOME/secrets``.
 
+The stock's mirror is wired in when ``REDIS_URL`` names a server and ``BANYAN_STOCK_MIRROR`` is not ``off``.
+
 Photos are kept below ``BANYAN_HOME/media``, or where ``BANYAN_MEDIA_DIR`` says.
 """
 
@@ -24,8 +26,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 from banyan.adapters.file_store import FileStore
 from banyan.adapters.simulators.wechat_pay import SandboxKeys, load_or_create
+from banyan.adapters.valkey_mirror import ValkeyMirror
 from banyan.adapters.wechat_pay import CHANNEL, WeChatPaymentChannel, WeChatPayoutChannel, WeChatPaySettings
 from banyan.adapters.wechat_pay.settings import PRODUCTION_URL
+from banyan.goods.inventory import ports as stock_ports
 from banyan.trade.returns import ports as return_ports
 from banyan.treasury.payments import ports as payment_ports
 from banyan.treasury.payouts import ports as payout_ports
@@ -102,4 +106,6 @@ def register_from_process() -> tuple[str, ...]:
     """``register`` with this process's environment and home."""
     from django.conf import settings
 
+    if settings.REDIS_URL and settings.BANYAN_STOCK_MIRROR:
+        stock_ports.register_mirror(ValkeyMirror(settings.REDIS_URL))
     return register(os.environ, settings.HOME)

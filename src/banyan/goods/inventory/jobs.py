@@ -27,6 +27,13 @@ def warn_of_expiry() -> int:
     return commands.warn_of_expiry(clock.now())
 
 
+@jobs.periodic("inventory.check_mirror", every_seconds=15)
+def check_mirror() -> int:
+    """Correct what the mirror says of stock; its own work is done at once, so never more than one batch."""
+    commands.check_mirror()
+    return 0
+
+
 @jobs.periodic("inventory.end_due_channels", every_seconds=60)
 def end_due_channels() -> int:
     """Give what channels whose time is over have left back to everybody."""

@@ -70,6 +70,7 @@ __all__ = [
     "WrongLotState",
     "adjust_stock",
     "allocate",
+    "check_mirror",
     "clear_quarantine",
     "clear_safety_stock",
     "end_channels",

@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from ninja import Field, Router
 
 from banyan.goods.catalog.types import SkuId
+from banyan.goods.inventory import commands as stock
 from banyan.goods.inventory import queries as inventory
 from banyan.goods.inventory.types import LotId
 from banyan.kernel.http import ErrorBody, GroupedOperation, Page, Principal, PublicId, endpoint, page_of, principal_of
@@ -113,8 +114,17 @@ def _place(asked: Sequence[tuple[Principal, s.OrderIn]]) -> list[str | Refusal]:
     strangers = named - set(identity.list_users_by_ids(list(named))) if named else named
     if strangers:
         wanted = [_no_buyer() if isinstance(each, PlaceOrder) and each.buyer_id in strangers else each for each in wanted]
+    wanted = _without_hopeless(wanted)
     placed = iter(commands.place_orders([each for each in wanted if isinstance(each, PlaceOrder)]))
     return [each if isinstance(each, Refusal) else _told(next(placed)) for each in wanted]
+
+
+def _without_hopeless(wanted: list[PlaceOrder | Refusal]) -> list[PlaceOrder | Refusal]:
+    """Who asks for what the stock's mirror knows to be gone is refused here, before anything is locked."""
+    asking = [(number, each) for number, each in enumerate(wanted) if isinstance(each, PlaceOrder)]
+    lacking = stock.hopeless([[(line[0], line[1]) for line in each.lines] for _, each in asking])
+    refused = {number: shortages for (number, _), shortages in zip(asking, lacking, strict=True) if shortages}
+    return [commands.out_of_stock(refused[n]) if n in refused else each for n, each in enumerate(wanted)] if refused else wanted
 
 
 def _told(outcome: Placed | Refused) -> str | Refusal:

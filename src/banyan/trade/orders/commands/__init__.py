@@ -10,6 +10,7 @@ from banyan.trade.orders.commands.errors import (
     PaymentWindowOver,
     UnknownSku,
     WrongState,
+    out_of_stock,
 )
 from banyan.trade.orders.commands.moving import (
     cancel,
@@ -30,5 +31,5 @@ from banyan.trade.orders.commands.placing import place_orders
 __all__ = [
     "BadOrder", "ClientKeyReused", "NotAllocated", "NotOnSale", "OrderNotFound", "OutOfStock", "PaymentWindowOver",
     "UnknownSku", "WrongState", "cancel", "cancel_refunded", "close_due", "expire_due", "finish_shipping", "lock", "mark_paid",
-    "open_payments", "order_ids_of", "place_orders", "receive", "receive_due", "set_policy", "ship", "ship_parts",
+    "open_payments", "order_ids_of", "out_of_stock", "place_orders", "receive", "receive_due", "set_policy", "ship", "ship_parts",
 ]  # fmt: skip

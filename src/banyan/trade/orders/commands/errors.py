@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from banyan.goods.inventory.types import Shortage
+from banyan.kernel import ids
 from banyan.kernel.values.errors import Conflict, Invalid, NotFound, Refusal
 
 
@@ -32,6 +36,14 @@ class OutOfStock(Conflict):
 
     code = "out_of_stock"
     advice = "Order at most the available pieces of the named SKUs."
+
+
+def out_of_stock(shortages: Sequence[Shortage]) -> OutOfStock:
+    """The refusal of an order that lacks these pieces."""
+    lacking = [
+        {"sku_id": ids.public("sku", s.sku_id), "requested": s.requested, "available": s.available} for s in shortages
+    ]
+    return OutOfStock("There are not enough pieces for this order.", shortages=lacking)
 
 
 class ClientKeyReused(Refusal):

@@ -24,7 +24,7 @@ from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Refusal
 from banyan.trade.attribution import commands as attribution
 from banyan.trade.attribution.types import OrderReferral
-from banyan.trade.orders.commands.errors import BadOrder, ClientKeyReused, NotOnSale, OutOfStock, UnknownSku
+from banyan.trade.orders.commands.errors import BadOrder, ClientKeyReused, NotOnSale, UnknownSku, out_of_stock
 from banyan.trade.orders.engine.numbers import number_of
 from banyan.trade.orders.events import OrderPlaced
 from banyan.trade.orders.models import ClientKey, Recipient
@@ -224,11 +224,8 @@ def _refuse_short(
 ) -> list[_Draft]:
     for draft in drafts:
         if draft.order_id in short:
-            shortages = [
-                {"sku_id": ids.public("sku", s.sku_id), "requested": s.requested, "available": s.available}
-                for s in short[draft.order_id]
-            ]
-            outcomes[draft.index] = Refused(OutOfStock("There are not enough pieces for this order.", shortages=shortages))
+            outcomes[draft.index] = Refused(out_of_stock(short[draft.order_id]))
+    inventory.learn(short.values())
     # The key of a refused order is free again: the buyer may ask for less under the same key.
     sql.execute(
         "DELETE FROM orders_client_keys WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
