@@ -77,7 +77,7 @@ def sample_of(order: samples.OrderIn) -> SampleOrder:
 
 
 def _person(person: samples.PersonIn) -> SamplePerson:
-    return SamplePerson(person.name, person.tier, person.status, dict(person.figures))
+    return SamplePerson(person.name, person.tier, person.status, {str(name): minor for name, minor in person.figures.items()})
 
 
 def _line(line: samples.LineIn) -> SampleLine:

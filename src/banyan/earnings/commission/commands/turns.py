@@ -11,8 +11,9 @@ from datetime import date, datetime, tzinfo
 from typing import NamedTuple
 
 from banyan.earnings.commission.engine import CompiledPlan
+from banyan.earnings.commission.engine.figures import Days, figures_for, longest_start, sales_of
 from banyan.earnings.commission.engine.periods import Span, span_of
-from banyan.earnings.commission.queries.sales import Days, figures_for, longest_start, read_sales, sales_of, write_sales
+from banyan.earnings.commission.queries.sales import read_sales, write_sales
 from banyan.earnings.commission.types import LegalCeiling, Member, OrderFacts, PaidOrder, PlanCaps, Share, Spent
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant

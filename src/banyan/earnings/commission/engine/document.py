@@ -49,6 +49,7 @@ from banyan.earnings.commission.types import document as doc
 
 from .conditions import condition_faults, read_condition
 from .faults import Fault, PlanDocumentError
+from .figures import period_of
 from .writing import write_plan
 
 __all__ = ["Fault", "PlanDocumentError", "parse_plan", "write_plan"]
@@ -274,6 +275,7 @@ def _plan_faults(plan: Plan, written: doc.PlanDocument) -> Iterator[Fault]:
             yield from _periodic_faults(rule, at, groups)
         if rule.when is not None:
             yield from condition_faults(rule.when, f"{at}.when", periodic=is_periodic(rule))
+    yield from _period_faults(plan)
     deepest = max((rule.pays.depth for rule in plan.rules if rule.pays.to is Recipient.ANCESTOR), default=0)
     if plan.reach is not None and plan.reach < deepest:
         yield Fault("reach", f"must be at least {deepest}, the deepest depth that a rule names")
@@ -344,9 +346,33 @@ def _rising(at: str, starts: list[int], name: str) -> Iterator[Fault]:
             yield Fault(f"{at}[{index}].{name}", "bands rise: each starts above the one before")
 
 
+def _period_faults(plan: Plan) -> Iterator[Fault]:
+    """What is decided when periods close must agree on the period with the caps that count in one."""
+    trued = {
+        period_of(rule.amount.figure)
+        for rule in plan.rules
+        if isinstance(rule.amount, Progressive | WholeBand) and rule.amount.true_up and rule.amount.figure
+    }
+    if len(trued) > 1:
+        yield Fault("rules", "all rules with true_up look at figures of one period")
+    counted = plan.caps.payee_period_minor is not None or (plan.caps.budget_minor is not None and not plan.caps.budget_is_total)
+    if counted:
+        for index, rule in enumerate(plan.rules):
+            if rule.pays.period is not None and rule.pays.period is not plan.caps.period:
+                yield Fault(f"rules[{index}].pays.period", f"must be {plan.caps.period}, in which the plan's caps count")
+    if plan.caps.payee_period_minor is not None:
+        for index, rule in enumerate(plan.rules):
+            if rule.pays.to is Recipient.POOL:
+                yield Fault(
+                    f"rules[{index}].pays.to", "a pool is shared to the last cent: no caps.payee_period_minor"
+                )
+
+
 def _periodic_faults(rule: Rule, at: str, groups: dict[str, Stacking]) -> Iterator[Fault]:
     if groups.get(rule.group, Stacking.ADD) is not Stacking.ADD:
         yield Fault(f"{at}.group", "what a period's close pays adds up; give it a group that adds")
     for name in ("line_minor", "order_minor", "payee_minor"):
         if getattr(rule.caps, name) is not None:
             yield Fault(f"{at}.caps.{name}", "belongs to rules that are decided with an order; here use period_minor")
+    if rule.caps.period_minor is not None and rule.pays.to is Recipient.POOL:
+        yield Fault(f"{at}.caps.period_minor", "a pool is shared to the last cent; lower its rate instead")

@@ -7,16 +7,12 @@ longest period from the accruals. `banyan verify` (commission.sales) compares it
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, tzinfo
+from datetime import date
 
-from banyan.earnings.commission.engine.periods import first_day_of
+from banyan.earnings.commission.engine.figures import Days
 from banyan.earnings.commission.models import SalesRow
-from banyan.earnings.commission.types import Member, PaidOrder, Period
 from banyan.kernel import ids, sql
 from banyan.kernel.tenancy import current_tenant_id
-
-Days = dict[tuple[int, date], list[int]]
-"""(distributor, day) → [personal, team] minor units."""
 
 
 def read_sales(distributor_ids: Iterable[int], first: date, last: date) -> Days:
@@ -40,28 +36,3 @@ def write_sales(days: Mapping[tuple[int, date], Sequence[int]]) -> None:
         " personal_minor = commission_sales.personal_minor + excluded.personal_minor,"
         " team_minor = commission_sales.team_minor + excluded.team_minor",
     )
-
-
-def sales_of(order: PaidOrder, zone: tzinfo) -> Iterable[tuple[tuple[int, date], int, int]]:
-    """((distributor, day), personal, team) that one order adds: the seller's personal sales, everybody's team sales."""
-    base = sum(line.base_minor for line in order.lines)
-    day = order.paid_at.astimezone(zone).date()
-    for member in order.upline:
-        yield (member.distributor_id, day), base if member.depth == 0 else 0, base
-
-
-def figures_for(member: Member, names: Sequence[str], days: Days, by_person: Mapping[int, Sequence[date]], day: date) -> Member:
-    """The member with his figures: the sums of his days in each period up to today."""
-    figures = {}
-    for name in names:
-        period, team = Period(name.split("_", 1)[0]), "_team_" in name
-        first = first_day_of(period, day)
-        mine = [each for each in by_person.get(member.distributor_id, ()) if first <= each <= day]
-        figures[name] = sum(days[member.distributor_id, each][team] for each in mine)
-    return member._replace(figures=figures)
-
-
-def longest_start(names: Iterable[str], moments: Sequence[datetime], zone: tzinfo) -> date:
-    """The first day that any of the figures looks back to."""
-    earliest = min(moments).astimezone(zone).date()
-    return min(first_day_of(Period(name.split("_", 1)[0]), earliest) for name in names)

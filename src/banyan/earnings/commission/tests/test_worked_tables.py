@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 
 from banyan.earnings.commission.engine import compile_plan, parse_plan, reverse_line
-from banyan.earnings.commission.types import LegalCeiling, Member, PaidLine, PaidOrder, Share, Trace
+from banyan.earnings.commission.types import LegalCeiling, Member, OrderFacts, PaidLine, PaidOrder, Share, Spent, Trace
 
 PAGES = Path(__file__).parents[5] / "docs" / "algorithms"
 ALGORITHMS = (
-    "fixed", "rate", "progressive", "whole_band", "conditions", "overlay_stacking", "caps", "compression_breakage", "rounding"
+    "fixed", "rate", "progressive", "whole_band", "conditions", "overlay_stacking", "caps", "compression_breakage", "rounding",
+    "buyer", "path", "differential", "generation", "beside", "margin_units", "conditions_order", "caps_more", "priority",
+    "overlay_more",
 )  # fmt: skip
 
 
@@ -60,6 +62,9 @@ def read_lines(text: str) -> tuple[PaidLine, ...]:
                 tuple(int(step) for step in named.get("category", "99").split("/")),
                 tuple(filter(None, named.get("tag", "").split(","))),
                 instant(listed) if listed else None,
+                int(named.get("product", 1)),
+                int(named["supplier"]) if "supplier" in named else None,
+                int(named.get("cost", 0)),
             )
         )
     return tuple(lines)
@@ -73,6 +78,44 @@ def read_upline(text: str) -> tuple[Member, ...]:
         status = next((word for word in words if "=" not in word), "active")
         members.append(Member(ord(name), depth, tier, status, figures or None))
     return tuple(members)
+
+
+def read_person(text: str, separator: str = " ") -> Member:
+    name, tier, *words = text.split(separator)
+    return Member(ord(name), 0, tier, words[0] if words else "active")
+
+
+def read_facts(buyer: str, order: str) -> OrderFacts:
+    """`buyer`: NAME tier [status]; `order`: words, as the pages' README lists them."""
+    facts = OrderFacts(buyer=read_person(buyer) if buyer else None)
+    budget, payees, rules = 0, [], []
+    for word in order.split():
+        name, _, value = word.partition("=")
+        match name:
+            case "channel":
+                facts = facts._replace(channel=value)
+            case "region":
+                facts = facts._replace(region_code=value)
+            case "first" | "again":
+                facts = facts._replace(first_order=name == "first")
+            case "at":
+                facts = facts._replace(local_minute=int(value[:2]) * 60 + int(value[3:]))
+            case "partner":
+                scope, _, person = value.partition(":")
+                facts = facts._replace(partners=(*facts.partners, (scope, read_person(person, ":"))))
+            case "person":
+                facts = facts._replace(people=(*facts.people, read_person(value, ":")))
+            case "spent":
+                budget = int(value)
+            case "spent_by":
+                payee, minor = value.split(":")
+                payees.append((ord(payee), int(minor)))
+            case "rule_spent":
+                rule, payee, minor = value.split(":")
+                rules.append((rule, ord(payee), int(minor)))
+            case _:
+                raise AssertionError(word)
+    return facts._replace(spent=Spent(budget, tuple(payees), tuple(rules)))
 
 
 def instant(text: str) -> datetime:
@@ -98,7 +141,8 @@ def pieces(text: str) -> set[str]:
 )
 def test_row_is_what_the_engine_decides(document: Any, row: dict[str, str]) -> None:
     plan = compile_plan(parse_plan(document))
-    order = PaidOrder(1, instant(row.get("paid") or "2026-03-01"), read_lines(row["lines"]), read_upline(row["upline"]))
+    order = PaidOrder(1, instant(row.get("paid") or "2026-03-01"), read_lines(row["lines"]), read_upline(row["upline"]),
+                      read_facts(row.get("buyer", ""), row.get("order", "")))  # fmt: skip
     law = [int(word) for word in row.get("law", "").split()]
     legal = LegalCeiling("table", law[0], law[1]) if law else LegalCeiling("table", 50, None)
     shares = plan.decide(order, legal)

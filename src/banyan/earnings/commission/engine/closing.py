@@ -1,0 +1,412 @@
+"""What a period's close pays, and what it adds to or takes from the period's orders. Pure, and fed order by order.
+
+Net sales of a period: the bases of its orders that match the rule, less what was returned in the period, whenever the order was
+paid. So a return after the close lowers the next period, and a closed one is never computed again.
+
+Rewards: each member by his own or his team's net sales; each pool's pot by weight, to the last cent. No reward is larger than the
+sales it is paid on. Together with what the orders accrued they stay within the plan's total cap, its caps by period and the law:
+what is too much is cut from rewards and pots in proportion, by largest remainder, before pots are shared.
+
+True-up: orders of rules with `true_up` are decided once more, whole bands by the payee's net sales of the whole period,
+progressive ones on the exact running sum; the differences are booked.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from banyan.earnings.commission.types import (
+    FULL_BP,
+    Basis,
+    CommissionKind,
+    Fixed,
+    LegalCeiling,
+    Member,
+    PaidLine,
+    PaidOrder,
+    Period,
+    Plan,
+    Progressive,
+    Rate,
+    Recipient,
+    Rule,
+    Sales,
+    Share,
+    Skipped,
+    SkipReason,
+    Target,
+    Weight,
+    WholeBand,
+    is_trued_up,
+)
+from banyan.kernel.values.money import allocate
+
+from .amounts import climb_e4
+from .compiled import CompiledPlan, compile_plan
+from .conditions import Predicate, compile_condition
+from .figures import period_of
+from .seats import TIER_RANK, unfit
+
+FINAL, RUNNING = "final_", "running_"
+"""Marks of figures as they are known at the close; a plan document cannot name them."""
+
+
+class Reward(NamedTuple):
+    """What one rule pays one payee at the close. `base_minor`: his sales, or the pool's; `weight`: his, in a pool."""
+
+    rule_key: str
+    payee_id: int
+    kind: CommissionKind
+    base_minor: int
+    rate_bp: int
+    amount_minor: int
+    weight: int = 0
+
+
+class Pot(NamedTuple):
+    """A pool's pot: computed, left after caps, and shared (all of it, or nothing where nobody takes part)."""
+
+    rule_key: str
+    base_minor: int
+    before_minor: int
+    pot_minor: int
+    shared_minor: int
+
+
+class ClosingCut(NamedTuple):
+    """One cap that cut what the close would pay."""
+
+    cap: str
+    subject: str
+    limit_minor: int
+    before_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingDecision:
+    rewards: tuple[Reward, ...]
+    pots: tuple[Pot, ...]
+    cuts: tuple[ClosingCut, ...]
+    skipped: tuple[Skipped, ...]
+
+
+@dataclass(slots=True)
+class RuleSales:
+    """Net sales of one period rule: of everybody, and by person."""
+
+    turnover: int = 0
+    personal: dict[int, int] = field(default_factory=dict)
+    team: dict[int, int] = field(default_factory=dict)
+
+    def add(self, order: PaidOrder, legal: LegalCeiling, minor: int) -> None:
+        self.turnover += minor
+        for member in order.upline:
+            if member.depth == 0:
+                self.personal[member.distributor_id] = self.personal.get(member.distributor_id, 0) + minor
+            if member.depth <= legal.upline_depth:  # whoever may not be paid for a place is not paid on it either
+                self.team[member.distributor_id] = self.team.get(member.distributor_id, 0) + minor
+
+
+@dataclass(slots=True)
+class ClosingSums:
+    """All that the decision needs of a period's orders; frozen with the closing. Amounts in minor units."""
+
+    rules: dict[str, RuleSales] = field(default_factory=dict)
+    base: int = 0
+    plan_ceiling: int = 0
+    legal_ceiling: int | None = 0
+    """None as soon as one order's law named no rate."""
+    accrued: int = 0
+    """What the orders paid, less what went back."""
+    by_payee: dict[int, int] = field(default_factory=dict)
+    """The same by payee; filled only where the plan caps a payee's period."""
+    budget_left: int | None = None
+
+
+class PeriodBook:
+    """Adds up a period's orders and returns for one plan version."""
+
+    def __init__(self, plan: Plan, period: Period) -> None:
+        self.plan = plan
+        self.rules = [rule for rule in plan.rules if rule.pays.period is period]
+        self.matches: dict[str, Predicate | None] = {
+            rule.key: compile_condition(rule.when) if rule.when is not None else None for rule in self.rules
+        }
+        self.sums = ClosingSums(rules={rule.key: RuleSales() for rule in self.rules})
+
+    def sell(self, order: PaidOrder, legal: LegalCeiling, accrued_minor: int = 0) -> None:
+        """One order paid in the period, and what its commission is by now."""
+        sums = self.sums
+        base = sum(line.base_minor for line in order.lines)
+        sums.base += base
+        sums.plan_ceiling += base * self.plan.caps.total_bp // FULL_BP
+        if legal.total_bp is None or sums.legal_ceiling is None:
+            sums.legal_ceiling = None
+        else:
+            sums.legal_ceiling += base * legal.total_bp // FULL_BP
+        sums.accrued += accrued_minor
+        for rule in self.rules:
+            sums.rules[rule.key].add(order, legal, sum(_on(rule, line) for line in self._matched(rule, order)))
+
+    def give_back(self, order: PaidOrder, legal: LegalCeiling, returned: Mapping[int, tuple[int, int]]) -> None:
+        """What was returned in the period of an order of this or an earlier one: line → (refund, of how much)."""
+        for line_id, (refund, of) in returned.items():
+            line = next((each for each in order.lines if each.line_id == line_id), None)
+            if line is None or of <= 0:
+                continue
+            self.sums.base -= _part(line.base_minor, refund, of)
+            self.sums.plan_ceiling -= _part(line.base_minor, refund, of) * self.plan.caps.total_bp // FULL_BP
+            if self.sums.legal_ceiling is not None and legal.total_bp is not None:
+                self.sums.legal_ceiling -= _part(line.base_minor, refund, of) * legal.total_bp // FULL_BP
+            for rule in self.rules:
+                if line in self._matched(rule, order):
+                    self.sums.rules[rule.key].add(order, legal, -_part(_on(rule, line), refund, of))
+
+    def _matched(self, rule: Rule, order: PaidOrder) -> list[PaidLine]:
+        matches = self.matches[rule.key]
+        return [line for line in order.lines if line.base_minor > 0 and (matches is None or matches(line, order, ""))]
+
+
+def decide_closing(plan: Plan, period: Period, sums: ClosingSums, members: Iterable[Member]) -> ClosingDecision:
+    """Who gets what. `members`: everybody as he stands at the period's end; the order has no meaning."""
+    people = sorted(members, key=lambda member: member.distributor_id)
+    rules = sorted((rule for rule in plan.rules if rule.pays.period is period), key=lambda rule: (rule.priority, rule.key))
+    skipped: list[Skipped] = []
+    cuts: list[ClosingCut] = []
+    rewards: list[Reward] = []
+    pots: list[tuple[Rule, int, int]] = []  # rule, base, pot
+    for rule in rules:
+        sales = sums.rules[rule.key]
+        if rule.pays.to is Recipient.POOL:
+            base = max(sales.turnover, 0)
+            pots.append((rule, base, _pot(rule, base)))
+        else:
+            rewards += _member_rewards(rule, sales, people, skipped, cuts)
+    amounts = _within_caps(plan, sums, [each.amount_minor for each in rewards] + [pot for _, _, pot in pots], cuts)
+    decided = [each._replace(amount_minor=amount) for each, amount in zip(rewards, amounts, strict=False)]
+    shared = []
+    for (rule, base, before), pot in zip(pots, amounts[len(rewards) :], strict=True):
+        parts = _share_pot(rule, base, pot, sums.rules[rule.key], people, skipped)
+        decided += parts
+        shared.append(Pot(rule.key, base, before, pot, sum(part.amount_minor for part in parts)))
+    decided = _within_payees(plan, sums, decided, cuts)
+    return ClosingDecision(tuple(each for each in decided if each.amount_minor), tuple(shared), tuple(cuts), tuple(skipped))
+
+
+def _member_rewards(
+    rule: Rule, sales: RuleSales, people: Sequence[Member], skipped: list[Skipped], cuts: list[ClosingCut]
+) -> list[Reward]:
+    found = []
+    for member in people:
+        mine = (sales.team if rule.pays.sales is Sales.TEAM else sales.personal).get(member.distributor_id, 0)
+        if not _takes_part(rule, member, mine, mine, skipped):
+            continue
+        amount, rate_bp = _reward(rule, mine)
+        amount = min(amount, mine)
+        if rule.caps.period_minor is not None and amount > rule.caps.period_minor:
+            cuts.append(ClosingCut("rule_period", f"{rule.key}:{member.distributor_id}", rule.caps.period_minor, amount))
+            amount = rule.caps.period_minor
+        if amount:
+            found.append(Reward(rule.key, member.distributor_id, CommissionKind.BONUS, mine, rate_bp, amount))
+    return found
+
+
+def _takes_part(rule: Rule, member: Member, sold: int, of: int, skipped: list[Skipped]) -> bool:
+    """`sold`: what the minimum asks for; `of`: what he is rewarded for. Only who has sales is told why he got nothing."""
+    if of <= 0:
+        return False
+    reason = unfit(member, TIER_RANK[rule.pays.min_tier] if rule.pays.min_tier else 0)
+    if reason is None and sold < rule.pays.min_sales_minor:
+        reason = SkipReason.BELOW_MINIMUM
+    if reason is not None:
+        skipped.append(Skipped(rule.key, member.distributor_id, 0, reason))
+    return reason is None
+
+
+def _reward(rule: Rule, sales: int) -> tuple[int, int]:
+    match rule.amount:
+        case Fixed():
+            return rule.amount.minor, 0
+        case Rate():
+            return sales * rule.amount.rate_bp // FULL_BP, rule.amount.rate_bp
+        case Progressive():
+            return climb_e4(rule.amount.bands, sales) // FULL_BP, 0
+        case WholeBand():
+            starts = [band.from_minor for band in rule.amount.bands]
+            rate_bp = rule.amount.bands[bisect_right(starts, sales) - 1].rate_bp
+            return sales * rate_bp // FULL_BP, rate_bp
+        case Target():
+            return next((step.minor for step in reversed(rule.amount.steps) if sales >= step.from_minor), 0), 0
+    raise TypeError(f"{type(rule.amount).__name__} is not decided when a period closes")
+
+
+def _pot(rule: Rule, base: int) -> int:
+    assert isinstance(rule.amount, Fixed | Rate)
+    return min(rule.amount.minor, base) if isinstance(rule.amount, Fixed) else base * rule.amount.rate_bp // FULL_BP
+
+
+def _share_pot(
+    rule: Rule, base: int, pot: int, sales: RuleSales, people: Sequence[Member], skipped: list[Skipped]
+) -> list[Reward]:
+    weights = {}
+    for member in people:
+        weight = max(_weight(rule, member, sales), 0)
+        sold = sales.personal.get(member.distributor_id, 0)
+        if _takes_part(rule, member, sold, weight, skipped):
+            weights[member.distributor_id] = weight
+    if not weights:
+        return []
+    parts = allocate(pot, list(weights.values()))
+    rate_bp = rule.amount.rate_bp if isinstance(rule.amount, Rate) else 0
+    return [
+        Reward(rule.key, payee_id, CommissionKind.POOL, base, rate_bp, part, weight)
+        for (payee_id, weight), part in zip(weights.items(), parts, strict=True)
+        if part
+    ]
+
+
+def _weight(rule: Rule, member: Member, sales: RuleSales) -> int:
+    match rule.pays.weight:
+        case Weight.EQUAL:
+            return 1
+        case Weight.TIER:
+            return dict(rule.pays.tier_weights).get(member.tier, 0)
+        case Weight.PERSONAL_SALES:
+            return sales.personal.get(member.distributor_id, 0)
+        case Weight.TEAM_SALES:
+            return sales.team.get(member.distributor_id, 0)
+
+
+def _within_caps(plan: Plan, sums: ClosingSums, amounts: list[int], cuts: list[ClosingCut]) -> list[int]:
+    """All together: what the plan's total cap, the law and the budget leave after what the orders accrued."""
+    limit, name = sums.plan_ceiling - sums.accrued, "plan_total"
+    if sums.legal_ceiling is not None and sums.legal_ceiling - sums.accrued < limit:
+        limit, name = sums.legal_ceiling - sums.accrued, "legal_total"
+    if sums.budget_left is not None and sums.budget_left < limit:
+        limit, name = sums.budget_left, "plan_budget"
+    limit, total = max(limit, 0), sum(amounts)
+    if total <= limit:
+        return amounts
+    cuts.append(ClosingCut(name, "period", limit, total))
+    return allocate(limit, amounts)
+
+
+def _within_payees(plan: Plan, sums: ClosingSums, rewards: list[Reward], cuts: list[ClosingCut]) -> list[Reward]:
+    """The plan's cap of one payee's period: what it takes from a member stays with the shop (a pool has no such cap)."""
+    if plan.caps.payee_period_minor is None:
+        return rewards
+    by_payee: dict[int, list[int]] = {}
+    for place, reward in enumerate(rewards):
+        by_payee.setdefault(reward.payee_id, []).append(place)
+    capped = list(rewards)
+    for payee_id, places in by_payee.items():
+        left = max(plan.caps.payee_period_minor - sums.by_payee.get(payee_id, 0), 0)
+        amounts = [rewards[place].amount_minor for place in places]
+        if sum(amounts) > left:
+            cuts.append(ClosingCut("plan_payee_period", str(payee_id), left, sum(amounts)))
+            for place, part in zip(places, allocate(left, amounts), strict=True):
+                capped[place] = rewards[place]._replace(amount_minor=part)
+    return capped
+
+
+def _on(rule: Rule, line: PaidLine) -> int:
+    return line.margin_minor if rule.basis is Basis.MARGIN else line.base_minor
+
+
+def _part(minor: int, refund: int, of: int) -> int:
+    return minor * min(refund, of) // of
+
+
+# ── true-up of orders ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def true_up_period(plan: Plan) -> Period | None:
+    """The period whose close adjusts this plan's orders; None: none does."""
+    for rule in plan.rules:
+        if isinstance(rule.amount, Progressive | WholeBand) and rule.amount.true_up and rule.amount.figure:
+            return period_of(rule.amount.figure)
+    return None
+
+
+def compile_for_closing(plan: Plan) -> CompiledPlan:
+    """The plan with its trued-up rules looking at the figures of the close in the place of those frozen with the order."""
+    return compile_plan(replace(plan, rules=tuple(_at_close(rule) for rule in plan.rules)))
+
+
+def _at_close(rule: Rule) -> Rule:
+    if not is_trued_up(rule) or not isinstance(rule.amount, Progressive | WholeBand):
+        return rule
+    mark = FINAL if isinstance(rule.amount, WholeBand) else RUNNING
+    return replace(rule, amount=replace(rule.amount, figure=f"{mark}{rule.amount.figure}"))
+
+
+def with_closing_figures(order: PaidOrder, figures: Mapping[int, Mapping[str, int]]) -> PaidOrder:
+    """The order with the figures of the close beside the frozen ones, for everybody whom it can pay."""
+
+    def figured(member: Member) -> Member:
+        return member._replace(figures={**(member.figures or {}), **figures.get(member.distributor_id, {})})
+
+    facts = order.facts
+    if facts is not None:
+        facts = facts._replace(
+            buyer=figured(facts.buyer) if facts.buyer is not None else None,
+            partners=tuple((scope, figured(member)) for scope, member in facts.partners),
+            people=tuple(figured(member) for member in facts.people),
+        )
+    return order._replace(upline=tuple(figured(member) for member in order.upline), facts=facts)
+
+
+class Difference(NamedTuple):
+    """By how much the close changes one share; `share` is the new one, or the old one where nothing is left of it."""
+
+    share: Share
+    before_minor: int
+    after_minor: int
+
+
+def differences(before: Sequence[Share], after: Sequence[Share]) -> list[Difference]:
+    """What changed between two decisions on the same order, in the order of the shares."""
+    old = {(share.line_id, share.payee_id, share.rule_key, share.kind): share for share in before}
+    new = {(share.line_id, share.payee_id, share.rule_key, share.kind): share for share in after}
+    places = list(dict.fromkeys([*new, *old]))
+    return [
+        Difference(new.get(place) or old[place], was, now)
+        for place in places
+        if (was := old[place].amount_minor if place in old else 0) != (now := new[place].amount_minor if place in new else 0)
+    ]
+
+
+def closing_figures(
+    plan: Plan, orders: Sequence[PaidOrder], returned: Mapping[int, Mapping[int, tuple[int, int]]]
+) -> tuple[dict[int, dict[str, int]], list[dict[int, dict[str, int]]]]:
+    """(final figures, running figures before each order) of a period's orders in the order of payment, by payee and marked name.
+
+    Final: net of what was returned until the close; running: gross, since a return takes back its own part of each commission.
+    """
+    names = {
+        rule.amount.figure
+        for rule in plan.rules
+        if isinstance(rule.amount, Progressive | WholeBand) and rule.amount.true_up and rule.amount.figure
+    }
+    final: dict[int, dict[str, int]] = {}
+    sums: dict[int, dict[str, int]] = {}
+    running = []
+    for order in orders:
+        running.append({member.distributor_id: dict(sums.get(member.distributor_id, {})) for member in order.upline})
+        gross = sum(line.base_minor for line in order.lines)
+        net = gross - sum(
+            _part(line.base_minor, *returned[order.order_id][line.line_id])
+            for line in order.lines
+            if line.line_id in returned.get(order.order_id, {})
+        )
+        for member in order.upline:
+            for name in names:
+                if member.depth == 0 or "_team_" in name:
+                    mine = sums.setdefault(member.distributor_id, {})
+                    mine[RUNNING + name] = mine.get(RUNNING + name, 0) + gross
+                    own = final.setdefault(member.distributor_id, {})
+                    own[FINAL + name] = own.get(FINAL + name, 0) + net
+    return final, running
