@@ -1,0 +1,226 @@
+"""The plan editor: write a document with cards or as JSON, see at once what it would mean, keep it as a draft."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST
+
+from banyan.console import names, showing
+from banyan.console.access import may, page, person, said, show
+from banyan.console.plan_sample import sample_order
+from banyan.console.plan_words import plan_words
+from banyan.earnings.commission import commands, queries
+from banyan.earnings.commission.types import DraftPlan, PlanReport, PlanVersion, VersionStatus
+from banyan.earnings.commission.types.document import plan_schema
+from banyan.earnings.commission.types.plan import TIERS
+from banyan.earnings.commission.types.starts import STARTS
+from banyan.goods.catalog import queries as catalog
+from banyan.kernel import clock, ids, tenancy
+from banyan.kernel.values.errors import Refusal
+
+CHARACTERS_MAX = 400_000
+WRITE = "plans:write"
+FIRST = ("format", "title", "key", "kind", "by", "per", "to", "depth", "from_minor", "unqualified", "hold_days", "reach", "caps",
+         "groups", "rules", "pays", "when", "amount")  # fmt: skip
+"""Keys of a document that people expect before the others."""
+BLANK = {
+    "format": 1,
+    "title": "",
+    "unqualified": "breakage",
+    "hold_days": 7,
+    "caps": {"total_bp": 3000},
+    "rules": [{"key": "seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 500}}],
+}
+"""What a new plan begins with: one rule that pays the seller."""
+
+
+CATEGORY = "cat"
+
+
+@page("plans:read")
+def edit(request: HttpRequest, public_id: str = "") -> HttpResponse:
+    """Write a document: a new plan, or with an id one that starts from that version. Checking keeps nothing."""
+    origin = find(public_id) if public_id else None
+    if request.method != "POST":
+        return _desk(request, origin, shown(origin.document if origin else BLANK), "")
+    text, name = request.POST.get("document", ""), request.POST.get("name", "").strip()
+    document, fault = _read(text)
+    if fault:
+        return _desk(request, origin, text, name, fault=fault)
+    if request.POST.get("act") == "check":
+        return _desk(request, origin, text, name, report=queries.check_document(document, clock.now()))
+    if not may(request, WRITE):
+        raise PermissionDenied(WRITE)
+    try:
+        kept = _keep(request, origin, document, name)
+    except commands.InvalidPlan:
+        return _desk(request, origin, text, name, report=queries.check_document(document, clock.now()))
+    except Refusal as refusal:
+        messages.error(request, said(refusal))
+        return _desk(request, origin, text, name)
+    messages.success(request, _("The draft is kept. Nothing is paid by it until it is published."))
+    return redirect("console:plan", public_id=kept)
+
+
+@require_POST
+@page("plans:read")
+def verdict(request: HttpRequest) -> HttpResponse:
+    """The faults of what is being written, or its worst case and what the law says. Keeps nothing."""
+    document, fault = _read(request.POST.get("document", ""))
+    report = None if fault else queries.check_document(document, clock.now())
+    context = {"fault": fault, "report": report, "faults": faults(report), "chinese": is_chinese()}
+    return render(request, "console/plan_verdict.html", context)
+
+
+@require_POST
+@page("plans:read")
+def sample(request: HttpRequest) -> HttpResponse:
+    """What the plan that is being written pays on the order beside it, share by share and why. Keeps nothing."""
+    document, fault = _read(request.POST.get("document", ""))
+    if fault or queries.check_document(document, clock.now()).faults:
+        return HttpResponse("")  # the verdict beside it says what is wrong
+    order = sample_order(request.POST, document)
+    decided = queries.preview_order(queries.compiled(document), order)
+    margin_minor = decided.trace.base_minor - order.lines[0].cost_minor - decided.trace.paid_minor
+    return render(
+        request, "console/plan_sample.html",
+        {
+            "paid_minor": decided.trace.paid_minor, "margin_minor": margin_minor, "currency": _tenant().currency,
+            "shares": [
+                {"share": share, "name": decided.names[share.payee_id], "words": words}
+                for share, words in zip(decided.trace.shares, decided.words, strict=True)
+            ],
+        },
+    )  # fmt: skip
+
+
+def _around() -> dict[str, Any]:
+    """The schema of a document, the words of its members, what can be picked from, and plans to begin with."""
+    words, tenant = plan_words(), _tenant()
+    return {
+        "schema": plan_schema(),
+        "words": words,
+        "choices": {
+            "symbol": showing.SYMBOLS.get(tenant.currency, tenant.currency),
+            "offset": timezone.localtime(clock.now()).isoformat()[-6:],
+            "named": {"category": _categories()},
+        },
+        "starts": [
+            {"key": one.key, "title": one.title_zh if is_chinese() else one.title, "document": one.document} for one in STARTS
+        ],
+        "tiers": [(tier, words[tier]) for tier in TIERS],
+    }
+
+
+def _tenant() -> tenancy.Tenant:
+    return tenancy.get_tenant(tenancy.current_tenant_id())
+
+
+def _categories() -> list[tuple[str, str]]:
+    """Every category with the names of those above it."""
+    every = catalog.list_categories()
+    own = {int(one.category_id): one.name_zh if is_chinese() else one.name_en or one.name_zh for one in every}
+    return [
+        (ids.public(CATEGORY, one.category_id), " / ".join(own[int(part)] for part in one.path if int(part) in own))
+        for one in every
+    ]
+
+
+def _desk(
+    request: HttpRequest, origin: PlanVersion | None, text: str, name: str, *, fault: str = "", report: PlanReport | None = None
+) -> HttpResponse:
+    title = _("New plan") if origin is None else _("Plan %s") % origin.name
+    revises = origin is not None and origin.status is VersionStatus.DRAFT
+    return show(
+        request, "console/plan_desk.html", title, origin=origin, text=text, name=name, fault=fault, report=report,
+        faults=faults(report), chinese=is_chinese(), may_write=may(request, WRITE), revises=revises,
+        **_around(),
+    )  # fmt: skip
+
+
+def _keep(request: HttpRequest, origin: PlanVersion | None, document: Any, name: str) -> str:
+    """Save as the act says: over the draft it came from, as the next version of its plan, or as a new plan."""
+    if origin is not None and request.POST.get("act") == "revise":
+        commands.revise_draft(origin.version_id, document, actor(request))
+        return ids.public(names.VERSION, origin.version_id)
+    draft = DraftPlan(document, actor(request), name, origin.plan_id if origin else None)
+    try:
+        return ids.public(names.VERSION, commands.draft_plan(draft))
+    except commands.PlanNameTaken as refusal:
+        raise commands.PlanNameTaken("There is a plan of this name already.") from refusal
+
+
+def find(public_id: str) -> PlanVersion:
+    """The version of a public id, or 404."""
+    try:
+        return queries.get_version(ids.parse(names.VERSION, public_id))
+    except Refusal as refusal:
+        raise Http404(public_id) from refusal
+
+
+def shown(document: Any) -> str:
+    """The document as people read it: public ids, keys in a reader's order."""
+    return json.dumps(_ordered(queries.outward(document)), ensure_ascii=False, indent=2)
+
+
+def _ordered(value: Any) -> Any:
+    """Keys in the order in which people read a plan; the database keeps them by length."""
+    if isinstance(value, list):
+        return [_ordered(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    places = {key: place for place, key in enumerate(FIRST)}
+    return {key: _ordered(value[key]) for key in sorted(value, key=lambda key: places.get(key, len(FIRST)))}
+
+
+def faults(report: PlanReport | None) -> list[tuple[str, str]]:
+    """Place and message of every fault in the active language."""
+    return [(path, _fault_words(message)) for path, message in report.faults] if report else []
+
+
+def _fault_words(message: str) -> str:
+    """Messages name limits and choices; the catalog knows them with # for a number, and choices by how they begin."""
+    head, choices = message.partition("must be one of ")[1:]
+    if head and message.startswith(head):
+        return _("must be one of %s") % choices
+    numbers = re.findall(r"\d+", message)
+    said = _(re.sub(r"\d+", "#", message))
+    for number in numbers:
+        said = said.replace("#", number, 1)
+    return said
+
+
+def _read(text: str) -> tuple[Any, str]:
+    """The document and no fault, or the fault: where the text stops being JSON."""
+    if len(text) > CHARACTERS_MAX:
+        return None, _("The document is too long.")
+    try:
+        return queries.inward(json.loads(text, parse_constant=_no_number)), ""
+    except json.JSONDecodeError as error:
+        place = {"line": error.lineno, "column": error.colno}
+        return None, _("This is not JSON: line %(line)d, column %(column)d.") % place
+    except (ValueError, RecursionError):
+        return None, _("This is not JSON that a plan can be made of.")
+
+
+def _no_number(text: str) -> NoReturn:
+    raise ValueError(text)
+
+
+def is_chinese() -> bool:
+    """Whether the reader reads Chinese."""
+    return (translation.get_language() or "").startswith("zh")
+
+
+def actor(request: HttpRequest) -> str:
+    """The person's public id, as plans keep it."""
+    return ids.public(names.USER, person(request).pk)
