@@ -90,11 +90,11 @@ def sample(request: HttpRequest) -> HttpResponse:
         return HttpResponse("")  # the verdict beside it says what is wrong
     order = sample_order(request.POST, document)
     decided = queries.preview_order(queries.compiled(document), order)
-    margin_minor = decided.trace.base_minor - order.lines[0].cost_minor - decided.trace.paid_minor
+    margin_minor = decided.trace.base_minor - order.lines[0].cost_minor - decided.trace.legal.paid_minor
     return render(
         request, "console/plan_sample.html",
         {
-            "paid_minor": decided.trace.paid_minor, "margin_minor": margin_minor, "currency": _tenant().currency,
+            "paid_minor": decided.trace.legal.paid_minor, "margin_minor": margin_minor, "currency": _tenant().currency,
             "shares": [
                 {"share": share, "name": decided.names[share.payee_id], "words": words}
                 for share, words in zip(decided.trace.shares, decided.words, strict=True)

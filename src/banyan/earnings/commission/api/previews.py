@@ -11,7 +11,7 @@ from banyan.earnings.commission import queries
 from banyan.earnings.commission.api import samples
 from banyan.earnings.commission.commands import InvalidPlan
 from banyan.earnings.commission.engine import CompiledPlan, PlanDocumentError
-from banyan.earnings.commission.queries import inward
+from banyan.earnings.commission.queries import inward, outward
 from banyan.earnings.commission.types import LegalCeiling, Trace
 from banyan.earnings.commission.types.document import plan_schema
 from banyan.earnings.commission.types.samples import (
@@ -21,6 +21,7 @@ from banyan.earnings.commission.types.samples import (
     SamplePerson,
     SampleSpent,
 )
+from banyan.earnings.commission.types.starts import STARTS
 from banyan.kernel import clock
 from banyan.kernel.http import ErrorBody, endpoint
 from banyan.kernel.values.errors import Invalid
@@ -34,6 +35,13 @@ ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: E
 def get_plan_schema(request: HttpRequest) -> dict[str, Any]:
     """The JSON Schema of a plan document: every kind of rule with its members. docs/plan-format.md describes them in words."""
     return plan_schema()
+
+
+@router.get("/plans/templates", response={200: list[samples.StartOut], **ERRORS})
+@endpoint(scope="plans:read")
+def list_plan_templates(request: HttpRequest) -> list[dict[str, Any]]:
+    """Common plans to begin with, as whole documents. Whether one is legal where the shop stands, `/plans/check` says."""
+    return [{"key": one.key, "title": one.title, "title_zh": one.title_zh, "document": outward(one.document)} for one in STARTS]
 
 
 @router.post("/plans/preview", response={200: samples.PreviewOut, **ERRORS})

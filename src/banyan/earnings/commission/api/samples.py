@@ -190,3 +190,12 @@ class PreviewOut(Schema):
     law: SampleLawOut
     rounding: str
     decided_at: datetime
+
+
+class StartOut(Schema):
+    """A plan to begin with."""
+
+    key: str
+    title: str
+    title_zh: str
+    document: dict[str, Any]
