@@ -11,6 +11,7 @@ from datetime import date, datetime, tzinfo
 from typing import NamedTuple
 
 from banyan.earnings.commission.engine import CompiledPlan
+from banyan.earnings.commission.engine.closing import people_of
 from banyan.earnings.commission.engine.figures import Days, figures_for, longest_start, sales_of
 from banyan.earnings.commission.engine.periods import Span, span_of
 from banyan.earnings.commission.queries.sales import read_sales, write_sales
@@ -77,13 +78,6 @@ def add_sales(orders: Iterable[PaidOrder]) -> None:
             kept[0] += personal
             kept[1] += team
     write_sales(days)
-
-
-def people_of(order: PaidOrder) -> list[Member]:
-    """Everybody whom an order can pay."""
-    facts = order.facts or OrderFacts()
-    beside = [*facts.people, *(member for _, member in facts.partners)]
-    return [*order.upline, *beside, *([facts.buyer] if facts.buyer is not None else [])]
 
 
 class _Sales:

@@ -46,7 +46,7 @@ from banyan.kernel.values.money import allocate
 
 from .amounts import climb_e4
 from .compiled import CompiledPlan, compile_plan
-from .conditions import Predicate, compile_condition
+from .conditions import NO_FACTS, Predicate, compile_condition
 from .figures import period_of
 from .seats import TIER_RANK, unfit
 
@@ -359,6 +359,13 @@ def with_closing_figures(order: PaidOrder, figures: Mapping[int, Mapping[str, in
     return order._replace(upline=tuple(figured(member) for member in order.upline), facts=facts)
 
 
+def people_of(order: PaidOrder) -> list[Member]:
+    """Everybody whom an order can pay."""
+    facts = order.facts or NO_FACTS
+    beside = [*facts.people, *(member for _, member in facts.partners)]
+    return [*order.upline, *beside, *([facts.buyer] if facts.buyer is not None else [])]
+
+
 class Difference(NamedTuple):
     """By how much the close changes one share; `share` is the new one, or the old one where nothing is left of it."""
 
@@ -395,7 +402,7 @@ def closing_figures(
     sums: dict[int, dict[str, int]] = {}
     running = []
     for order in orders:
-        running.append({member.distributor_id: dict(sums.get(member.distributor_id, {})) for member in order.upline})
+        running.append({member.distributor_id: dict(sums.get(member.distributor_id, {})) for member in people_of(order)})
         gross = sum(line.base_minor for line in order.lines)
         net = gross - sum(
             _part(line.base_minor, *returned[order.order_id][line.line_id])

@@ -363,9 +363,7 @@ def _period_faults(plan: Plan) -> Iterator[Fault]:
     if plan.caps.payee_period_minor is not None:
         for index, rule in enumerate(plan.rules):
             if rule.pays.to is Recipient.POOL:
-                yield Fault(
-                    f"rules[{index}].pays.to", "a pool is shared to the last cent: no caps.payee_period_minor"
-                )
+                yield Fault(f"rules[{index}].pays.to", "a pool is shared to the last cent: no caps.payee_period_minor")
 
 
 def _periodic_faults(rule: Rule, at: str, groups: dict[str, Stacking]) -> Iterator[Fault]:

@@ -1,0 +1,122 @@
+"""A whole period tried: its orders decided as they come, then the close. What a preview shows and the worked tables run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, tzinfo
+from typing import NamedTuple
+
+from banyan.earnings.commission.types import LegalCeiling, Member, PaidOrder, Period, Share
+from banyan.kernel.values.money import cumulative_share
+
+from .closing import (
+    ClosingDecision,
+    Difference,
+    PeriodBook,
+    closing_figures,
+    compile_for_closing,
+    decide_closing,
+    differences,
+    people_of,
+    true_up_period,
+    with_closing_figures,
+)
+from .compiled import CompiledPlan
+from .figures import Days, figures_for, sales_of
+
+
+class Sold(NamedTuple):
+    """An order of the period, and what of it came back before the close: line → (refund, of how much)."""
+
+    order: PaidOrder
+    legal: LegalCeiling
+    returned: Mapping[int, tuple[int, int]]
+
+
+class Adjustment(NamedTuple):
+    """What the close changed of one order's share; `booked_minor`: what is really booked, less the part that was returned."""
+
+    order_id: int
+    difference: Difference
+    booked_minor: int
+
+
+class PeriodTrial(NamedTuple):
+    shares: tuple[tuple[int, tuple[Share, ...]], ...]
+    """(order, its shares as they were accrued), in the order of payment."""
+    adjustments: tuple[Adjustment, ...]
+    closing: ClosingDecision
+
+
+def try_period(
+    compiled: CompiledPlan, period: Period, sales: Sequence[Sold], members: Sequence[Member], zone: tzinfo
+) -> PeriodTrial:
+    """Decide the orders in the order of payment, each with the figures of those before it, then close the period."""
+    sales = sorted(sales, key=lambda sold: (sold.order.paid_at, sold.order.order_id))
+    decided = _live(compiled, sales, zone)
+    orders = [order for order, _ in decided]
+    adjustments = _adjust(compiled, period, decided, sales)
+    book = PeriodBook(compiled.plan, period)
+    for sold, (order, shares) in zip(sales, decided, strict=True):
+        raised = sum(each.booked_minor for each in adjustments if each.order_id == order.order_id)
+        kept = {share: share.amount_minor - _back(share, share.amount_minor, sold.returned) for share in shares}
+        book.sell(order, sold.legal, sum(kept.values()) + raised)
+        book.give_back(order, sold.legal, sold.returned)
+        for share, minor in kept.items():
+            book.sums.by_payee[share.payee_id] = book.sums.by_payee.get(share.payee_id, 0) + minor
+    if compiled.plan.caps.budget_minor is not None:
+        book.sums.budget_left = max(compiled.plan.caps.budget_minor - book.sums.accrued, 0)
+    closing = decide_closing(compiled.plan, period, book.sums, members)
+    return PeriodTrial(
+        tuple((order.order_id, tuple(shares)) for order, (_, shares) in zip(orders, decided, strict=True)),
+        tuple(adjustments),
+        closing,
+    )
+
+
+def _live(compiled: CompiledPlan, sales: Sequence[Sold], zone: tzinfo) -> list[tuple[PaidOrder, list[Share]]]:
+    names = compiled.needs.figures
+    days: Days = {}
+    by_person: dict[int, set[date]] = {}
+    decided = []
+    for sold in sales:
+        order = sold.order
+        if names:
+            day = order.paid_at.astimezone(zone).date()
+            order = order._replace(upline=tuple(figures_for(each, names, days, by_person, day) for each in order.upline))
+        for place, personal, team in sales_of(order, zone):
+            kept = days.setdefault(place, [0, 0])
+            kept[0] += personal
+            kept[1] += team
+            by_person.setdefault(place[0], set()).add(place[1])
+        decided.append((order, compiled.decide(order, sold.legal)))
+    return decided
+
+
+def _adjust(
+    compiled: CompiledPlan, period: Period, decided: Sequence[tuple[PaidOrder, list[Share]]], sales: Sequence[Sold]
+) -> list[Adjustment]:
+    if true_up_period(compiled.plan) is not period:
+        return []
+    at_close = compile_for_closing(compiled.plan)
+    returned = {sold.order.order_id: sold.returned for sold in sales}
+    final, running = closing_figures(compiled.plan, [order for order, _ in decided], returned)
+    found = []
+    for (order, shares), before, sold in zip(decided, running, sales, strict=True):
+        people = {member.distributor_id for member in people_of(order)}
+        figures = {each: {**final.get(each, {}), **before.get(each, {})} for each in people}
+        for change in differences(shares, at_close.decide(with_closing_figures(order, figures), sold.legal)):
+            booked = _net(change.share, change.after_minor, sold.returned) - _net(
+                change.share, change.before_minor, sold.returned
+            )
+            found.append(Adjustment(order.order_id, change, booked))
+    return found
+
+
+def _net(share: Share, minor: int, returned: Mapping[int, tuple[int, int]]) -> int:
+    return minor - _back(share, minor, returned)
+
+
+def _back(share: Share, minor: int, returned: Mapping[int, tuple[int, int]]) -> int:
+    refund, of = returned.get(share.line_id, (0, 0))
+    return cumulative_share(minor, min(refund, of), of)
