@@ -153,6 +153,7 @@ def list_parcels(
     parcel_ids: Iterable[int] | None = None,
     tracking_number: str | None = None,
     booking: Booking | None = None,
+    buyer_id: UserId | None = None,
     before_id: int | None = None,
     limit: int | None = 50,
 ) -> list[Parcel]:
@@ -165,6 +166,7 @@ def list_parcels(
             ("p.id = ANY(%s::bigint[])", list(parcel_ids) if parcel_ids is not None else None),
             ("p.tracking_number = %s AND p.tracking_number <> ''", tracking_number),
             ("p.booking = %s", booking.value if booking else None),
+            ("f.buyer_id = %s", buyer_id),
             ("p.id < %s", before_id),
         )
     )

@@ -1,5 +1,0 @@
-"""Fulfillment over HTTP."""
-
-from ninja import Router
-
-router = Router(tags=["fulfillment"])

@@ -1,0 +1,66 @@
+"""Fulfillment over HTTP: the warehouse works, the buyer sees the own parcels, everybody else nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from banyan.kernel import ids
+from banyan.trade.fulfillment.tests.making import stock
+
+
+def test_the_warehouse_works_and_buyers_see_their_own(tenant: Any, make_buyers: Any, call_as: Any) -> None:
+    shop = stock(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 2), (1, 1)])
+    with tenant.enter():
+        warehouse, finance = call_as("warehouse"), call_as("finance")
+        owner, stranger = call_as("consumer", shop.buyers[0]), call_as("consumer", shop.buyers[1])
+        operator = call_as("operator")
+    place, order_id = ids.public("whs", shop.warehouses[0]), ids.public("ord", placed.order_id)
+    sku = ids.public("sku", shop.skus[0])
+    assert finance("POST", "/fulfillment/waves", {"warehouse_id": place})[0] == 403
+    shelves = {"warehouse_id": place, "shelves": [{"sku_id": sku, "shelf": "A-01"}]}
+    assert warehouse("PUT", "/fulfillment/shelves", shelves) == (200, {"known": 1})
+    status, wave = warehouse("POST", "/fulfillment/waves", {"warehouse_id": place})
+    assert (status, wave["order_count"], wave["piece_count"]) == (201, 1, 3)
+    assert warehouse("POST", "/fulfillment/waves", {"warehouse_id": place})[1]["error"]["code"] == "nothing_to_pick"
+    rows = warehouse("GET", f"/fulfillment/waves/{wave['id']}/pick-list")[1]["rows"]
+    assert [(row["shelf"], row["quantity"]) for row in rows] == [("A-01", 2), ("", 1)]
+    assert owner("GET", f"/fulfillment/waves/{wave['id']}/pick-list")[0] == 404
+    assert owner("GET", "/fulfillment/waves")[1]["items"] == []
+    body = {"orders": [{"order_id": order_id, "carrier": "顺丰", "tracking_number": "SF123", "weight_grams": 700}]}
+    ((outcome,),) = (warehouse("POST", "/fulfillment/orders/ship", body)[1],)
+    parcel = f"/fulfillment/parcels/{outcome['parcel_id']}"
+    shown = owner("GET", parcel)[1]
+    assert (shown["state"], shown["tracking_number"], shown["track"]) == ("shipped", "SF123", [])
+    assert stranger("GET", parcel)[0] == 404
+    assert stranger("GET", f"/fulfillment/parcels?order_id={order_id}")[1]["items"] == []
+    assert len(owner("GET", "/fulfillment/parcels?state=shipped")[1]["items"]) == 1
+    assert warehouse("GET", f"{parcel}/label")[0] == 404
+    assert warehouse("POST", "/fulfillment/parcels/deliver", {"parcel_ids": [outcome["parcel_id"]]})[1][0]["code"] is None
+    policy = {"receive_after_days": 3, "pickup_days": 5, "sender_phone": "0571-88888888"}
+    assert operator("PUT", "/fulfillment/policy", policy) == (200, policy)
+    assert stranger("GET", "/fulfillment/policy")[1]["sender_phone"] == ""
+    assert tenant.verify() == []
+
+
+def test_a_paste_is_answered_line_by_line(tenant: Any, make_buyers: Any, call_as: Any) -> None:
+    shop = stock(tenant, make_buyers)
+    first, second = shop.paid([(0, 1)], [(0, 1)])
+    with tenant.enter():
+        warehouse = call_as("warehouse")
+    orders = [
+        {"order_id": ids.public("ord", first.order_id), "carrier": "圆通", "tracking_number": "YT1"},
+        {"order_id": ids.public("ord", second.order_id), "carrier": "圆通", "tracking_number": ""},
+        {"order_id": ids.public("ord", 5), "carrier": "圆通", "tracking_number": "YT2"},
+    ]
+    status, outcomes = warehouse("POST", "/fulfillment/orders/ship", {"orders": orders})
+    assert (status, [one["code"] for one in outcomes]) == (200, [None, "no_tracking_number", "nothing_to_send"])
+    assert warehouse("POST", "/fulfillment/parcels/ship", {"parcels": []})[0] == 422
+
+
+def test_carriers_that_are_not_wired_in_push_nothing(tenant: Any, call_as: Any) -> None:
+    with tenant.enter():
+        nobody = call_as("consumer")
+    nobody.token = None
+    status, answer = nobody("POST", f"/carriers/nobody/{ids.public('tnt', tenant.id)}/push", {})
+    assert (status, answer["error"]["code"]) == (404, "not_found")
