@@ -58,7 +58,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 _("Returns"),
                 "assignment_return",
                 "returns:read",
-                ("admin:returns_returnrow_changelist",),
+                ("console:return_desk", "admin:returns_returnrow_changelist"),
             ),
             Item(
                 _("Payments"),

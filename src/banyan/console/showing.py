@@ -11,7 +11,7 @@ SYMBOLS = {"CNY": "¥", "USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "KRW
 WITHOUT_MINOR = frozenset({"JPY", "KRW", "VND"})
 _TONES = {
     "good": {"active", "available", "approved", "completed", "paid", "released", "closed", "received", "published", "captured",
-             "clear", "done", "settled", "accepted", "on_sale"},
+             "clear", "done", "settled", "accepted", "on_sale", "exchanged", "refunded"},
     "warn": {"applied", "pending", "held", "hold", "review", "in_review", "placed", "requested", "submitting", "draft", "warn",
              "awaiting_confirmation", "unknown", "under_review", "awaiting_second", "paying", "holding_period",
              "awaiting_receipt", "open", "drafted", "shipped", "payable", "awaiting"},
@@ -68,3 +68,26 @@ def tone_of(state: str) -> str:
     """good, warn, bad or plain: the color of a state's pill."""
     word = str(state).lower()
     return next((tone for tone, words in _TONES.items() if word in words), "plain")
+
+
+def ruling_step(step: str) -> str:
+    """Why a return is reviewed or not, such as `newcomer:2`, in words."""
+    word, _colon, value = step.partition(":")
+    said = {
+        "risk": _("Risk signal: %(value)s"),
+        "gives_back_much": _("Gives back %(value)s of what arrives"),
+        "goodwill": _("Goodwill of the shop"),
+        "amount_without_goods": _("An amount without goods"),
+        "tier": _("Tier without review: %(value)s"),
+        "newcomer": _("Newcomer: %(value)s orders received"),
+        "small": _("Small amount of a known buyer"),
+        "ordinary": _("Ordinary: reviewed"),
+    }.get(word, step)
+    if word == "gives_back_much" and value.isdigit():
+        value = percent(int(value))
+    return said % {"value": word_of(value) if word in ("tier", "risk") else value} if "%(value)s" in said else said
+
+
+def ground_of(code: str) -> str:
+    """By what a deadline holds."""
+    return {"policy": _("the shop's terms"), "tier": _("the distributor's tier")}.get(code, _("the law: %s") % code)

@@ -64,6 +64,18 @@ def word(code: object) -> str:
 
 
 @register.filter
+def ruling(step: str) -> str:
+    """One step of why a return is reviewed or not, in words; its value after the colon."""
+    return showing.ruling_step(step)
+
+
+@register.filter
+def ground(code: str) -> str:
+    """By what a deadline holds: the shop's terms, the tier, or the law's rule."""
+    return showing.ground_of(code)
+
+
+@register.filter
 def net(totals: Any, currency: str = "CNY") -> str:
     """What a payee's commissions come to after what was taken back."""
     return showing.money(totals.accrued_minor - totals.reversed_minor, currency)

@@ -145,7 +145,7 @@ def test_the_policy_is_read_and_set(scene: dict[str, Any]) -> None:
     assert scene["owner"].call("GET", "/returns/policy").json()["days_after_receipt"] == 7
     wanted = {"days_after_receipt": 30, "freight_rule": "merchant_fault"}
     assert scene["operator"].call("PUT", "/returns/policy", wanted).json().items() >= wanted.items()
-    assert scene["owner"].call("GET", "/returns/policy").json() == wanted
+    assert scene["owner"].call("GET", "/returns/policy").json().items() >= wanted.items()
 
 
 PHOTO = b64encode(b"\xff\xd8\xff\xe0" + bytes(64) + b"\xff\xd9").decode()

@@ -1,0 +1,107 @@
+"""The return desk: what waits, decisions about many, the inspection with what is kept, and the one page of what was turned back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from banyan.console.showing import ground_of, ruling_step
+from banyan.console.tests.conftest import Staffed
+from banyan.kernel import ids
+from banyan.people.identity.types import Role
+from banyan.trade.returns import commands, queries
+from banyan.trade.returns.tests.making import ask, claim, deliver, place_paid, told
+from banyan.trade.returns.tests.test_terms import JPEG
+from banyan.trade.returns.types import Mode, ReturnStatus
+
+
+def text(client: Any, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200, address
+    return str(answer.content.decode())
+
+
+def post(client: Any, address: str, **body: Any) -> str:
+    answer = client.post(address, body, follow=True)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+def test_many_are_decided_at_once(staffed: Staffed) -> None:
+    (order,) = place_paid(staffed.shop, [(1000, 3)])
+    deliver(staffed.shop, [order])
+    with staffed.shop.enter():
+        found = [ask(claim(order, [(0, 1, 0)], key=str(number))) for number in range(3)]
+    public = [ids.public("ret", one) for one in found]
+    operator, warehouse = staffed.client(Role.OPERATOR), staffed.client(Role.WAREHOUSE)
+    desk = text(operator, "/console/return-desk/")
+    assert all(one in desk for one in public) and "新客" in desk and 'name="pick"' in desk
+    assert 'name="pick"' not in text(warehouse, "/console/return-desk/")
+    wish = {"decision": "approve", "tab": "requested", "pick": public[:2]}
+    assert warehouse.post("/console/return-desk/decide", wish).status_code == 403
+    post(operator, "/console/return-desk/decide", **wish)
+    assert public[2] not in text(operator, "/console/return-desk/?tab=awaited")
+    assert public[0] in text(operator, "/console/return-desk/?tab=awaited")
+    post(operator, "/console/return-desk/decide", decision="reject", tab="requested", pick=public[2:], reason="已使用")
+    with staffed.shop.enter():
+        statuses = [queries.get_return(one).status for one in found]
+    assert statuses == [ReturnStatus.APPROVED, ReturnStatus.APPROVED, ReturnStatus.REJECTED]
+
+
+def test_the_inspection_keeps_something_and_the_page_says_everything(staffed: Staffed) -> None:
+    (order,) = place_paid(staffed.shop, [(1000, 3)], shipping_minor=600)
+    deliver(staffed.shop, [order])
+    with staffed.shop.enter():
+        photo = commands.keep_photo(JPEG, order.buyer_id)
+        request = claim(order, [(0, 3, 0)], reason_code="defective", photo_ids=(photo.photo_id,))
+        return_id = ask(request)
+        told(commands.approve([return_id], 1)[0])
+    address, line = f"/console/returns/{ids.public('ret', return_id)}/", ids.public("oln", order.lines[0].line_id)
+    picture = f"/console/returns/photos/{ids.public('pho', photo.photo_id)}"
+    warehouse, operator, finance = (staffed.client(role) for role in (Role.WAREHOUSE, Role.OPERATOR, Role.FINANCE))
+    assert picture in text(warehouse, address)
+    seen = warehouse.get(picture)
+    assert (seen.content, seen["Content-Type"]) == (JPEG, "image/jpeg")
+    form = {f"restock_{line}": "1", f"quarantine_{line}": "1", f"scrap_{line}": "1", f"deduct_{line}": "2.505"}
+    assert "金额" in post(warehouse, f"{address}receive", **form, deduction_reason="磨损")
+    form[f"deduct_{line}"] = "2.50"
+    assert "已收货质检" in post(warehouse, f"{address}receive", **form, deduction_reason="磨损")
+    post(operator, f"{address}decide", decision="accept")
+    staffed.shop.drain()
+    page = text(finance, address)
+    assert "¥33.50" in page and "磨损" in page and "退款" in page
+    with staffed.shop.enter():
+        one = queries.get_return(return_id)
+        assert (one.refund_minor, one.freight_minor, one.lines[0].deducted_minor) == (3350, 600, 250)
+    assert staffed.shop.verify() == []
+
+
+def test_less_is_granted_and_rejected_goods_are_handed_back(staffed: Staffed) -> None:
+    (order,) = place_paid(staffed.shop, [(1000, 2)])
+    deliver(staffed.shop, [order])
+    with staffed.shop.enter():
+        amount = ask(claim(order, [(0, 0, 500)], Mode.REFUND_ONLY, key="amount"))
+        goods = ask(claim(order, [(0, 1, 0)], key="goods"))
+        told(commands.approve([goods], 1)[0])
+    operator, warehouse = staffed.client(Role.OPERATOR), staffed.client(Role.WAREHOUSE)
+    line = ids.public("oln", order.lines[0].line_id)
+    paths = [f"/console/returns/{ids.public('ret', one)}/" for one in (amount, goods)]
+    post(operator, f"{paths[0]}decide", decision="approve", **{f"grant_{line}": "3.00"})
+    post(operator, f"{paths[0]}decide", decision="accept")
+    post(warehouse, f"{paths[1]}receive", **{f"restock_{line}": "1"})
+    post(operator, f"{paths[1]}decide", decision="reject", reason="不是我们的商品")
+    assert ids.public("ret", goods) in text(operator, "/console/return-desk/?tab=hand_back")
+    assert staffed.client(Role.FINANCE).post(f"{paths[1]}hand-back", {"tracking_number": "SF1"}).status_code == 403
+    post(warehouse, f"{paths[1]}hand-back", carrier="顺丰", tracking_number="SF1")
+    with staffed.shop.enter():
+        assert queries.get_return(amount).refund_minor == 300
+        assert queries.get_return(goods).hand_back_number == "SF1"
+    assert ids.public("ret", goods) not in text(operator, "/console/return-desk/?tab=hand_back")
+
+
+def test_every_step_of_a_ruling_has_words() -> None:
+    for step in ("risk:x", "gives_back_much:5000", "goodwill", "amount_without_goods:5", "tier:diamond", "newcomer:0", "small:1",
+                 "ordinary"):  # fmt: skip
+        assert ruling_step(step) != step
+    assert "50%" in ruling_step("gives_back_much:5000")
+    assert {ground_of(code) for code in ("policy", "tier")} & {"policy", "tier"} == set()
+    assert "cn.return" in ground_of("cn.return.2014-03-15")
