@@ -74,6 +74,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         (
             Item(_("Stock"), "warehouse", "inventory:read", ("console:stock",)),
             Item(_("Stock alerts"), "notification_important", "inventory:read", ("console:stock_alerts",), "stock_alerts"),
+            Item(_("Lots"), "science", "inventory:read", ("console:lots",), "lots"),
             Item(_("Movements"), "swap_vert", "inventory:read", ("admin:inventory_movement_changelist",)),
             Item(_("Transfers"), "local_shipping", "inventory:read", ("console:transfers",)),
             Item(_("Stock takes"), "inventory", "inventory:read", ("console:stock_takes",)),
@@ -125,7 +126,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
 )
 
 
-BADGES: dict[str, Callable[[], int]] = {"stock_alerts": stock.count_open_alerts}
+BADGES: dict[str, Callable[[], int]] = {"stock_alerts": stock.count_open_alerts, "lots": stock.count_expiring_lots}
 """What is counted beside an entry: things that nobody has looked at yet."""
 COUNTED = 99
 

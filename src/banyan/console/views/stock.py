@@ -58,14 +58,14 @@ def export(request: HttpRequest) -> HttpResponse:
         ]
     )  # fmt: skip
     for row in stock.exported(_wanted(request)):
-        writer.writerow([_plain(cell) for cell in row])
+        writer.writerow([plain(cell) for cell in row])
     # The mark tells spreadsheets that this is UTF-8.
     answer = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="stock-{clock.now():%Y%m%d}.csv"'
     return answer
 
 
-def _plain(cell: object) -> object:
+def plain(cell: object) -> object:
     """Text that a spreadsheet would run as a formula gets a quote before it."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
 

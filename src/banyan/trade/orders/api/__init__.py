@@ -223,8 +223,8 @@ def list_lot_buyers(
     if not principal_of(request).is_any(*s.STAFF):
         raise NotFound("No such lot.")
     page = page_of(lambda before, count: queries.lot_buyers(lot.lot_id, before, count), cursor, limit, lambda one: one.order_id)
-    buyers = identity.list_users_by_ids([one.buyer_id for one in page["items"]])
-    return page | {"items": [s.lot_buyer_out(one, buyers.get(one.buyer_id)) for one in page["items"]]}
+    buyers = identity.contacts(one.buyer_id for one in page["items"])
+    return page | {"items": [s.lot_buyer_out(one, *buyers.get(one.buyer_id, (None, None))) for one in page["items"]]}
 
 
 @router.post("/orders/ship", response={200: list[s.StepOut], **_ERRORS})

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from banyan.kernel import ids
 from banyan.kernel.backoffice import masked as hidden
 from banyan.kernel.http import Principal, PublicId
-from banyan.people.identity.types import User, UserId
+from banyan.people.identity.types import UserId
 from banyan.trade.orders.types import LotBuyer, Order, OrderState, Placed, Policy, Recipient, Shipment
 
 OrderRef = Annotated[int, PublicId("ord")]
@@ -318,11 +318,11 @@ class LotBuyerOut(Schema):
     parcels: list[ParcelOut]
 
 
-def lot_buyer_out(one: LotBuyer, buyer: User | None) -> dict[str, Any]:
+def lot_buyer_out(one: LotBuyer, name: str | None, phone: str | None) -> dict[str, Any]:
     """One row of a recall."""
     return {
         "order_id": one.order_id, "number": one.number, "state": one.state, "buyer_id": one.buyer_id,
-        "buyer_name": hidden(buyer.display_name if buyer else None), "buyer_phone": hidden(buyer.phone if buyer else None),
+        "buyer_name": hidden(name), "buyer_phone": hidden(phone),
         "shipped": one.shipped, "returned": one.returned, "warehouse_ids": list(one.warehouse_ids),
         "first_shipped_at": one.first_shipped_at, "parcels": [parcel_out(parcel) for parcel in one.parcels],
     }  # fmt: skip
