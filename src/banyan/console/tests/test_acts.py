@@ -85,7 +85,13 @@ def test_the_warehouse_ships_and_moves_orders_in_no_other_way(staffed: Staffed) 
 
     staffed.client(Role.FINANCE).post(listing, {"action": "ship", "_selected_action": [order.order_id]})
     assert state() is OrderState.PAID
-    warehouse.post(listing, {"action": "ship", "_selected_action": [order.order_id]})
+    asked = warehouse.post(listing, {"action": "ship", "_selected_action": [order.order_id]})
+    assert state() is OrderState.PAID  # nothing leaves without carrier and tracking number: another page asks for them
+    assert order.number in _page(warehouse, asked["Location"])
+    warehouse.post("/console/send/", {"lines": f"{order.number}\t顺丰"})
+    assert state() is OrderState.PAID
+    assert staffed.client(Role.FINANCE).post("/console/send/", {"lines": f"{order.number} 顺丰 SF1"}).status_code == 403
+    warehouse.post("/console/send/", {"lines": f"{order.number}\t顺丰\tSF1234567\t850"})
     assert state() is OrderState.SHIPPED
     warehouse.post(listing, {"action": "receive", "_selected_action": [order.order_id]})
     assert state() is OrderState.SHIPPED

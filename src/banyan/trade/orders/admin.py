@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.decorators import display
@@ -16,11 +19,11 @@ from banyan.kernel.backoffice import FactsAdmin
 from banyan.kernel.values.money import format_minor
 from banyan.trade.orders import commands, queries
 from banyan.trade.orders.models import Order, OrderLine, OrderPolicy, OrderShipment
-from banyan.trade.orders.types import OrderId, Refused, Shipment
+from banyan.trade.orders.types import OrderId, Refused
 
 STATE_TONES = {
-    "placed": "warning", "paid": "info", "shipped": "info", "received": "success", "closed": "success", "cancelled": "danger",
-    "expired": "danger",
+    "placed": "warning", "paid": "info", "partly_shipped": "info", "shipped": "info", "received": "success",
+    "closed": "success", "cancelled": "danger", "expired": "danger",
 }  # fmt: skip
 
 
@@ -141,10 +144,11 @@ class OrderAdmin(FactsAdmin):
         """Who may send parcels over the API: the warehouse too, which moves orders in no other way."""
         return request.user.has_perm("orders.ship_order")
 
-    @admin.action(description=_("Ship (without tracking number)"), permissions=["ship"])
-    def ship(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:
-        """Paid orders leave the warehouse."""
-        self._step(request, lambda: commands.ship([Shipment(order_id) for order_id in self._picked(queryset)]))
+    @admin.action(description=_("Ship by list"), permissions=["ship"])
+    def ship(self, request: HttpRequest, queryset: QuerySet[Order]) -> HttpResponse:
+        """To the page that asks for carriers and tracking numbers: nothing leaves without them."""
+        picked = [("order", ids.public("ord", order_id)) for order_id in self._picked(queryset)]
+        return redirect(f"{reverse('console:send')}?{urlencode(picked)}")
 
     @admin.action(description=_("Confirm receipt"), permissions=["act"])
     def receive(self, request: HttpRequest, queryset: QuerySet[Order]) -> None:

@@ -214,6 +214,17 @@ def find_id_by_number(number: str) -> OrderId | None:
     return rows[0][0] if rows else None
 
 
+def find_ids_by_numbers(numbers: Iterable[str]) -> dict[str, OrderId]:
+    """The orders of these numbers; unknown ones are left out."""
+    known = {number: order_id for number in set(numbers) if (order_id := id_of(number)) is not None and order_id < 2**63}
+    rows = sql.fetch(
+        "SELECT id, number FROM orders_orders WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (current_tenant_id(), sorted(known.values())),
+    )
+    stored = {row[0]: row[1] for row in rows}
+    return {number: OrderId(order_id) for number, order_id in known.items() if stored.get(order_id) == number}
+
+
 def get_recipient(order_id: OrderId) -> Recipient | None:
     """Where the order goes, decrypted; None when nothing is to be sent. Personal: never log it."""
     return list_recipients([order_id]).get(order_id)

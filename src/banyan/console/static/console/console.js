@@ -23,6 +23,11 @@
     }
   });
 
+  /* Buttons that print the page. */
+  document.addEventListener("click", function (event) {
+    if (event.target.closest("[data-print]")) window.print();
+  });
+
   function money(minor, symbol) {
     var text = (Math.abs(minor) / 100).toFixed(2).replace(/\B(?=(\d{3})+(?!\d))/g, ",");
     return (minor < 0 ? "-" : "") + symbol + text;

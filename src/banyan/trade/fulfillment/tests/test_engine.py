@@ -19,7 +19,8 @@ MOMENTS = st.integers(0, 5).map(lambda hours: START + timedelta(hours=hours))
 EVENTS = st.lists(
     st.builds(
         lambda key, code, at: TrackEvent(f"{key}{code}{at}", code, at), st.integers(0, 9), st.sampled_from(TrackCode), MOMENTS
-    )
+    ),
+    max_size=12,
 )
 
 

@@ -1,0 +1,102 @@
+"""Waves, lists of numbers, parcels and the pickup desk, as people at the warehouse and the counter use them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from banyan.console.pasting import read
+from banyan.console.tests.conftest import Staffed
+from banyan.kernel import ids
+from banyan.people.identity.types import Role
+from banyan.trade.fulfillment.tests.making import RECIPIENT, stock
+from banyan.trade.orders import queries as orders
+from banyan.trade.orders.types import OrderState
+
+
+@pytest.mark.parametrize(
+    ("text", "carrier", "expected"),
+    [
+        ("A1 顺丰 SF1", "", ("A1", "顺丰", "SF1", 0)),
+        ("A1\t顺丰\tSF1\t850", "", ("A1", "顺丰", "SF1", 850)),
+        ("A1,SF1", "圆通", ("A1", "圆通", "SF1", 0)),
+        ("A1;SF1;300", "圆通", ("A1", "圆通", "SF1", 300)),
+        ("A1 顺丰 运单", "", None),
+        ("A1 SF1", "", None),
+        ("A1", "圆通", None),
+    ],
+)
+def test_lines_are_read_as_spreadsheets_give_them(text: str, carrier: str, expected: Any) -> None:
+    good, bad = read(f"\n{text}\n\n", carrier, 10)
+    found = [(one.number, one.carrier, one.tracking_number, one.weight_grams) for one in good]
+    assert (found, len(bad)) == (([expected], 0) if expected else ([], 1))
+
+
+def test_too_many_lines_are_told_so() -> None:
+    good, bad = read("\n".join(f"A{n} 顺丰 SF{n}" for n in range(4)), "", 3)
+    assert (len(good), [one.line for one, _why in bad]) == (3, [4])
+
+
+@pytest.fixture
+def shop(staffed: Staffed) -> Any:
+    from banyan.people.identity import commands as identity
+    from banyan.people.identity.types import NewUser
+
+    def buyers(count: int) -> Any:
+        return identity.register_users([NewUser(f"b{n}", None, "某人", None, (Role.CONSUMER,)) for n in range(count)])
+
+    return stock(staffed.shop, buyers, ((50, 50), (5, 5)), stores=1)
+
+
+def text_of(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def test_from_the_wave_to_the_track(staffed: Staffed, shop: Any) -> None:
+    first, second = shop.paid([(0, 2)], [(1, 1)])
+    warehouse, finance = staffed.client(Role.WAREHOUSE), staffed.client(Role.FINANCE)
+    place = ids.public("whs", shop.warehouses[0])
+    assert finance.post("/console/waves/release", {"warehouse": place}).status_code == 403
+    wave = warehouse.post("/console/waves/release", {"warehouse": place, "limit": "50"})["Location"]
+    page = text_of(warehouse.get(wave))
+    assert first.number in page and second.number in page and RECIPIENT.name not in page
+    slips = text_of(warehouse.get(f"{wave}slips"))
+    assert RECIPIENT.name in slips and RECIPIENT.address in slips
+    assert finance.get(f"{wave}slips").status_code == 403
+    lines = f"{first.number} 顺丰 SF11 500\n{second.number} 顺丰\n00000 顺丰 SF13"
+    answer = text_of(warehouse.post("/console/send/", {"lines": lines}))
+    assert "SF11" not in answer and f"{second.number} 顺丰" in answer and "00000 顺丰 SF13" in answer
+    with staffed.shop.enter():
+        assert orders.states([first.order_id, second.order_id]) == {
+            first.order_id: OrderState.SHIPPED, second.order_id: OrderState.PAID,
+        }  # fmt: skip
+    listing = text_of(warehouse.get("/console/parcels/?q=SF11"))
+    (parcel,) = set(re.findall(r"/console/parcels/pcl_[^/]+/", listing))
+    page = text_of(warehouse.get(parcel))
+    assert "SF11" in page and RECIPIENT.name not in page and "王" in page
+    assert finance.post(f"{parcel}act", {"deed": "deliver"}).status_code == 403
+    warehouse.post(f"{parcel}act", {"deed": "deliver"})
+    assert 'value="deliver"' not in text_of(warehouse.get(parcel))
+    assert warehouse.get(f"{parcel}label").status_code == 404
+    assert staffed.shop.verify() == []
+
+
+def test_the_desk(staffed: Staffed, shop: Any) -> None:
+    from banyan.trade.fulfillment import commands
+
+    (placed,) = shop.paid([(0, 1)])
+    with staffed.shop.enter():
+        code = commands.issue_code(commands.choose_pickup(placed.order_id, shop.warehouses[1]))
+    desk = staffed.client(Role.WAREHOUSE)
+    assert placed.number in text_of(desk.get("/console/pickups/"))
+    assert staffed.client(Role.FINANCE).post("/console/pickups/redeem", {"code": code}).status_code == 403
+    desk.post("/console/pickups/redeem", {"code": "ABCDEFGH"})
+    assert "没有对应此提货码的订单" in text_of(desk.get("/console/pickups/"))
+    assert placed.number in text_of(desk.post("/console/pickups/redeem", {"code": code.lower()}))
+    with staffed.shop.enter():
+        assert orders.states([placed.order_id]) == {placed.order_id: OrderState.RECEIVED}
+    assert placed.number in text_of(desk.get("/console/pickups/?state=redeemed"))
+    staffed.shop.drain()
+    assert staffed.shop.verify() == []
