@@ -65,8 +65,9 @@ imports: setup-dev
 architecture: setup-dev
 	$(PYTEST) tests/architecture -m "not slow"
 
-faults: setup-dev  ## kill -9 of worker, web and database at random points, FAULT_SEEDS seeds
+faults: setup-dev  ## kill -9 of worker, web and database at random points, FAULT_SEEDS seeds; storms of 5,000 buyers
 	FAULT_SEEDS=$(FAULT_SEEDS) FAULT_SECONDS=0 $(RUN) pytest -q -rs -s -m slow tests/races/test_kill.py
+	STORM_BUYERS=5000 $(RUN) pytest -q -rs -m slow tests/races/test_storm.py
 
 bench: setup  ## speed, with ratios measured in the same run; all three run, and one missed bar fails it
 	@missed=; for one in orders accrual tree; do .venv/bin/banyan bench $$one || missed="$$missed $$one"; done; \

@@ -68,14 +68,17 @@ class Front:
         token = grouped.token_of(headers.get("authorization", ""))
         tenant: int | Told | None = grouped.known_tenant(token)
         if tenant is None:
-            tenant = await asyncio.get_running_loop().run_in_executor(self._views, grouped.find_tenant, token, path)
+            found, deliver_tenant = self._letters.expect()
+            grouped.find_tenant_soon(token, path, self._groups, deliver_tenant)
+            tenant = await found
         if isinstance(tenant, Told):
             return tenant
         full_path = f"{path}?{query}" if query else path
         arrived = Arrived(scope.method, path, full_path, token, headers.get("idempotency-key", ""), body)
         answer, deliver = self._letters.expect()
         operation.answer_soon(tenant, arrived, self._groups, deliver)
-        return await answer
+        told: Told = await answer
+        return told
 
     async def _through_django(self, scope: Any, protocol: Any) -> None:
         loop = asyncio.get_running_loop()
@@ -118,14 +121,14 @@ class _Letters:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._arrived: deque[tuple[asyncio.Future[Told], Told]] = deque()
+        self._arrived: deque[tuple[asyncio.Future[Any], Any]] = deque()
         self._called = False
 
-    def expect(self) -> tuple[asyncio.Future[Told], Callable[[Told], None]]:
+    def expect(self) -> tuple[asyncio.Future[Any], Callable[[Any], None]]:
         """What to await, and what to call from any thread."""
-        answer: asyncio.Future[Told] = self._loop.create_future()
+        answer: asyncio.Future[Any] = self._loop.create_future()
 
-        def deliver(told: Told) -> None:
+        def deliver(told: Any) -> None:
             self._arrived.append((answer, told))
             if not self._called:
                 self._called = True

@@ -72,6 +72,8 @@ class Program:
 class Web(Program):
     """granian with Django behind our front, on the first free port from the wanted one on."""
 
+    application = "banyan.config.rsgi:application"
+
     def __init__(self, host: str, port: int, *, home: Path, environment: Mapping[str, str], workers: int) -> None:
         """Nothing is bound yet."""
         self.host = host
@@ -93,7 +95,7 @@ class Web(Program):
             "-m", "granian", "--interface", "rsgi", "--host", self.host, "--port", str(self.port),
             "--workers", str(self._workers), "--backpressure", "8192", "--backlog", "4096",
             "--respawn-failed-workers", "--respawn-interval", "0.5", "--workers-kill-timeout", "15",
-            "--no-ws", "--log-level", "warning", "banyan.config.rsgi:application",
+            "--no-ws", "--log-level", "warning", self.application,
         ]  # fmt: skip
         super().start()
 
