@@ -27,7 +27,7 @@ OWN_SESSION = {"login", "logout", "password_change", "password_change_done", "se
 """Pages about one's own session: they name no row."""
 PREFIXES = {
     "explain": "cms", "money_story": "ord", "statement": "stm", "reveal": "usr", "plan": "plv", "plan_edit": "plv",
-    "plan_publish": "plv", "plan_retire": "plv", "policy_retire": "spo",
+    "plan_approve": "plv", "plan_publish": "plv", "plan_retire": "plv", "policy_retire": "spo",
 }  # fmt: skip
 """Which kind of row a page of our own is about, where its pattern does not say so."""
 WORDS = {"code": "cn", "key": "orders", "app_label": "orders", "url": "nowhere"}

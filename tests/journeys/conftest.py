@@ -189,6 +189,9 @@ class Stage:
         assert (status, code) == (409, "illegal_plan")  # the letter of the law: nobody above the seller is paid
         statements = operator.get("/compliance/standing")["statements"]["practice"]
         operator.post("/compliance/acknowledgements", {"reading": "practice", "statement": next(iter(statements.values()))})
+        status, code = operator.refused("POST", f"/plans/versions/{version['version_id']}/publish", {})
+        assert (status, code) == (409, "plan_not_approved")  # lawful now, but nobody else has looked at it
+        self.finance.post(f"/plans/versions/{version['version_id']}/approve", {})
         operator.post(f"/plans/versions/{version['version_id']}/publish", {})
         policy = {"scope": "tenant", "cycle": "monthly", "lane": "reviewed", "minimum_minor": 100, "attempt_count": 3}
         operator.post("/settlements/policies", policy)

@@ -80,6 +80,7 @@ _pages: list[URLPattern] = [
     path("plans/verdict", plan_desk.verdict, name="plan_verdict"),
     path("plans/<str:public_id>/", plans.version, name="plan"),
     path("plans/<str:public_id>/edit", plan_desk.edit, name="plan_edit"),
+    path("plans/<str:public_id>/approve", plans.approve, name="plan_approve"),
     path("plans/<str:public_id>/publish", plans.publish, name="plan_publish"),
     path("plans/<str:public_id>/retire", plans.retire, name="plan_retire"),
     path("settings/", settings.overview, name="settings"),

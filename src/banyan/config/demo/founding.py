@@ -157,6 +157,7 @@ def _publish_lawfully(shop: DemoShop, say: Say) -> None:
     with tenancy.enter(shop.tenant_id, actor="demo", reason="acknowledging the practice reading"):
         statement = law.reading_statements(Reading.PRACTICE, clock.now())[1]
         compliance.acknowledge_reading(Reading.PRACTICE, operator, statement)
+        plans.approve_plan(version_id, approved_by="finance", note="核对过最坏情况与法规")
         plans.publish_plan(version_id, published_by="operator")
     say("An authorised operator's acknowledgement of the practice reading is on record; the plan is published.")
 

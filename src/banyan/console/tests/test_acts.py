@@ -281,6 +281,9 @@ def test_a_plan_is_checked_drafted_revised_and_published_in_the_console(staffed:
     (revised,) = _versions(staffed)
     assert revised.document["rules"][0]["amount"]["rate_bp"] == 600
     assert finance.post(f"{address}publish").status_code == 403
+    assert "同一人" in _post(operator, f"{address}approve").content.decode()  # never one's own
+    assert "没有第二人审批" in _post(operator, f"{address}publish").content.decode()
+    assert "已审批" in _post(finance, f"{address}approve", note="看过").content.decode()
     assert "已发布" in _post(operator, f"{address}publish").content.decode()
     _post(operator, f"{address}edit", document=_document(700), act="draft")
     second, first = _versions(staffed)

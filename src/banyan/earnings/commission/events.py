@@ -25,6 +25,18 @@ class CommissionAccrued(Event):
 
 
 @dataclass(frozen=True)
+class PlanSuspended(Event):
+    """The law stopped a published version from `occurred_at` on. `told_count`: how many who earned by it have a notice."""
+
+    kind: ClassVar[str] = "commission.plan_suspended"
+    plan_version_id: int
+    suspension_id: int
+    rule_set: str
+    told_count: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
 class CommissionReversed(Event):
     """Goods came back. `lines`: (reversal_id, commission_id, payee_id, amount_minor).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from banyan.earnings.commission import commands
 from banyan.earnings.commission.types import Cause, ReturnedLine, Takeback
 from banyan.kernel import events
+from banyan.rules.compliance.events import LawChanged
 from banyan.trade.orders.events import OrderPaid, OrderReceived
 from banyan.trade.returns.events import ReturnAccepted, ReturnClosed
 
@@ -37,3 +38,9 @@ def on_return_closed(closed: list[ReturnClosed]) -> None:
 def _takeback(fact: ReturnAccepted) -> Takeback:
     lines = tuple(ReturnedLine(line_id, refund, of) for line_id, _, refund, _, of in fact.lines)
     return Takeback(Cause.RETURN, fact.return_id, fact.order_id, lines, fact.occurred_at)
+
+
+@events.reaction("commission.keep_lawful", on=(LawChanged,), batch=100)
+def on_law_changed(changed: list[LawChanged]) -> None:
+    """The law became another one: live plans are judged again."""
+    commands.keep_plans_lawful(max(each.update_id for each in changed))

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from banyan.kernel.tenancy import Audit, TenantModel
-from banyan.rules.compliance.types import Reading
+from banyan.rules.compliance.types import FeedWay, Reading, StandingGrade
 
 
 class ReadingAcknowledgement(TenantModel):
@@ -49,3 +49,52 @@ class ReadingAcknowledgement(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.jurisdiction} {self.reading} {self.accepted_at:%Y-%m-%d}"
+
+
+class LawUpdateRow(models.Model):
+    """One signed update of the law, kept as it came. All shops of a jurisdiction share its law, so it has no tenant."""
+
+    immutable: ClassVar[bool] = True
+
+    id = models.BigAutoField(primary_key=True)
+    key_id = models.CharField(_("key"), max_length=60)
+    sequence = models.BigIntegerField(_("sequence"))
+    issued_at = models.DateTimeField(_("issued at"))
+    received_at = models.DateTimeField(_("received at"))
+    way = models.CharField(_("way"), max_length=10, choices=[(one.value, _(one.value)) for one in FeedWay])
+    jurisdictions = models.JSONField(_("jurisdictions"))
+    payload = models.TextField(_("payload"))
+    signature = models.CharField(_("signature"), max_length=120)
+
+    class Meta:
+        app_label = "compliance"
+        db_table = "compliance_law_updates"
+        verbose_name = _("update of the law")
+        verbose_name_plural = _("updates of the law")
+        constraints = [models.UniqueConstraint(fields=["key_id", "sequence"], name="one_law_update_per_sequence")]
+
+    def __str__(self) -> str:
+        return f"{self.key_id}/{self.sequence}"
+
+
+class OrganizationWarningRow(TenantModel):
+    """An organization's grade from a moment on. Written when it changes; the latest row of an organizer counts."""
+
+    immutable: ClassVar[bool] = True
+    audit: ClassVar[Audit] = Audit.NONE
+
+    organizer_id = models.BigIntegerField(_("organizer"))
+    people = models.IntegerField(_("people"))
+    layers = models.IntegerField(_("layers"))
+    grade = models.CharField(_("grade"), max_length=10, choices=[(one.value, _(one.value)) for one in StandingGrade])
+    seen_at = models.DateTimeField(_("seen at"))
+
+    class Meta:
+        app_label = "compliance"
+        db_table = "compliance_organization_warnings"
+        verbose_name = _("organization near the line")
+        verbose_name_plural = _("organizations near the line")
+        indexes = [models.Index(fields=["tenant_id", "organizer_id", "-seen_at"], name="organization_warning_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.organizer_id} {self.grade}"

@@ -113,7 +113,7 @@ class Practice:
 class RuleSet:
     """One dated reading of one jurisdiction: half-open `[effective_from, effective_to)`, None = unbounded.
 
-    Dates are calendar dates of the jurisdiction, compared with the UTC date of the moment asked about.
+    What counts is `[begins_at, ends_at)`: midnight UTC of those dates, or the very moments where an update of the law names them.
     Depth counts ancestors above the seller; the seller is not counted.
     """
 
@@ -141,6 +141,8 @@ class RuleSet:
     statement: str = ""
     statement_zh: str = ""
     simulation_only: bool = False
+    begins_at: datetime | None = None
+    ends_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,3 +253,73 @@ class Acknowledgement:
     roles: tuple[str, ...]
     accepted_at: datetime
     numbers: CounselNumbers = CounselNumbers()
+
+
+class FeedWay(StrEnum):
+    """How an update of the law came."""
+
+    PULLED = "pulled"
+    PUSHED = "pushed"
+
+
+@dataclass(frozen=True, slots=True)
+class Amendment:
+    """What one update says about one jurisdiction: rule sets that are added, with the facts they rest on."""
+
+    jurisdiction: JurisdictionCode
+    facts: tuple[dict[str, Any], ...]
+    rule_sets: tuple[dict[str, Any], ...]
+    note: str = ""
+    note_zh: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedUpdate:
+    """An update whose signature was found good. `sequence` rises by issuer; `payload` is exactly the text that was signed."""
+
+    key_id: str
+    sequence: int
+    issued_at: datetime
+    amendments: tuple[Amendment, ...]
+    payload: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class LawUpdate:
+    """One update as it is kept."""
+
+    id: int
+    key_id: str
+    sequence: int
+    issued_at: datetime
+    received_at: datetime
+    way: FeedWay
+    jurisdictions: tuple[JurisdictionCode, ...]
+    rule_sets: tuple[RuleSetId, ...]
+    notes: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CountryStanding:
+    """What one country's law says of one plan, under one reading."""
+
+    jurisdiction: JurisdictionCode
+    name: str
+    name_zh: str
+    is_own: bool
+    reading: Reading
+    verdict: Verdict
+    caps: LegalCaps
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class WatchedOrganization:
+    """One up-and-down-line organization that came near the line, as it was counted at `seen_at`."""
+
+    organizer_id: int
+    people: int
+    layers: int
+    grade: StandingGrade
+    seen_at: datetime

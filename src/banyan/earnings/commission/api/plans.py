@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
+from django.utils import translation
 from ninja import Query, Router
 
 from banyan.earnings.commission import commands, queries
 from banyan.earnings.commission.api.schemas import (
+    ApproveIn,
+    DifferenceOut,
     DocumentIn,
     DraftIn,
     PlanIdText,
     PublishIn,
     ReportOut,
     RetireIn,
+    SuspensionOut,
     VersionIdText,
     VersionOut,
 )
 from banyan.earnings.commission.queries import inward, outward
-from banyan.earnings.commission.types import DraftPlan, PlanId, PlanReport, PlanVersion, VersionStatus
+from banyan.earnings.commission.types import DraftPlan, PlanId, PlanReport, PlanVersion, Suspension, VersionStatus
 from banyan.kernel import clock, ids
 from banyan.kernel.http import ErrorBody, Page, endpoint, page_of, principal_of
 
@@ -51,11 +55,51 @@ def revise_draft(request: HttpRequest, version_id: VersionIdText, body: Document
     return _version(queries.get_version(version_id))
 
 
+@router.post("/plans/versions/{version_id}/approve", response={200: VersionOut, **ERRORS})
+@endpoint(scope="plans:approve", write=True)
+def approve_plan(request: HttpRequest, version_id: VersionIdText, body: ApproveIn) -> dict[str, Any]:
+    """Approve a draft's document as it stands. Never one's own; a revised document needs a new approval."""
+    commands.approve_plan(version_id, approved_by=_actor(request), note=body.note)
+    return _version(queries.get_version(version_id))
+
+
+@router.get("/plans/versions/{version_id}/differences/{other_id}", response={200: DifferenceOut, **ERRORS})
+@endpoint(scope="plans:read")
+def compare(
+    request: HttpRequest, version_id: VersionIdText, other_id: VersionIdText, language: Literal["zh-hans", "en"] = "zh-hans"
+) -> dict[str, Any]:
+    """From the version `other_id` to this one: every change, and in words."""
+    before, after = queries.get_version(other_id).document, queries.get_version(version_id).document
+    with translation.override(language):
+        words = queries.describe_differences(before, after)
+    return {"changes": queries.list_changes(before, after), "words": words}
+
+
+@router.get("/plans/suspensions", response={200: Page[SuspensionOut], **ERRORS})
+@endpoint(scope="commissions:read")
+def list_suspensions(
+    request: HttpRequest, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> dict[str, Any]:
+    """Versions that the law stopped, with the article, the latest first. Distributors see those that they earned by."""
+    principal = principal_of(request)
+    own = None if principal.is_any("platform", "operator", "finance", "auditor") else principal.distributor_id or 0
+    return page_of(
+        lambda before, count: [
+            _suspension(each, own) for each in queries.list_suspensions(distributor_id=own, before=before, limit=count)
+        ],
+        cursor,
+        limit,
+        lambda each: int(each["suspension_id"]),
+    )
+
+
 @router.post("/plans/versions/{version_id}/publish", response={200: VersionOut, **ERRORS})
 @endpoint(scope="plans:publish", write=True)
 def publish_plan(request: HttpRequest, version_id: VersionIdText, body: PublishIn) -> dict[str, Any]:
-    """Put a draft into force. Refused with the clauses when the law of the shop does not allow it."""
-    commands.publish_plan(version_id, published_by=_actor(request), effective_from=body.effective_from)
+    """Put an approved draft into force. Refused with the clauses when the law of the shop does not allow it."""
+    commands.publish_plan(
+        version_id, published_by=_actor(request), effective_from=body.effective_from, effective_on=body.effective_on
+    )
     return _version(queries.get_version(version_id))
 
 
@@ -101,6 +145,14 @@ def _actor(request: HttpRequest) -> str:
 def _version(version: PlanVersion) -> dict[str, Any]:
     kept = {name: getattr(version, name) for name in VersionOut.model_fields}
     return {**kept, "status": version.status.value, "document": outward(version.document)}
+
+
+def _suspension(suspension: Suspension, own: int | None) -> dict[str, Any]:
+    """Those who earned by the version need not know how many others did, nor what is drafted."""
+    kept = {name: getattr(suspension, name) for name in SuspensionOut.model_fields}
+    if own is not None:
+        kept |= {"variant_id": None, "told_count": 1}
+    return {**kept, "broken": [{name: getattr(each, name) for name in each.__slots__} for each in suspension.broken]}
 
 
 def _report(report: PlanReport) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from ninja import Field, Schema
@@ -35,9 +35,23 @@ class DocumentIn(Schema):
 
 
 class PublishIn(Schema):
-    """`effective_from` null: now."""
+    """`effective_from` a moment, or `effective_on` a day that begins at midnight in the shop's time zone; neither: now."""
 
     effective_from: datetime | None = None
+    effective_on: date | None = None
+
+
+class ApproveIn(Schema):
+    """The second person's word, kept with the version."""
+
+    note: str = Field(default="", max_length=200)
+
+
+class DifferenceOut(Schema):
+    """What is different from one version to another: places and values, and the same in sentences of the asked language."""
+
+    changes: list[dict[str, Any]]
+    words: list[str]
 
 
 class RetireIn(Schema):
@@ -96,6 +110,9 @@ class VersionOut(Schema):
     upline_depth_paid: int | None
     total_rate_bp: int | None
     ended_reason: str
+    drafted_by: str
+    approved_by: str
+    approved_at: datetime | None
 
 
 class CommissionOut(Schema):
@@ -244,3 +261,18 @@ class ExplanationOut(Schema):
     reversals: list[ReversalOut]
     postings: list[PostingOut]
     siblings: list[CommissionOut]
+
+
+class SuspensionOut(Schema):
+    """A version that the law stopped. `variant_id`: the nearest lawful variant, drafted for approval, if there is one."""
+
+    suspension_id: Annotated[int, PublicId("psu")]
+    version_id: VersionIdText
+    plan_name: str
+    number: int
+    suspended_from: datetime
+    noted_at: datetime
+    rule_set: str
+    broken: list[BrokenOut]
+    variant_id: VersionIdText | None
+    told_count: int

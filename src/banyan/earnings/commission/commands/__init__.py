@@ -1,7 +1,9 @@
 """Writes of the commission house."""
 
 from banyan.earnings.commission.commands.accrual import InputsMissing, accrue
+from banyan.earnings.commission.commands.approving import NotApproved, OwnPlan, approve_plan
 from banyan.earnings.commission.commands.hold import look_again, mark_received, release_due
+from banyan.earnings.commission.commands.lawful import keep_plans_lawful
 from banyan.earnings.commission.commands.partners import PartnerNotFound, RegionTaken, appoint_partner, end_partner
 from banyan.earnings.commission.commands.plans import (
     IllegalPlan,
@@ -22,6 +24,8 @@ __all__ = [
     "InputsMissing",
     "InvalidPlan",
     "NotADraft",
+    "NotApproved",
+    "OwnPlan",
     "PartnerNotFound",
     "PlanNameTaken",
     "PlanNotFound",
@@ -29,8 +33,10 @@ __all__ = [
     "VersionDates",
     "accrue",
     "appoint_partner",
+    "approve_plan",
     "draft_plan",
     "end_partner",
+    "keep_plans_lawful",
     "look_again",
     "mark_received",
     "publish_plan",

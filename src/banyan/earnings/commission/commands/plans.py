@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from banyan.earnings.commission.engine import PlanDocumentError, parse_plan, write_plan
-from banyan.earnings.commission.models import VERSION_UNJUDGED, PlanRow, PlanVersionRow
+from banyan.earnings.commission.commands.approving import NotApproved, digest_of, is_approved
+from banyan.earnings.commission.commands.lawful import keep_plans_lawful
+from banyan.earnings.commission.commands.turns import fill_sales
+from banyan.earnings.commission.engine import PlanDocumentError, compile_plan, parse_plan, write_plan
+from banyan.earnings.commission.models import VERSION_UNAPPROVED, VERSION_UNJUDGED, PlanRow, PlanVersionRow
 from banyan.earnings.commission.queries.plans import PlanVersionNotFound, broken_clauses, plan_facts
 from banyan.earnings.commission.types import DraftPlan, Plan, PlanId, PlanVersionId, VersionStatus
 from banyan.earnings.commission.types.document import is_storable
 from banyan.kernel import clock, sql
-from banyan.kernel.tenancy import context, current_tenant_id
+from banyan.kernel.tenancy import context, current_tenant_id, get_tenant
 from banyan.kernel.values.errors import Conflict, Invalid, NotFound, Refusal
 from banyan.rules.compliance import queries as compliance
 
@@ -101,14 +104,26 @@ def revise_draft(version_id: PlanVersionId | int, document: Any, revised_by: str
     PlanVersionRow.objects.filter(pk=version_id).update(document=canonical, drafted_at=clock.now(), drafted_by=revised_by[:40])
 
 
-def publish_plan(version_id: PlanVersionId | int, *, published_by: str = "", effective_from: datetime | None = None) -> None:
-    """Put a draft into force from `effective_from` (now by default), ending the version that was in force until then.
+def publish_plan(
+    version_id: PlanVersionId | int,
+    *,
+    published_by: str = "",
+    effective_from: datetime | None = None,
+    effective_on: date | None = None,
+) -> None:
+    """Put a draft into force from `effective_from` (now by default), or from midnight of `effective_on` in the shop's zone.
 
-    The law is asked at that moment: raises IllegalPlan with the clauses. Earlier orders keep their version; an order
-    paid at the very moment belongs to the new one. A version that is already scheduled later ends this one. Raises
-    NotADraft, VersionDates, PlanVersionNotFound. The database refuses any other way into force.
+    It ends the version that was in force until then. The law is asked at that moment: raises IllegalPlan with the clauses.
+    Earlier orders keep their version; an order paid at the very moment belongs to the new one. A version that is already
+    scheduled later ends this one. A second person must have approved the document (NotApproved), except where no law counts.
+    A law that is known to come into force later and that the plan breaks ends it at that moment. Raises NotADraft,
+    VersionDates, PlanVersionNotFound. The database refuses any other way into force.
     """
     now = clock.now()
+    if effective_on is not None:
+        if effective_from is not None:
+            raise Invalid("Name a moment or a day, not both.", field="effective_on")
+        effective_from = datetime.combine(effective_on, time(), get_tenant(current_tenant_id()).zone)
     start_at = _moment(effective_from, now, "effective_from")
     row, digest = _locked_draft(version_id)
     plan = _parsed(row.document)
@@ -131,7 +146,10 @@ def publish_plan(version_id: PlanVersionId | int, *, published_by: str = "", eff
                 for e in broken
             ],
         )
+    if not compliance.is_simulation() and not is_approved(row.pk):
+        raise NotApproved("Nobody but its author has approved this document.")
     _lock_plans()
+    fill_sales(compile_plan(plan), now)
     end_at = _make_room(start_at)
     _refuse_what_the_database_refuses(
         row.pk,
@@ -145,6 +163,7 @@ def publish_plan(version_id: PlanVersionId | int, *, published_by: str = "", eff
         upline_depth_paid=facts.upline_depth_paid,
         total_rate_bp=facts.total_rate_bp,
     )
+    keep_plans_lawful(version_ids=[row.pk])
 
 
 def retire_plan(version_id: PlanVersionId | int, *, reason: str, at: datetime | None = None) -> None:
@@ -207,11 +226,7 @@ def _locked_draft(version_id: int) -> tuple[PlanVersionRow, str]:
         raise PlanVersionNotFound("No such plan version.")
     if row.status != VersionStatus.DRAFT:
         raise NotADraft(f"Version {row.number} is {row.status}.")
-    digest = sql.fetch(
-        "SELECT md5(document::text) FROM commission_plan_versions WHERE tenant_id = %s AND id = %s",
-        (current_tenant_id(), version_id),
-    )
-    return row, digest[0][0]
+    return row, digest_of(version_id)
 
 
 def _lock_plans() -> None:
@@ -241,4 +256,6 @@ def _refuse_what_the_database_refuses(version_id: int, **changes: Any) -> None:
     except IntegrityError as error:
         if VERSION_UNJUDGED in str(error.__cause__ or error):
             raise NotADraft("The document changed while it was judged.") from error
+        if VERSION_UNAPPROVED in str(error.__cause__ or error):
+            raise NotApproved("Nobody but its author has approved this document.") from error
         raise VersionDates("Another version is in force at that time.") from error

@@ -9,6 +9,7 @@ from banyan.earnings.commission.queries.commissions import (
     list_reversed_after_release,
     totals,
 )
+from banyan.earnings.commission.queries.differences import describe_differences, list_changes
 from banyan.earnings.commission.queries.documents import inward, outward
 from banyan.earnings.commission.queries.explanation import decide_again, explain
 from banyan.earnings.commission.queries.frozen import FrozenOrder, Slice, compile_document, slices, stream_frozen
@@ -21,7 +22,8 @@ from banyan.earnings.commission.queries.plans import (
     list_versions,
     version_at,
 )
-from banyan.earnings.commission.queries.preview import compiled, preview_order
+from banyan.earnings.commission.queries.preview import compiled, preview_order, preview_period
+from banyan.earnings.commission.queries.suspensions import list_suspensions
 
 __all__ = [
     "FrozenOrder",
@@ -31,19 +33,23 @@ __all__ = [
     "compiled",
     "compiled_versions",
     "decide_again",
+    "describe_differences",
     "explain",
     "get_commission",
     "get_version",
     "inward",
+    "list_changes",
     "list_commissions",
     "list_for_orders",
     "list_partners",
     "list_released",
     "list_reversals",
     "list_reversed_after_release",
+    "list_suspensions",
     "list_versions",
     "outward",
     "preview_order",
+    "preview_period",
     "slices",
     "stream_frozen",
     "thaw_inputs",

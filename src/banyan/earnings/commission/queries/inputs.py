@@ -122,7 +122,7 @@ def _thaw_facts(kept: dict[str, Any]) -> OrderFacts:
 
 def ceilings_at(moments: Sequence[datetime]) -> list[LegalCeiling]:
     """The law's ceiling at each moment. Asked once per UTC day and reading: between those nothing changes it."""
-    turns = sorted(each.accepted_at for each in compliance.list_acknowledgements(limit=10_000))
+    turns = compliance.turns()
     known: dict[tuple[int, int], LegalCeiling] = {}
     ceilings = []
     for at in moments:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -36,7 +36,7 @@ def get_version(version_id: PlanVersionId | int) -> PlanVersion:
     row = PlanVersionRow.objects.select_related("plan").filter(pk=version_id).first()
     if row is None:
         raise PlanVersionNotFound("No such plan version.")
-    return _version(row)
+    return _versions([row])[0]
 
 
 def list_versions(
@@ -50,7 +50,7 @@ def list_versions(
         rows = rows.filter(status=status)
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    return [_version(row) for row in rows[:limit]]
+    return _versions(rows[:limit])
 
 
 def version_at(at: datetime) -> PlanVersion | None:
@@ -62,7 +62,7 @@ def version_at(at: datetime) -> PlanVersion | None:
         .exclude(effective_to__lte=at)
         .first()
     )
-    return _version(row) if row is not None else None
+    return _versions([row])[0] if row is not None else None
 
 
 def check_document(document: Any, at: datetime) -> PlanReport:
@@ -135,7 +135,21 @@ def versions_from(start_at: datetime) -> list[tuple[int, datetime, datetime | No
     return [(row[0], row[1], row[2], _compiled(current_tenant_id(), row[0], row[3])) for row in rows]
 
 
-def _version(row: PlanVersionRow) -> PlanVersion:
+def _versions(rows: Iterable[PlanVersionRow]) -> list[PlanVersion]:
+    """Versions with the approval of their document, if there is one."""
+    found = list(rows)
+    approved = sql.fetch(
+        "SELECT a.version_id, a.approved_by, a.approved_at FROM commission_plan_approvals a JOIN commission_plan_versions v"
+        " ON v.tenant_id = a.tenant_id AND v.id = a.version_id AND a.digest = md5(v.document::text)"
+        " AND a.approved_by <> v.drafted_by WHERE a.tenant_id = %s AND a.version_id = ANY(%s::bigint[])"
+        " ORDER BY a.approved_at DESC, a.id DESC",
+        (current_tenant_id(), [row.pk for row in found]),
+    )
+    by_version = {version_id: (by, at) for version_id, by, at in approved}
+    return [_version(row, *by_version.get(row.pk, ("", None))) for row in found]
+
+
+def _version(row: PlanVersionRow, approved_by: str, approved_at: datetime | None) -> PlanVersion:
     return PlanVersion(
         version_id=PlanVersionId(row.pk),
         plan_id=PlanId(row.plan_id),
@@ -154,4 +168,6 @@ def _version(row: PlanVersionRow) -> PlanVersion:
         upline_depth_paid=row.upline_depth_paid,
         total_rate_bp=row.total_rate_bp,
         ended_reason=row.ended_reason,
+        approved_by=approved_by,
+        approved_at=approved_at,
     )

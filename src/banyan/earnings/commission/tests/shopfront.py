@@ -85,9 +85,10 @@ class Sales:
         return [line.line_id for line in self.orders[order_id].lines]
 
     def publish(self, document: dict[str, Any] = DOCUMENT, name: str = "") -> int:
-        """Draft and publish a plan now."""
+        """Draft, have approved and publish a plan now."""
         with self.shop.enter():
             version_id = commands.draft_plan(DraftPlan(document, "test", name))
+            commands.approve_plan(version_id, approved_by="second")
             commands.publish_plan(version_id, published_by="test")
         return version_id
 

@@ -90,6 +90,9 @@ def test_publishing_in_the_console_asks_the_law(chinese_sales: Sales) -> None:
     assert act(finance, "publish", legal) == [VersionStatus.DRAFT, VersionStatus.DRAFT]
     assert act(operator, "publish", illegal, legal) == [VersionStatus.DRAFT, VersionStatus.DRAFT]
     assert act(operator, "publish", illegal) == [VersionStatus.DRAFT, VersionStatus.DRAFT]
+    assert act(operator, "publish", legal) == [VersionStatus.DRAFT, VersionStatus.DRAFT]  # nobody else has approved it
+    with sales.shop.enter():
+        commands.approve_plan(legal, approved_by="second")
     assert act(operator, "publish", legal) == [VersionStatus.DRAFT, VersionStatus.PUBLISHED]
     assert act(operator, "retire", legal) == [VersionStatus.DRAFT, VersionStatus.RETIRED]
     for version in (illegal, legal):

@@ -75,7 +75,9 @@ def test_an_illegal_plan_is_refused_with_its_clause_and_stays_a_draft(chinese_sa
         assert (report.legal, report.upline_depth_paid, report.total_rate_bp) == (False, 2, 1700)
         too_much = seller_only(5000, caps={"total_bp": 4000})
         assert [each.clause for each in queries.check_document(too_much, clock.now()).broken] == ["total_rate"]
-        commands.publish_plan(draft(seller_only(5000, caps={"total_bp": 3000}), name="capped"))
+        capped = draft(seller_only(5000, caps={"total_bp": 3000}), name="capped")
+        commands.approve_plan(capped, approved_by="second")
+        commands.publish_plan(capped)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +112,10 @@ def test_no_other_way_leads_into_force(chinese_sales: Sales) -> None:
         digest = sql.fetch("SELECT md5(document::text) FROM commission_plan_versions WHERE id = %s", (lawful,))[0][0]
     with pytest.raises(IntegrityError), shop.enter():
         PlanVersionRow.objects.filter(pk=version).update(**into_force, judged_digest=digest)
+    with pytest.raises(IntegrityError), shop.enter():  # lawful, but nobody else has approved it
+        PlanVersionRow.objects.filter(pk=lawful).update(**into_force, judged_digest=digest)
     with shop.enter():
+        commands.approve_plan(lawful, approved_by="second")
         commands.publish_plan(lawful)
     with pytest.raises(DatabaseError), shop.enter():
         sql.execute("UPDATE commission_plan_versions SET document = %s WHERE id = %s", ('{"rules": []}', lawful))

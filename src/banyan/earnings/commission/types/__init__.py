@@ -98,6 +98,7 @@ from .records import (
     ReturnedLine,
     Reversal,
     ReversalId,
+    Suspension,
     Takeback,
     Totals,
     VersionStatus,
@@ -112,6 +113,7 @@ __all__ = [
     "Peer", "Per", "Period", "Plan", "PlanCaps", "PlanId", "PlanReport", "PlanVersion", "PlanVersionId", "PostingView",
     "Progressive", "Rate", "Recipient", "RegionalPartner", "ReleasedItem", "ReturnedLine", "Reversal", "ReversalId", "Rule",
     "RuleCaps", "Sales", "Scope", "Seating", "SellerTier", "Share", "SkipReason", "Skipped", "Some", "Spent", "Stacking",
-    "StackingDecision", "Takeback", "Target", "TargetStep", "Terms", "TimeOfDay", "Totals", "Trace", "UnitBand", "UnitBands",
+    "StackingDecision",
+    "Suspension", "Takeback", "Target", "TargetStep", "Terms", "TimeOfDay", "Totals", "Trace", "UnitBand", "UnitBands",
     "Unqualified", "Uplift", "VersionStatus", "Weight", "WholeBand", "Window", "is_overlay", "is_periodic", "is_trued_up",
 ]  # fmt: skip

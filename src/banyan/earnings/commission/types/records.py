@@ -49,12 +49,16 @@ class Closing:
 
 
 class VersionStatus(StrEnum):
-    """draft → published → superseded | retired. Only a draft can be changed; the others are in force for their dates."""
+    """draft → published → superseded | retired | suspended (by the law).
+
+    Only a draft can be changed; the others are in force for their dates.
+    """
 
     DRAFT = "draft"
     PUBLISHED = "published"
     SUPERSEDED = "superseded"
     RETIRED = "retired"
+    SUSPENDED = "suspended"
 
 
 class Cause(StrEnum):
@@ -103,6 +107,26 @@ class PlanVersion:
     upline_depth_paid: int | None
     total_rate_bp: int | None
     ended_reason: str
+    approved_by: str = ""
+    """Who approved exactly this document, if a second person has."""
+    approved_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A version that the law stopped. `variant_id`: the nearest lawful variant, drafted for somebody to approve."""
+
+    suspension_id: int
+    version_id: PlanVersionId
+    plan_name: str
+    number: int
+    suspended_from: datetime
+    noted_at: datetime
+    law_update_id: int
+    rule_set: str
+    broken: tuple[BrokenClause, ...]
+    variant_id: PlanVersionId | None
+    told_count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Running: slices of orders go to worker processes, their sums come back, progress is kept after each, a cancel stops it.
 
 The memory bound: a worker holds one piece of 5,000 orders, at most three memories of 50,000 entries per plan version (under 1 KiB
-each) and the sums of its slice; the parent holds the sums of the whole, which grow with the people and goods that occur (about 250
+each) and the sums of its slice; the parent holds the sums of the whole, which grow with the people and goods that occur (some 250
 bytes for each person and rule) and not with the orders.
 """
 

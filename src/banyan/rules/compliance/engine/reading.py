@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from banyan.rules.compliance.types import (
+    Amendment,
     Confidence,
     CounselNumbers,
     FactId,
@@ -21,6 +22,8 @@ from banyan.rules.compliance.types import (
     RuleSet,
     RuleSetId,
 )
+
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 def parse_jurisdiction(page: dict[str, Any]) -> Jurisdiction:
@@ -43,16 +46,30 @@ def parse_jurisdiction(page: dict[str, Any]) -> Jurisdiction:
     )
 
 
-def select_rule_set(rule_sets: Iterable[RuleSet], reading: Reading, on: date) -> RuleSet | None:
-    """The set of that reading in force on that day; the latest start wins where two overlap."""
+def amend(jurisdiction: Jurisdiction, amendment: Amendment) -> Jurisdiction:
+    """The jurisdiction with an update's facts and rule sets added; a rule set that begins later wins from its beginning on.
+
+    Raises ValueError (also KeyError, TypeError from what is no rule set) when it names unknown facts or takes an id again.
+    """
+    facts = tuple(_fact(row) for row in amendment.facts)
+    by_id = {fact.id: fact for fact in (*jurisdiction.facts, *facts)}
+    if len(by_id) != len(jurisdiction.facts) + len(facts):
+        raise ValueError(f"{jurisdiction.code}: an update takes a fact's id again")
+    added = tuple(_rule_set(jurisdiction.code, row, by_id) for row in amendment.rule_sets)
+    ids = [one.id for one in (*jurisdiction.rule_sets, *added)]
+    if len(set(ids)) != len(ids):
+        raise ValueError(f"{jurisdiction.code}: an update takes a rule set's id again")
+    return replace(jurisdiction, facts=(*jurisdiction.facts, *facts), rule_sets=(*jurisdiction.rule_sets, *added))
+
+
+def select_rule_set(rule_sets: Iterable[RuleSet], reading: Reading, at: datetime) -> RuleSet | None:
+    """The set of that reading in force at that moment; the latest start wins where two overlap, the latest told among equals."""
     found = [
         one
         for one in rule_sets
-        if one.reading is reading
-        and (one.effective_from is None or one.effective_from <= on)
-        and (one.effective_to is None or on < one.effective_to)
+        if one.reading is reading and (one.begins_at is None or one.begins_at <= at) and (one.ends_at is None or at < one.ends_at)
     ]
-    return max(found, key=lambda one: one.effective_from or date.min, default=None)
+    return max(reversed(found), key=lambda one: one.begins_at or _EVER, default=None)
 
 
 def counsel_rule_set(letter: RuleSet, numbers: CounselNumbers) -> RuleSet:
@@ -111,6 +128,8 @@ def _rule_set(code: JurisdictionCode, row: dict[str, Any], facts: dict[FactId, L
         title_zh=row["title_zh"],
         effective_from=_day(row["effective_from"]),
         effective_to=_day(row["effective_to"]),
+        begins_at=_moment(row["effective_from"]),
+        ends_at=_moment(row["effective_to"]),
         upline_depth_paid=_limit(row["upline_depth_paid"], facts),
         total_rate_bp=_limit(row["total_rate_bp"], facts),
         recruitment_pay=_practice(row["recruitment_pay"], facts),
@@ -131,7 +150,19 @@ def _rule_set(code: JurisdictionCode, row: dict[str, Any], facts: dict[FactId, L
 
 
 def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
+    return None if text is None else datetime.fromisoformat(text).date()
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A date is midnight UTC; a moment must bear its offset."""
+    if text is None:
+        return None
+    if len(text) == len("2026-01-01"):
+        return datetime.combine(date.fromisoformat(text), time(), UTC)
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(f"{text} has no offset from UTC")
+    return at
 
 
 def _known(fact_id: str | None, facts: dict[FactId, LawFact]) -> FactId | None:

@@ -39,6 +39,13 @@ def organization_standing(people: int, layers: int, rules: RuleSet | None = None
     return OrganizationStanding(StandingGrade.ESCALATE, people, layers, tuple(findings))
 
 
+def lines_of(rules: RuleSet | None) -> tuple[int, int]:
+    """Layers and people at which the law counts; the caution figures where it names none."""
+    layers, _ = _line(rules.organization_layers if rules else None, CAUTION_LAYERS)
+    people, _ = _line(rules.organization_people if rules else None, CAUTION_PEOPLE)
+    return layers, people
+
+
 def _line(limit: Limit | None, caution: int) -> tuple[int, Limit | None]:
     if limit is None or limit.number is None:
         return caution, None

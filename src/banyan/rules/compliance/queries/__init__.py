@@ -1,11 +1,15 @@
 """Reads of the compliance house. `judge` and `caps_at` are what other houses build on."""
 
-from banyan.rules.compliance.queries.law import (
+from banyan.rules.compliance.queries.amended import (
     find_jurisdiction,
     get_jurisdiction,
-    list_jurisdiction_codes,
+    get_update,
+    latest_update_id,
     list_jurisdictions,
+    list_updates,
 )
+from banyan.rules.compliance.queries.law import list_jurisdiction_codes
+from banyan.rules.compliance.queries.standings import grade_of, lines_of, list_watched, own_code, standings_of
 from banyan.rules.compliance.queries.verdicts import (
     caps_at,
     explain_rule_set,
@@ -17,6 +21,7 @@ from banyan.rules.compliance.queries.verdicts import (
     organization_standing,
     reading_statements,
     rule_set_at,
+    turns,
 )
 
 __all__ = [
@@ -25,13 +30,22 @@ __all__ = [
     "find_jurisdiction",
     "get_jurisdiction",
     "get_reading_at",
+    "get_update",
+    "grade_of",
     "is_simulation",
     "judge",
     "judge_with",
+    "latest_update_id",
+    "lines_of",
     "list_acknowledgements",
     "list_jurisdiction_codes",
     "list_jurisdictions",
+    "list_updates",
+    "list_watched",
     "organization_standing",
+    "own_code",
     "reading_statements",
     "rule_set_at",
+    "standings_of",
+    "turns",
 ]

@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime
 
 from django.db.models import Q
 
+from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.rules.compliance import engine
 from banyan.rules.compliance.models import ReadingAcknowledgement
-from banyan.rules.compliance.queries.law import find_jurisdiction
+from banyan.rules.compliance.queries import law
+from banyan.rules.compliance.queries.amended import STAMP, amended, find_jurisdiction
 from banyan.rules.compliance.types import (
     SANDBOX,
     Acknowledgement,
@@ -26,6 +28,12 @@ from banyan.rules.compliance.types import (
     Verdict,
 )
 
+_COLUMNS = (
+    "id", "jurisdiction", "reading", "granted", "statement", "accepted_by_id", "roles", "accepted_at", "upline_depth_paid",
+    "total_rate_bp",
+)  # fmt: skip
+_ACKNOWLEDGED = ", ".join(_COLUMNS)
+
 
 def judge(facts: PlanFacts, at: datetime) -> Verdict:
     """Judge a plan under the tenant's jurisdiction and acknowledged reading at `at` (aware UTC). Never raises for a
@@ -37,7 +45,7 @@ def judge(facts: PlanFacts, at: datetime) -> Verdict:
 def judge_with(facts: PlanFacts, jurisdiction: str, reading: Reading, at: datetime) -> Verdict:
     """Judge under any jurisdiction and reading without regard to the tenant: "what would the law there say?"."""
     found = find_jurisdiction(jurisdiction)
-    rules = engine.select_rule_set(found.rule_sets, reading, _day(at)) if found else None
+    rules = engine.select_rule_set(found.rule_sets, reading, _aware(at)) if found else None
     if rules is None:
         return _no_rules(jurisdiction.lower(), reading, at)
     return engine.judge(facts, rules)
@@ -51,30 +59,54 @@ def caps_at(at: datetime) -> LegalCaps:
 
 def rule_set_at(at: datetime) -> RuleSet | None:
     """The rule set that counts for the tenant at a moment, or None when the compilation has none."""
-    jurisdiction = _jurisdiction()
-    if jurisdiction is None:
-        return None
-    accepted = get_reading_at(at)
-    day = _day(at)
+    jurisdiction, accepted = _law_and_reading(at)
+    return None if jurisdiction is None else _select(jurisdiction, accepted, at)
+
+
+def turns() -> list[datetime]:
+    """Every moment at which the tenant's law may turn: readings accepted or withdrawn, rule sets beginning or ending."""
+    code = get_tenant(current_tenant_id()).jurisdiction
+    rows = sql.fetch(
+        f"SELECT {STAMP}, NULL::timestamptz UNION ALL"
+        " SELECT 0, accepted_at FROM compliance_readingacknowledgement WHERE tenant_id = %s",
+        (current_tenant_id(),),
+    )
+    jurisdiction = find_jurisdiction(code, stamp=max(row[0] for row in rows))
+    found = {row[1] for row in rows if row[1] is not None}
+    for rules in jurisdiction.rule_sets if jurisdiction else ():
+        found |= {at for at in (rules.begins_at, rules.ends_at) if at is not None}
+    return sorted(found)
+
+
+def _select(jurisdiction: Jurisdiction, accepted: Acknowledgement | None, at: datetime) -> RuleSet | None:
+    _aware(at)
     if accepted is None:
-        return engine.select_rule_set(jurisdiction.rule_sets, _plain(jurisdiction), day)
+        return engine.select_rule_set(jurisdiction.rule_sets, _plain(jurisdiction), at)
     if accepted.reading is Reading.COUNSEL:
-        letter = engine.select_rule_set(jurisdiction.rule_sets, Reading.LETTER, day)
+        letter = engine.select_rule_set(jurisdiction.rule_sets, Reading.LETTER, at)
         return None if letter is None else engine.counsel_rule_set(letter, accepted.numbers)
-    return engine.select_rule_set(jurisdiction.rule_sets, accepted.reading, day)
+    return engine.select_rule_set(jurisdiction.rule_sets, accepted.reading, at)
+
+
+def _law_and_reading(at: datetime) -> tuple[Jurisdiction | None, Acknowledgement | None]:
+    """The law with all updates, and the acknowledgement in force: one query, for this is asked with every batch of orders."""
+    compiled = law.find_jurisdiction(get_tenant(current_tenant_id()).jurisdiction)
+    if compiled is None:
+        return None, None
+    rows = sql.fetch(
+        f"SELECT {STAMP}, a.* FROM (SELECT 1) one LEFT JOIN LATERAL (SELECT {_ACKNOWLEDGED}"
+        " FROM compliance_readingacknowledgement WHERE tenant_id = %s AND jurisdiction = %s AND accepted_at <= %s"
+        " ORDER BY accepted_at DESC, id DESC LIMIT 1) a ON true",
+        (current_tenant_id(), compiled.code, at),
+    )
+    stamp, *row = rows[0]
+    accepted = _acknowledgement(ReadingAcknowledgement(**dict(zip(_COLUMNS, row, strict=True)))) if row[0] is not None else None
+    return amended(compiled.code, stamp), accepted if accepted is not None and accepted.granted else None
 
 
 def get_reading_at(at: datetime) -> Acknowledgement | None:
     """The acknowledgement in force at a moment; None means the plain reading: letter, or sandbox in the sandbox."""
-    jurisdiction = _jurisdiction()
-    if jurisdiction is None:
-        return None
-    row = (
-        ReadingAcknowledgement.objects.filter(jurisdiction=jurisdiction.code, accepted_at__lte=at)
-        .order_by("-accepted_at", "-id")
-        .first()
-    )
-    return _acknowledgement(row) if row is not None and row.granted else None
+    return _law_and_reading(at)[1]
 
 
 def list_acknowledgements(limit: int = 100, *, before: tuple[datetime, int] | None = None) -> list[Acknowledgement]:
@@ -90,7 +122,7 @@ def reading_statements(reading: Reading, at: datetime) -> tuple[str, str]:
     """The statement (English, Chinese) that must be accepted word for word before a reading counts; empty if none."""
     jurisdiction = _jurisdiction()
     wanted = Reading.LETTER if reading is Reading.COUNSEL else reading
-    rules = engine.select_rule_set(jurisdiction.rule_sets, wanted, _day(at)) if jurisdiction else None
+    rules = engine.select_rule_set(jurisdiction.rule_sets, wanted, _aware(at)) if jurisdiction else None
     return ("", "") if rules is None else (rules.statement, rules.statement_zh)
 
 
@@ -127,6 +159,12 @@ def _day(at: datetime) -> date:
     if at.tzinfo is None:
         raise ValueError("a moment needs a time zone")
     return at.astimezone(UTC).date()
+
+
+def _aware(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError("a moment needs a time zone")
+    return at
 
 
 def _absent(at: datetime) -> RuleSetId:

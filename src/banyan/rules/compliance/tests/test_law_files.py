@@ -6,7 +6,7 @@ A change of a law file must change a row here, on purpose.
 from __future__ import annotations
 
 import runpy
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -131,7 +131,7 @@ def test_china_ships_as_letter_and_practice_and_only_the_letter_is_law() -> None
 
 def test_rule_sets_are_dated() -> None:
     letter = law.get_jurisdiction("cn").rule_sets[0]
-    start = date(2005, 12, 1)
+    start = datetime(2005, 12, 1, tzinfo=UTC)
     assert engine.select_rule_set([letter], Reading.LETTER, start) is letter
     assert engine.select_rule_set([letter], Reading.LETTER, start - timedelta(days=1)) is None
     assert engine.select_rule_set([letter], Reading.PRACTICE, start) is None

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from banyan.kernel import clock
+from banyan.kernel import clock, events
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.values.errors import Conflict, Forbidden, Invalid
 from banyan.people.identity import queries as identity
 from banyan.people.identity.types import Role, UserId, scopes_of
 from banyan.rules.compliance import engine, queries
+from banyan.rules.compliance.events import LawChanged
 from banyan.rules.compliance.models import ReadingAcknowledgement
 from banyan.rules.compliance.types import (
     ACKNOWLEDGE_SCOPE,
@@ -117,7 +118,7 @@ def _offered(reading: Reading, now: datetime) -> RuleSet:
     base = Reading.LETTER if reading is Reading.COUNSEL else reading
     rules = None
     if jurisdiction is not None and reading in (Reading.PRACTICE, Reading.COUNSEL):
-        rules = engine.select_rule_set(jurisdiction.rule_sets, base, now.date())
+        rules = engine.select_rule_set(jurisdiction.rule_sets, base, now)
     if rules is None:
         offered = sorted({one.reading.value for one in jurisdiction.rule_sets}) if jurisdiction else []
         raise ReadingNotOffered(f"{code} offers no reading {reading} to acknowledge.", jurisdiction=code, rule_sets=offered)
@@ -169,4 +170,5 @@ def _record(
         upline_depth_paid=numbers.upline_depth_paid,
         total_rate_bp=numbers.total_rate_bp,
     )
+    events.record([LawChanged(jurisdiction, 0, at)])
     return int(row.pk)

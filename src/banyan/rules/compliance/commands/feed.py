@@ -1,0 +1,101 @@
+"""Taking updates of the law: verified, kept for ever, told to every shop that stands under it."""
+
+from __future__ import annotations
+
+import json
+
+from banyan.kernel import clock, events, sql, tenancy
+from banyan.kernel.values.errors import Refusal
+from banyan.rules.compliance import engine, ports, queries
+from banyan.rules.compliance.events import LawChanged
+from banyan.rules.compliance.models import LawUpdateRow
+from banyan.rules.compliance.types import FeedWay, SignedUpdate
+
+
+class UpdateRefused(Refusal):
+    """An update that cannot be believed, or that does not fit what is known."""
+
+    code = "law_update_refused"
+    status = 422
+    advice = "Have the feed's operator sign the update with a key that this installation trusts, and check its facts and ids."
+
+
+def receive_update(body: bytes, way: FeedWay = FeedWay.PUSHED) -> int | None:
+    """Keep one signed update for the whole installation and return its id; None when it was there already.
+
+    The law of the named jurisdictions is from now on what the files and all updates say together; `tell_shops` makes live
+    plans be judged again. Needs no tenant. Raises UpdateRefused: bad signature, unknown key or jurisdiction, an id twice.
+    """
+    try:
+        update = engine.open_update(body, ports.trusted_keys())
+    except engine.FeedRejected as error:
+        raise UpdateRefused(f"The update was refused: {error}.") from error
+    _must_fit(update)
+    row = sql.fetch(
+        "INSERT INTO compliance_law_updates (key_id, sequence, issued_at, received_at, way, jurisdictions, payload, signature)"
+        " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s) ON CONFLICT (key_id, sequence) DO NOTHING RETURNING id",
+        (
+            update.key_id,
+            update.sequence,
+            update.issued_at,
+            clock.now(),
+            way.value,
+            json.dumps(sorted({one.jurisdiction for one in update.amendments})),
+            update.payload,
+            update.signature,
+        ),
+    )
+    if row:
+        return int(row[0][0])
+    kept = LawUpdateRow.objects.filter(key_id=update.key_id, sequence=update.sequence).values_list("payload", flat=True).first()
+    if kept != update.payload:
+        raise UpdateRefused("Another update of this issuer has the same sequence.", sequence=update.sequence)
+    return None
+
+
+def tell_shops(update_id: int) -> int:
+    """Tell every shop under the update's jurisdictions that its law changed; returns how many. Enters each itself.
+
+    Telling twice is harmless: plans are judged again and nothing is found.
+    """
+    row = LawUpdateRow.objects.get(pk=update_id)
+    told = 0
+    for tenant_id in tenancy.list_tenant_ids():
+        code = tenancy.get_tenant(tenant_id).jurisdiction.lower()
+        if code in row.jurisdictions:
+            with tenancy.enter(tenant_id, actor="compliance.feed", reason=f"law update {row.key_id}/{row.sequence}"):
+                events.record([LawChanged(code, update_id, clock.now())])
+            told += 1
+    return told
+
+
+def pull_updates() -> int:
+    """Ask the feed for what is new and take it; returns how many updates were new. Runs outside of a tenant."""
+    feed = ports.feed()
+    if feed is None:
+        return 0
+    latest = max((one.sequence for one in queries.list_updates(limit=1_000)), default=0)
+    new = 0
+    for body in feed.updates_after(latest):
+        update_id = receive_update(body, FeedWay.PULLED)
+        if update_id is not None:
+            tell_shops(update_id)
+            new += 1
+    return new
+
+
+def _must_fit(update: SignedUpdate) -> None:
+    for amendment in update.amendments:
+        known = queries.find_jurisdiction(amendment.jurisdiction)
+        if known is None:
+            raise UpdateRefused(f"There is no jurisdiction {amendment.jurisdiction}.", jurisdiction=amendment.jurisdiction)
+        if _is_kept(update):
+            return
+        try:
+            engine.amend(known, amendment)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UpdateRefused(f"The update does not fit the law of {amendment.jurisdiction}: {str(error)[:200]}.") from error
+
+
+def _is_kept(update: SignedUpdate) -> bool:
+    return LawUpdateRow.objects.filter(key_id=update.key_id, sequence=update.sequence).exists()
