@@ -60,7 +60,6 @@ class SalesRow(TenantModel):
     """Sales of one distributor on one day, kept only where a plan asks for figures. A cache of the accruals, with a check."""
 
     audit: ClassVar[Audit] = Audit.NONE
-    app_rights: ClassVar[str] = "SELECT, INSERT, UPDATE, DELETE"
 
     distributor_id = models.BigIntegerField(_("distributor"))
     day = models.DateField(_("day"))
