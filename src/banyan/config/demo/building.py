@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from banyan.config import verifying
-from banyan.config.demo import founding, world
+from banyan.config.demo import founding, stockroom, world
 from banyan.config.demo.founding import DemoShop, Say
 from banyan.config.demo.living import CHANNEL, DemoLife, Pay
 from banyan.kernel import clock, tenancy, verification
@@ -64,6 +64,7 @@ def build(
                     progress(day.number + 1)
             clock.drive(end)
             life.run_jobs()
+            stockroom.work(shop)
     finally:
         clock.drive(None)
     report = verifying.verify([shop.tenant_id])
