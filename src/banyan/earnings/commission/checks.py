@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from banyan.earnings.commission.engine.figures import Days, sales_of
 from banyan.earnings.commission.engine.needs import NOTHING
+from banyan.earnings.commission.queries.closings import closing_rewards, decide_closings_again, thawed
 from banyan.earnings.commission.queries.explanation import REFERENCE_KIND, decide_many_again
 from banyan.earnings.commission.queries.facts import complete
 from banyan.earnings.commission.queries.inputs import freeze_inputs, read_paid_orders, thaw_inputs
 from banyan.earnings.commission.queries.plans import compiled_versions
 from banyan.earnings.commission.types import OrderFacts, PaidOrder
 from banyan.kernel import ids, sql
-from banyan.kernel.tenancy import current_tenant_id
+from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.verification import Finding, Tally, check
 from banyan.treasury.ledger import queries as ledger
 from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryKind
@@ -66,7 +68,7 @@ def inputs(tally: Tally) -> Iterator[Finding]:
 @check("commission.entries")
 def entries(tally: Tally) -> Iterator[Finding]:
     """Commission rows, reversals and releases are what the ledger's entries of the order say, per payee and account."""
-    for order_ids in _orders_in_batches():
+    for order_ids in _orders_in_batches(with_closings=True):
         expected = _expected_postings(order_ids)
         actual: dict[tuple[int, str, str, int], int] = {}
         for order_id, posted in _entries_of(order_ids):
@@ -120,6 +122,54 @@ def pending(tally: Tally) -> Iterator[Finding]:
                 yield Finding("commission.pending", f"{ids.public('dst', ref.owner_id)} {currency}", amount, actual[ref])
 
 
+@check("commission.closings")
+def closings(tally: Tally) -> Iterator[Finding]:
+    """Each closed period, decided again from what was frozen with it, gives exactly the rewards that are stored; and its true-ups
+    add up to what it says."""
+    for closing_id, decision in decide_closings_again():
+        kept = closing_rewards(closing_id)
+        expected = sorted((each.rule_key, each.payee_id, each.amount_minor) for each in decision.rewards)
+        tally.compared += 1
+        if expected != kept:
+            yield Finding("commission.closings", ids.public("pcl", closing_id), str(expected)[:200], str(kept)[:200])
+    rows = sql.fetch(
+        "SELECT k.id, k.lowered_minor, coalesce((SELECT sum(r.lowered_minor) FROM commission_reversals r WHERE r.tenant_id ="
+        "  k.tenant_id AND r.cause = 'true_up' AND r.cause_id = k.id), 0)::bigint"
+        " FROM commission_closings k WHERE k.tenant_id = %s",
+        (current_tenant_id(),),
+    )
+    for closing_id, lowered, found in rows:
+        tally.compared += 1
+        if lowered != found:
+            yield Finding("commission.closings", f"{ids.public('pcl', closing_id)} lowered", lowered, found)
+
+
+@check("commission.sales")
+def kept_sales(tally: Tally) -> Iterator[Finding]:
+    """No distributor has more sales on a day than the accruals of that day say."""
+    zone = get_tenant(current_tenant_id()).zone
+    rows = sql.fetch(
+        "SELECT distributor_id, day, personal_minor, team_minor FROM commission_sales WHERE tenant_id = %s",
+        (current_tenant_id(),),
+    )
+    if not rows:
+        return
+    days: Days = {}
+    for order_ids in _orders_in_batches():
+        for order in thawed(order_ids):
+            for place, personal, team in sales_of(order, zone):
+                kept = days.setdefault(place, [0, 0])
+                kept[0] += personal
+                kept[1] += team
+    for distributor_id, day, personal, team in rows:
+        tally.compared += 1
+        expected = days.get((distributor_id, day), [0, 0])
+        if personal > expected[0] or team > expected[1]:
+            yield Finding(
+                "commission.sales", f"{ids.public('dst', distributor_id)} {day}", str(expected), f"[{personal}, {team}]"
+            )
+
+
 @check("commission.holds")
 def holds(tally: Tally) -> Iterator[Finding]:
     """Hold dates follow from receipt and the plan's days, and whatever waits for its release has a date to be looked at."""
@@ -149,12 +199,12 @@ def _lasting(order: PaidOrder) -> PaidOrder:
     return order._replace(upline=upline, facts=facts)
 
 
-def _orders_in_batches() -> Iterator[list[int]]:
+def _orders_in_batches(with_closings: bool = False) -> Iterator[list[int]]:
     seen = 0
     while True:
         rows = sql.fetch(
-            "SELECT id FROM commission_accruals WHERE tenant_id = %s AND id > %s AND NOT is_closing ORDER BY id LIMIT %s",
-            (current_tenant_id(), seen, BATCH),
+            "SELECT id FROM commission_accruals WHERE tenant_id = %s AND id > %s AND (%s OR NOT is_closing) ORDER BY id LIMIT %s",
+            (current_tenant_id(), seen, with_closings, BATCH),
         )
         if not rows:
             return
@@ -165,7 +215,7 @@ def _orders_in_batches() -> Iterator[list[int]]:
 def _totals(order_ids: list[int]) -> Iterator[Finding]:
     rows = sql.fetch(
         "SELECT a.id, a.total_minor, coalesce((SELECT sum(c.amount_minor) FROM commission_commissions c"
-        "  WHERE c.tenant_id = a.tenant_id AND c.order_id = a.id), 0)::bigint AS found"
+        "  WHERE c.tenant_id = a.tenant_id AND c.order_id = a.id AND c.kind <> 'true_up'), 0)::bigint AS found"
         " FROM commission_accruals a WHERE a.tenant_id = %s AND a.id = ANY(%s::bigint[])",
         (current_tenant_id(), order_ids),
     )

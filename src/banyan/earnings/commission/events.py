@@ -62,3 +62,17 @@ class CommissionReleased(Event):
     currency: str
     lines: tuple[tuple[int, int, int], ...]
     occurred_at: datetime
+
+
+@dataclass(frozen=True)
+class PeriodClosed(Event):
+    """A period of a plan version was closed. `lines`: (commission_id, payee_id, amount_minor) of its rewards; true-ups of orders
+    are told as their reversals and releases."""
+
+    kind: ClassVar[str] = "commission.period_closed"
+    closing_id: int
+    plan_version_id: int
+    period: str
+    currency: str
+    lines: tuple[tuple[int, int, int], ...]
+    occurred_at: datetime

@@ -10,3 +10,9 @@ from banyan.kernel import clock, jobs
 def release_due() -> int:
     """Release what is due."""
     return commands.release_due(clock.now(), 500)
+
+
+@jobs.periodic("commission.close_due", every_seconds=300, queue="money")
+def close_due() -> int:
+    """Close the periods that are over, one at a time."""
+    return commands.close_due(clock.now())

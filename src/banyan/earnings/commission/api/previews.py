@@ -12,13 +12,16 @@ from banyan.earnings.commission.api import samples
 from banyan.earnings.commission.commands import InvalidPlan
 from banyan.earnings.commission.engine import CompiledPlan, PlanDocumentError
 from banyan.earnings.commission.queries import inward, outward
-from banyan.earnings.commission.types import LegalCeiling, Trace
+from banyan.earnings.commission.queries.preview import LINES
+from banyan.earnings.commission.types import LegalCeiling, Period, Share, Trace
 from banyan.earnings.commission.types.document import plan_schema
 from banyan.earnings.commission.types.samples import (
     Preview,
     SampleLine,
     SampleOrder,
+    SamplePeriod,
     SamplePerson,
+    SampleReturn,
     SampleSpent,
 )
 from banyan.earnings.commission.types.starts import STARTS
@@ -51,6 +54,68 @@ def preview_plan(request: HttpRequest, body: samples.PreviewIn) -> dict[str, Any
     plan = _plan(body.document, body.version_id)
     legal = LegalCeiling("as asked", body.law.upline_depth, body.law.total_bp) if body.law is not None else None
     return _preview(queries.preview_order(plan, sample_of(body.order), legal))
+
+
+@router.post("/plans/preview/period", response={200: samples.PeriodPreviewOut, **ERRORS})
+@endpoint(scope="plans:read", write=True)
+def preview_period(request: HttpRequest, body: samples.PeriodPreviewIn) -> dict[str, Any]:
+    """Decide the orders of a sample period as they come, then close it. Keeps nothing."""
+    plan = _plan(body.document, body.version_id)
+    sample = SamplePeriod(
+        Period(body.period),
+        tuple(sample_of(order) for order in body.orders),
+        tuple(_person(person) for person in body.members),
+        tuple(SampleReturn(each.order, each.line, each.refund_minor) for each in body.returns),
+    )
+    legal = LegalCeiling("as asked", body.law.upline_depth, body.law.total_bp) if body.law is not None else None
+    trial, name = queries.preview_period(plan, sample, legal)
+    return {
+        "accrued": [
+            {**_place(share, name), "order": order_id, "amount_minor": share.amount_minor}
+            for order_id, shares in trial.shares
+            for share in shares
+        ],
+        "adjustments": [
+            {
+                **_place(each.difference.share, name),
+                "order": each.order_id,
+                "before_minor": each.difference.before_minor,
+                "after_minor": each.difference.after_minor,
+                "booked_minor": each.booked_minor,
+            }
+            for each in trial.adjustments
+        ],
+        "rewards": [
+            {
+                "payee": name[each.payee_id],
+                "rule": each.rule_key,
+                "kind": each.kind.value,
+                **_members(each, "base_minor", "rate_bp", "amount_minor", "weight"),
+            }
+            for each in trial.closing.rewards
+        ],
+        "pots": [
+            {"rule": each.rule_key, **_members(each, "base_minor", "before_minor", "pot_minor", "shared_minor")}
+            for each in trial.closing.pots
+        ],
+        "cuts": [
+            {"subject": _subject(each.subject, name), **_members(each, "cap", "limit_minor", "before_minor")}
+            for each in trial.closing.cuts
+        ],
+        "skipped": [
+            {"payee": name[each.payee_id or 0], "rule": each.rule_key, "depth": each.depth, "reason": each.reason.value}
+            for each in trial.closing.skipped
+        ],
+    }
+
+
+def _place(share: Share, name: Any) -> dict[str, Any]:
+    return {
+        "line": share.line_id % LINES,
+        "payee": name[share.payee_id],
+        "rule": share.rule_key,
+        "kind": share.kind.value,
+    }
 
 
 def _plan(document: dict[str, Any] | None, version_id: int | None) -> CompiledPlan:

@@ -9,7 +9,7 @@ from ninja import Field, Schema
 from pydantic import AwareDatetime, ConfigDict
 
 from banyan.earnings.commission.api.schemas import BandOut, VersionIdText
-from banyan.earnings.commission.types.document import FigureName, TierName
+from banyan.earnings.commission.types.document import FigureName, PeriodName, TierName
 from banyan.kernel.http import PublicId
 
 Minor = Annotated[int, Field(ge=0, le=10**12)]
@@ -199,3 +199,91 @@ class StartOut(Schema):
     title: str
     title_zh: str
     document: dict[str, Any]
+
+
+class ReturnIn(_Sample):
+    """`refund_minor` of a line came back before the close; order and line by their places, from 1."""
+
+    order: Annotated[int, Field(ge=1)]
+    line: Annotated[int, Field(ge=1)] = 1
+    refund_minor: Minor
+
+
+class PeriodPreviewIn(_Sample):
+    """The orders of one calendar period. `members`: everybody as he stands at its end; those not named take no part in rewards.
+
+    Figures (`by: figure`) are computed from the orders themselves, in the order of payment. `law` null: the shop's law.
+    """
+
+    document: dict[str, Any] | None = None
+    version_id: VersionIdText | None = None
+    period: PeriodName = "month"
+    orders: list[OrderIn] = Field(min_length=1, max_length=500)
+    members: list[PersonIn] = Field(default_factory=list, max_length=2000)
+    returns: list[ReturnIn] = Field(default_factory=list, max_length=2000)
+    law: LawIn | None = None
+
+
+class PeriodShareOut(Schema):
+    """What was accrued with an order; order and line by their places, from 1."""
+
+    order: int
+    line: int
+    payee: str
+    rule: str
+    kind: str
+    amount_minor: int
+
+
+class AdjustmentOut(Schema):
+    """What the close changed of a share. `booked_minor`: what is booked, less the part of the line that came back."""
+
+    order: int
+    line: int
+    payee: str
+    rule: str
+    before_minor: int
+    after_minor: int
+    booked_minor: int
+
+
+class RewardOut(Schema):
+    """What the close pays. `base_minor`: the sales it is paid on; `weight`: in a pool."""
+
+    payee: str
+    rule: str
+    kind: str
+    base_minor: int
+    rate_bp: int
+    amount_minor: int
+    weight: int
+
+
+class PotOut(Schema):
+    """A pool: computed, after caps, and shared. Shared is all of it, or nothing where nobody takes part."""
+
+    rule: str
+    base_minor: int
+    before_minor: int
+    pot_minor: int
+    shared_minor: int
+
+
+class ClosingCutOut(Schema):
+    """One cap that cut what the close would pay."""
+
+    cap: str
+    subject: str
+    limit_minor: int
+    before_minor: int
+
+
+class PeriodPreviewOut(Schema):
+    """A whole period tried: accruals with the orders, true-ups, rewards and pools of the close."""
+
+    accrued: list[PeriodShareOut]
+    adjustments: list[AdjustmentOut]
+    rewards: list[RewardOut]
+    pots: list[PotOut]
+    cuts: list[ClosingCutOut]
+    skipped: list[SampleSkippedOut]

@@ -2,6 +2,7 @@
 
 from banyan.earnings.commission.commands.accrual import InputsMissing, accrue
 from banyan.earnings.commission.commands.approving import NotApproved, OwnPlan, approve_plan
+from banyan.earnings.commission.commands.closing import close_due
 from banyan.earnings.commission.commands.hold import look_again, mark_received, release_due
 from banyan.earnings.commission.commands.lawful import keep_plans_lawful
 from banyan.earnings.commission.commands.partners import PartnerNotFound, RegionTaken, appoint_partner, end_partner
@@ -34,6 +35,7 @@ __all__ = [
     "accrue",
     "appoint_partner",
     "approve_plan",
+    "close_due",
     "draft_plan",
     "end_partner",
     "keep_plans_lawful",

@@ -36,7 +36,8 @@ def mark_received(receipts: Sequence[tuple[int, datetime]]) -> int:
         accrue(sorted(missing))
     return sql.execute(
         "UPDATE commission_accruals a SET received_at = v.at, release_after = v.at + a.hold_days * interval '24 hours',"
-        " due_at = CASE WHEN a.total_minor > 0 THEN v.at + a.hold_days * interval '24 hours' END"
+        " due_at = CASE WHEN a.total_minor > 0 OR EXISTS (SELECT 1 FROM commission_commissions c WHERE c.tenant_id = a.tenant_id"
+        "  AND c.order_id = a.id) THEN v.at + a.hold_days * interval '24 hours' END"
         " FROM (SELECT DISTINCT ON (id) id, at FROM unnest(%s::bigint[], %s::timestamptz[]) AS u(id, at) ORDER BY id, at) v"
         " WHERE a.tenant_id = %s AND a.id = v.id AND a.received_at IS NULL",
         (order_ids, [at for _, at in receipts], current_tenant_id()),
@@ -114,13 +115,19 @@ def _by_payee(lines: Sequence[tuple[int, int, int]]) -> dict[int, int]:
     return sums
 
 
-def _book(orders: dict[int, dict[int, int]], currency: str, at: datetime) -> None:
+def release_now(orders: dict[int, dict[int, int]], currency: str, at: datetime, mark: str) -> None:
+    """Release what was added to orders that are released already: sums by payee of each order. `mark` tells this release from
+    the order's own."""
+    _book(orders, currency, at, mark)
+
+
+def _book(orders: dict[int, dict[int, int]], currency: str, at: datetime, mark: str = "") -> None:
     """Post one entry per order, debts netted in the order of ids; again with fresh balances where a debt moved meanwhile."""
     payees = sorted({payee_id for sums in orders.values() for payee_id in sums})
     for attempt in range(ATTEMPTS):
         debts = balances.balances([AccountRef(AccountKind.DISTRIBUTOR_DEBT, payee_id) for payee_id in payees], currency)
         left = {ref.owner_id: debt for ref, debt in debts.items()}
-        entries = [_entry(order_id, sums, left, currency, at) for order_id, sums in orders.items() if sums]
+        entries = [_entry(order_id, sums, left, currency, at, mark) for order_id, sums in orders.items() if sums]
         try:
             ledger.post(entries)
         except ledger.InsufficientBalance:
@@ -130,7 +137,7 @@ def _book(orders: dict[int, dict[int, int]], currency: str, at: datetime) -> Non
             return
 
 
-def _entry(order_id: int, sums: dict[int, int], debts: dict[int, int], currency: str, at: datetime) -> NewEntry:
+def _entry(order_id: int, sums: dict[int, int], debts: dict[int, int], currency: str, at: datetime, mark: str = "") -> NewEntry:
     postings = []
     for payee_id, amount in sums.items():
         netted = min(amount, debts.get(payee_id, 0))
@@ -140,6 +147,5 @@ def _entry(order_id: int, sums: dict[int, int], debts: dict[int, int], currency:
             postings.append((AccountRef(AccountKind.DISTRIBUTOR_DEBT, payee_id), -netted))
         if amount > netted:
             postings.append((AccountRef(AccountKind.DISTRIBUTOR_AVAILABLE, payee_id), netted - amount))
-    return NewEntry(
-        EntryKind.COMMISSION_RELEASED, REFERENCE_KIND, order_id, at, tuple(postings), f"commission.released:{order_id}", currency
-    )
+    key = f"commission.released:{order_id}{mark}"
+    return NewEntry(EntryKind.COMMISSION_RELEASED, REFERENCE_KIND, order_id, at, tuple(postings), key, currency)

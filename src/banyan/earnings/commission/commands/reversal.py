@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from banyan.earnings.commission.commands.accrual import EXPENSE, REFERENCE_KIND, accrue
 from banyan.earnings.commission.engine import reverse_line
 from banyan.earnings.commission.events import CommissionReversed
-from banyan.earnings.commission.models import ReversalRow
+from banyan.earnings.commission.models import ReturnedRow, ReversalRow
+from banyan.earnings.commission.queries.plans import compiled_versions
 from banyan.earnings.commission.types import Cause, Takeback
 from banyan.kernel import events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
@@ -20,17 +21,19 @@ ATTEMPTS = 5
 """How often a posting is tried again with fresh balances when somebody else took from the same account meanwhile."""
 _COLUMNS = (
     "id", "commission_id", "order_id", "payee_id", "cause", "cause_id", "returned_minor", "amount_minor",
-    "from_pending_minor", "from_available_minor", "from_debt_minor", "occurred_at",
+    "from_pending_minor", "from_available_minor", "from_debt_minor", "lowered_minor", "occurred_at",
 )  # fmt: skip
 
 
 @dataclass(slots=True)
-class _Standing:
+class Standing:
     """One commission with what went back of it so far."""
 
     commission_id: int
     line_id: int
     payee_id: int
+    rule_key: str
+    kind: str
     amount: int
     base: int
     reversed: int
@@ -39,25 +42,26 @@ class _Standing:
 
 
 @dataclass(slots=True)
-class _Step:
+class Step:
     """One reversal to write; `available` and `debt` are decided with the balances at hand."""
 
-    standing: _Standing
+    standing: Standing
     returned: int
     amount: int
+    lowered: int = 0
     pending: int = 0
     available: int = 0
     debt: int = 0
 
 
 @dataclass(slots=True)
-class _Batch:
+class Batch:
     """The steps of one takeback."""
 
     takeback: Takeback
     currency: str
     released: bool
-    steps: list[_Step] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
 
 
 def reverse(takebacks: Sequence[Takeback]) -> int:
@@ -75,49 +79,75 @@ def reverse(takebacks: Sequence[Takeback]) -> int:
     if missing:
         accrue(missing)
         accruals |= _lock(missing)
-    standings = _read(order_ids)
+    _keep_returned(takebacks, accruals)
+    standings = read_standings(order_ids)
     batches = []
     for takeback in takebacks:
-        currency, released = accruals[takeback.order_id]
-        batch = _Batch(takeback, currency, released)
+        currency, released, _ = accruals[takeback.order_id]
+        batch = Batch(takeback, currency, released)
         for standing in standings.get(takeback.order_id, ()):
             _plan(batch, standing)
         if batch.steps:
             batches.append(batch)
-    for currency in sorted({batch.currency for batch in batches}):
-        _book([batch for batch in batches if batch.currency == currency], currency)
-    _write(batches)
+    book_batches(batches)
     return len(batches)
 
 
-def _lock(order_ids: Sequence[int]) -> dict[int, tuple[str, bool]]:
-    """Currency and whether it is released, of orders that are accrued; locked in the order of ids."""
+def book_batches(batches: Sequence[Batch]) -> None:
+    """Post and write the steps of these takebacks; their orders are locked."""
+    for currency in sorted({batch.currency for batch in batches}):
+        _book([batch for batch in batches if batch.currency == currency], currency)
+    _write(batches)
+
+
+def _keep_returned(takebacks: Sequence[Takeback], accruals: dict[int, tuple[str, bool, int | None]]) -> None:
+    """Keep what came back of orders whose version's periods close: it lowers the net sales of the period it came back in."""
+    plans = compiled_versions(sorted({version for _, _, version in accruals.values() if version is not None}))
+    closing = {version for version, plan in plans.items() if plan.closes}
+    kept = [
+        (version, each.order_id, line.line_id, each.cause_id, line.refund_minor, line.of_minor, each.occurred_at)
+        for each in takebacks
+        if (version := accruals[each.order_id][2]) in closing
+        for line in each.lines
+        if line.refund_minor
+    ]
+    if kept:
+        numbers = ids.next_ids(len(kept))
+        columns = ("id", "plan_version_id", "order_id", "line_id", "cause_id", "refund_minor", "of_minor", "occurred_at")
+        rows = [(number, *row) for number, row in zip(numbers, kept, strict=True)]
+        sql.insert(ReturnedRow, columns, rows, on_conflict="ON CONFLICT DO NOTHING")
+
+
+def _lock(order_ids: Sequence[int]) -> dict[int, tuple[str, bool, int | None]]:
+    """Currency, whether it is released, and plan version of orders that are accrued; locked in the order of ids."""
     rows = sql.fetch(
-        "SELECT id, currency, released_at IS NOT NULL FROM commission_accruals"
+        "SELECT id, currency, released_at IS NOT NULL, plan_version_id FROM commission_accruals"
         " WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
         (current_tenant_id(), list(order_ids)),
     )
-    return {row[0]: (row[1], row[2]) for row in rows}
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
-def _read(order_ids: Sequence[int]) -> dict[int, list[_Standing]]:
+def read_standings(order_ids: Sequence[int]) -> dict[int, list[Standing]]:
+    # What a period's close lowered is part of the commission no longer: returns take their part of the rest.
     rows = sql.fetch(
-        "SELECT c.order_id, c.id, c.line_id, c.payee_id, c.amount_minor, c.base_minor,"
-        " coalesce(sum(r.amount_minor), 0)::bigint, coalesce(sum(r.returned_minor), 0)::bigint,"
+        "SELECT c.order_id, c.id, c.line_id, c.payee_id, c.rule_key, c.kind,"
+        " c.amount_minor - coalesce(sum(r.lowered_minor), 0)::bigint, c.base_minor,"
+        " coalesce(sum(r.amount_minor - r.lowered_minor), 0)::bigint, coalesce(sum(r.returned_minor), 0)::bigint,"
         " array_agg(r.cause) FILTER (WHERE r.id IS NOT NULL), array_agg(r.cause_id) FILTER (WHERE r.id IS NOT NULL)"
         " FROM commission_commissions c"
         " LEFT JOIN commission_reversals r ON r.tenant_id = c.tenant_id AND r.commission_id = c.id"
         " WHERE c.tenant_id = %s AND c.order_id = ANY(%s::bigint[]) GROUP BY c.id ORDER BY c.id",
         (current_tenant_id(), list(order_ids)),
     )
-    found: dict[int, list[_Standing]] = {}
+    found: dict[int, list[Standing]] = {}
     for row in rows:
-        causes = set(zip(row[8] or (), row[9] or (), strict=True))
-        found.setdefault(row[0], []).append(_Standing(row[1], row[2], row[3], row[4], row[5], row[6], row[7], causes))
+        causes = set(zip(row[10] or (), row[11] or (), strict=True))
+        found.setdefault(row[0], []).append(Standing(*row[1:10], causes=causes))
     return found
 
 
-def _plan(batch: _Batch, standing: _Standing) -> None:
+def _plan(batch: Batch, standing: Standing) -> None:
     """Decide one commission's step of a takeback and count it, so that the next takeback of the batch sees it."""
     takeback = batch.takeback
     cause = (takeback.cause.value, takeback.cause_id)
@@ -133,7 +163,7 @@ def _plan(batch: _Batch, standing: _Standing) -> None:
         reversed_before_minor=standing.reversed,
         refund_minor=sum(line.refund_minor for line in mine),
     )
-    step = _Step(standing, decided.returned_minor, decided.amount_minor)
+    step = Step(standing, decided.returned_minor, decided.amount_minor)
     if step.amount == 0 and step.returned == 0:
         return
     standing.causes.add(cause)
@@ -142,7 +172,7 @@ def _plan(batch: _Batch, standing: _Standing) -> None:
     batch.steps.append(step)
 
 
-def _book(batches: Sequence[_Batch], currency: str) -> None:
+def _book(batches: Sequence[Batch], currency: str) -> None:
     """Post the batch; where an account moved meanwhile, look at the balances again. Raises InsufficientBalance in the end."""
     payees = {step.standing.payee_id for batch in batches if batch.released for step in batch.steps}
     for attempt in range(ATTEMPTS):
@@ -167,7 +197,7 @@ def _book(batches: Sequence[_Batch], currency: str) -> None:
             return
 
 
-def _entry(batch: _Batch) -> NewEntry | None:
+def _entry(batch: Batch) -> NewEntry | None:
     takeback = batch.takeback
     lines: dict[AccountRef, int] = {}
     for step in batch.steps:
@@ -193,7 +223,7 @@ def _entry(batch: _Batch) -> NewEntry | None:
     )
 
 
-def _write(batches: Sequence[_Batch]) -> None:
+def _write(batches: Sequence[Batch]) -> None:
     numbers = iter(ids.next_ids(sum(len(batch.steps) for batch in batches)))
     rows, facts = [], []
     for batch in batches:
@@ -203,7 +233,7 @@ def _write(batches: Sequence[_Batch]) -> None:
             rows.append(
                 (
                     number, standing.commission_id, takeback.order_id, standing.payee_id, takeback.cause.value, takeback.cause_id,
-                    step.returned, step.amount, step.pending, step.available, step.debt, takeback.occurred_at,
+                    step.returned, step.amount, step.pending, step.available, step.debt, step.lowered, takeback.occurred_at,
                 )
             )  # fmt: skip
             if step.amount:

@@ -7,13 +7,14 @@ before it added. What an order saw is frozen with it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, time, tzinfo
 from typing import NamedTuple
 
 from banyan.earnings.commission.engine import CompiledPlan
 from banyan.earnings.commission.engine.closing import people_of
 from banyan.earnings.commission.engine.figures import Days, figures_for, longest_start, sales_of
 from banyan.earnings.commission.engine.periods import Span, span_of
+from banyan.earnings.commission.queries.inputs import thaw_inputs
 from banyan.earnings.commission.queries.sales import read_sales, write_sales
 from banyan.earnings.commission.types import LegalCeiling, Member, OrderFacts, PaidOrder, PlanCaps, Share, Spent
 from banyan.kernel import sql
@@ -147,7 +148,7 @@ class _Spending:
         if caps.budget_minor is not None:
             since = EVER if caps.budget_is_total else span.first_day
             bounds = (None, None) if caps.budget_is_total else (span.start_at, span.end_at)
-            self.budgets[version_id, since] = _accrued_in_all(version_id, *bounds)
+            self.budgets[version_id, since] = accrued_in_all(version_id, *bounds)
 
     def with_spent(self, order: PaidOrder, version_id: int, plan: CompiledPlan) -> PaidOrder:
         if not plan.needs.spent:
@@ -205,7 +206,8 @@ def _accrued_by(version_id: int, start_at: datetime, end_at: datetime, people: S
     return [(row[0], row[1], row[2]) for row in rows]
 
 
-def _accrued_in_all(version_id: int, start_at: datetime | None, end_at: datetime | None) -> int:
+def accrued_in_all(version_id: int, start_at: datetime | None, end_at: datetime | None) -> int:
+    """What one version accrued less reversals, of orders paid in [start, end) or ever."""
     rows = sql.fetch(
         f"SELECT coalesce(sum(c.amount_minor - {_BACK}), 0)::bigint FROM commission_accruals a"
         " JOIN commission_commissions c ON c.tenant_id = a.tenant_id AND c.order_id = a.id"
@@ -214,3 +216,27 @@ def _accrued_in_all(version_id: int, start_at: datetime | None, end_at: datetime
         (current_tenant_id(), version_id, start_at, start_at, end_at, end_at),
     )
     return int(rows[0][0])
+
+
+def fill_sales(plan: CompiledPlan, at: datetime) -> None:
+    """Before a plan that asks for figures comes into force: count the sales of its running periods from the accruals.
+
+    What is kept of these days is replaced. Does nothing for other plans.
+    """
+    if not plan.needs.figures:
+        return
+    lock_accrual()
+    zone = get_tenant(current_tenant_id()).zone
+    first = longest_start(plan.needs.figures, [at], zone)
+    sql.execute("DELETE FROM commission_sales WHERE tenant_id = %s AND day >= %s", (current_tenant_id(), first))
+    after = (datetime.combine(first, time(), zone), 0)
+    while True:
+        rows = sql.fetch(
+            "SELECT id, paid_at, inputs FROM commission_accruals WHERE tenant_id = %s AND paid_at >= %s"
+            " AND (paid_at, id) > (%s, %s) AND NOT is_closing ORDER BY paid_at, id LIMIT 2000",
+            (current_tenant_id(), after[0], *after),
+        )
+        if not rows:
+            return
+        add_sales([thaw_inputs(*row) for row in rows])
+        after = (rows[-1][1], rows[-1][0])

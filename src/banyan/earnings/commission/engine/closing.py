@@ -386,34 +386,44 @@ def differences(before: Sequence[Share], after: Sequence[Share]) -> list[Differe
     ]
 
 
-def closing_figures(
-    plan: Plan, orders: Sequence[PaidOrder], returned: Mapping[int, Mapping[int, tuple[int, int]]]
-) -> tuple[dict[int, dict[str, int]], list[dict[int, dict[str, int]]]]:
-    """(final figures, running figures before each order) of a period's orders in the order of payment, by payee and marked name.
+class FigureBook:
+    """The figures of a period's close, in two passes over its orders in the order of payment.
 
-    Final: net of what was returned until the close; running: gross, since a return takes back its own part of each commission.
+    Final ones are net of what was returned until the close; running ones gross, since a return takes back its own part of each
+    commission and moves no other order.
     """
-    names = {
-        rule.amount.figure
-        for rule in plan.rules
-        if isinstance(rule.amount, Progressive | WholeBand) and rule.amount.true_up and rule.amount.figure
-    }
-    final: dict[int, dict[str, int]] = {}
-    sums: dict[int, dict[str, int]] = {}
-    running = []
-    for order in orders:
-        running.append({member.distributor_id: dict(sums.get(member.distributor_id, {})) for member in people_of(order)})
-        gross = sum(line.base_minor for line in order.lines)
-        net = gross - sum(
-            _part(line.base_minor, *returned[order.order_id][line.line_id])
-            for line in order.lines
-            if line.line_id in returned.get(order.order_id, {})
+
+    def __init__(self, plan: Plan) -> None:
+        self.names = sorted(
+            {
+                rule.amount.figure
+                for rule in plan.rules
+                if isinstance(rule.amount, Progressive | WholeBand) and rule.amount.true_up and rule.amount.figure
+            }
         )
+        self.final: dict[int, dict[str, int]] = {}
+        self.running: dict[int, dict[str, int]] = {}
+
+    def count(self, order: PaidOrder, returned: Mapping[int, tuple[int, int]]) -> None:
+        """First pass."""
+        back = sum(_part(line.base_minor, *returned[line.line_id]) for line in order.lines if line.line_id in returned)
+        self._add(self.final, FINAL, order, _base_of(order) - back)
+
+    def close(self, order: PaidOrder) -> PaidOrder:
+        """Second pass: the order with the figures of the close, for everybody whom it can pay."""
+        people = {member.distributor_id for member in people_of(order)}
+        figures = {each: {**self.final.get(each, {}), **self.running.get(each, {})} for each in people}
+        closed = with_closing_figures(order, figures)
+        self._add(self.running, RUNNING, order, _base_of(order))
+        return closed
+
+    def _add(self, figures: dict[int, dict[str, int]], mark: str, order: PaidOrder, minor: int) -> None:
         for member in order.upline:
-            for name in names:
+            for name in self.names:
                 if member.depth == 0 or "_team_" in name:
-                    mine = sums.setdefault(member.distributor_id, {})
-                    mine[RUNNING + name] = mine.get(RUNNING + name, 0) + gross
-                    own = final.setdefault(member.distributor_id, {})
-                    own[FINAL + name] = own.get(FINAL + name, 0) + net
-    return final, running
+                    mine = figures.setdefault(member.distributor_id, {})
+                    mine[mark + name] = mine.get(mark + name, 0) + minor
+
+
+def _base_of(order: PaidOrder) -> int:
+    return sum(line.base_minor for line in order.lines)

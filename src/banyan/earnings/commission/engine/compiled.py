@@ -42,6 +42,7 @@ from banyan.earnings.commission.types import (
     Uplift,
     WholeBand,
     is_periodic,
+    is_trued_up,
 )
 
 from .amounts import compile_amount
@@ -100,8 +101,8 @@ class CompiledPlan:
     """Pure: the same order, upline and ceiling give the same shares for ever."""
 
     __slots__ = (
-        "caps_margin", "caps_rules", "chooses", "needs", "of_margin", "order_caps", "ordinary", "overlays", "periodic", "plan",
-        "reach",
+        "caps_margin", "caps_rules", "chooses", "closes", "needs", "of_margin", "order_caps", "ordinary", "overlays", "periodic",
+        "plan", "reach",
     )  # fmt: skip
 
     def __init__(self, plan: Plan) -> None:
@@ -118,6 +119,8 @@ class CompiledPlan:
         self.chooses = any(rule.stacking is not Stacking.ADD for rule in self.ordinary)
         self.order_caps = any(rule.order_cap is not None for rule in rules)
         self.caps_rules = any(rule.payee_cap is not None or rule.period_cap is not None for rule in rules)
+        self.closes = bool(self.periodic) or any(is_trued_up(rule) for rule in plan.rules)
+        """Whether the end of a period pays or adjusts something."""
         self.caps_margin = plan.caps.margin_bp is not None
         self.of_margin = any(rule.of_margin for rule in rules)
 

@@ -12,14 +12,12 @@ from banyan.kernel.values.money import cumulative_share
 from .closing import (
     ClosingDecision,
     Difference,
+    FigureBook,
     PeriodBook,
-    closing_figures,
     compile_for_closing,
     decide_closing,
     differences,
-    people_of,
     true_up_period,
-    with_closing_figures,
 )
 from .compiled import CompiledPlan
 from .figures import Days, figures_for, sales_of
@@ -99,17 +97,14 @@ def _adjust(
     if true_up_period(compiled.plan) is not period:
         return []
     at_close = compile_for_closing(compiled.plan)
-    returned = {sold.order.order_id: sold.returned for sold in sales}
-    final, running = closing_figures(compiled.plan, [order for order, _ in decided], returned)
+    figures = FigureBook(compiled.plan)
+    for (order, _), sold in zip(decided, sales, strict=True):
+        figures.count(order, sold.returned)
     found = []
-    for (order, shares), before, sold in zip(decided, running, sales, strict=True):
-        people = {member.distributor_id for member in people_of(order)}
-        figures = {each: {**final.get(each, {}), **before.get(each, {})} for each in people}
-        for change in differences(shares, at_close.decide(with_closing_figures(order, figures), sold.legal)):
-            booked = _net(change.share, change.after_minor, sold.returned) - _net(
-                change.share, change.before_minor, sold.returned
-            )
-            found.append(Adjustment(order.order_id, change, booked))
+    for (order, shares), sold in zip(decided, sales, strict=True):
+        for change in differences(shares, at_close.decide(figures.close(order), sold.legal)):
+            after, was = (_net(change.share, minor, sold.returned) for minor in (change.after_minor, change.before_minor))
+            found.append(Adjustment(order.order_id, change, after - was))
     return found
 
 

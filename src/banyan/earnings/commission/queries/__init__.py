@@ -1,5 +1,6 @@
 """Reads of the commission house. They return this house's types, never rows."""
 
+from banyan.earnings.commission.queries.closings import list_closings
 from banyan.earnings.commission.queries.commissions import (
     get_commission,
     list_commissions,
@@ -39,6 +40,7 @@ __all__ = [
     "get_version",
     "inward",
     "list_changes",
+    "list_closings",
     "list_commissions",
     "list_for_orders",
     "list_partners",

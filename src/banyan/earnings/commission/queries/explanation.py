@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from banyan.earnings.commission.engine import empty_trace
+from banyan.earnings.commission.queries.closings import decide_closing_again
 from banyan.earnings.commission.queries.commissions import get_commission, list_for_orders, list_reversals
 from banyan.earnings.commission.queries.inputs import thaw_inputs
 from banyan.earnings.commission.queries.plans import compiled_versions, get_version
 from banyan.earnings.commission.queries.words import say
 from banyan.earnings.commission.types import (
+    CapCut,
     Commission,
     CommissionId,
     CommissionKind,
+    Evaluation,
     Explanation,
     LegalCeiling,
     OrderDecision,
+    PaidOrder,
     PlanVersion,
     PostingView,
     Share,
@@ -45,13 +50,13 @@ def explain(commission_id: CommissionId | int, *, payee_id: int | None = None) -
     standing and their postings, and how the buyer came to the referrer. Raises CommissionNotFound.
     """
     commission = get_commission(commission_id, payee_id=payee_id)
-    decision = decide_again(commission.order_id)
+    decision = decide_again(commission.order_id) if not is_closing(commission) else _closed(commission)
     version = decision.version or get_version(commission.plan_version_id)
     siblings = [each for each in list_for_orders([commission.order_id])[commission.order_id] if each != commission]
     postings = _postings(commission)
     reversals = tuple(list_reversals([commission.commission_id]))
     skipped = tuple(each for each in decision.trace.skipped if each.rule_key == commission.rule_key)
-    arrival = attribution.find_arrival(commission.order_id)
+    arrival = attribution.find_arrival(commission.order_id) if not is_closing(commission) else None
     if arrival is not None and payee_id not in (None, arrival.referrer_id):
         arrival = None
     words = tuple(say(commission, version, decision.trace, skipped, reversals, arrival))
@@ -77,6 +82,33 @@ def explain(commission_id: CommissionId | int, *, payee_id: int | None = None) -
     )
 
 
+def is_closing(commission: Commission) -> bool:
+    """Whether it was paid by a period's close, not with an order."""
+    return commission.kind in (CommissionKind.BONUS, CommissionKind.POOL)
+
+
+def _closed(commission: Commission) -> OrderDecision:
+    """The close that paid a reward, as far as it concerns this one; computed again from what was frozen with it."""
+    decision = decide_closing_again(commission.order_id)
+    mine = (commission.rule_key, commission.payee_id, commission.amount_minor)
+    found = [each for each in decision.rewards if (each.rule_key, each.payee_id, each.amount_minor) == mine]
+    trace = empty_trace(PaidOrder(commission.order_id, commission.paid_at, (), ()), LegalCeiling("", 0, None))
+    steps = tuple(
+        Evaluation(each.rule_key, commission.line_id, each.payee_id, each.base_minor, each.rate_bp, 1, each.amount_minor)
+        for each in found
+    )
+    cuts = tuple(CapCut(cut.cap, cut.subject, cut.limit_minor, cut.before_minor, cut.limit_minor) for cut in decision.cuts)
+    return OrderDecision(
+        commission.order_id,
+        commission.paid_at,
+        commission.currency,
+        get_version(commission.plan_version_id),
+        (),
+        replace(trace, evaluations=steps, cuts=cuts, shares=(_share_of(commission),)),
+        bool(found),
+    )
+
+
 def decide_again(order_id: int) -> OrderDecision:
     """The whole decision on an order from what was frozen, compared with what is stored. Raises NotAccrued."""
     decisions = decide_many_again([order_id])
@@ -99,7 +131,8 @@ def decide_many_again(order_ids: Sequence[int]) -> list[OrderDecision]:
         order = thaw_inputs(order_id, paid_at, inputs)
         ceiling = LegalCeiling(rule_set, depth, rate_bp)
         trace = compiled[version_id].trace(order, ceiling) if version_id in compiled else empty_trace(order, ceiling)
-        agrees = [_share_of(each) for each in stored.get(order_id, ())] == list(trace.shares)
+        own = [_share_of(each) for each in stored.get(order_id, ()) if each.kind is not CommissionKind.TRUE_UP]
+        agrees = own == list(trace.shares)
         decisions.append(OrderDecision(order_id, paid_at, currency, versions.get(version_id), order.upline, trace, agrees))
     return decisions
 

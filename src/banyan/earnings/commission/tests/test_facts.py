@@ -10,7 +10,7 @@ import pytest
 
 from banyan.earnings.commission import commands, queries
 from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0
-from banyan.kernel import sql
+from banyan.kernel import clock, sql
 
 SELLER = {"key": "seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 1000}}
 
@@ -70,6 +70,18 @@ def test_sales_of_the_month_lift_the_band_and_only_earlier_orders_count(sales: A
     accrue(sales, next_month, early)  # told again: nothing is counted twice
     assert shares(sales, next_month) == {"seller:1": 250, "up:2": 250}
     assert sales.count("commission_sales") == 6
+
+
+def test_a_plan_published_in_the_month_counts_what_was_sold_before(sales: Any) -> None:
+    sales.publish(plan(SELLER))
+    accrue(sales, sales.sell(9_000), sales.sell(2_000))
+    bands = [{"from_minor": 0, "rate_bp": 500}, {"from_minor": 10_000, "rate_bp": 800}]
+    ladder = {"kind": "whole_band", "by": "figure", "figure": "month_sales_minor", "bands": bands}
+    with clock.driven(T0 + timedelta(days=1)):
+        sales.publish(plan({**SELLER, "amount": ladder}), "Ladder")
+    order_id = sales.sell(1_000, paid_at=T0 + timedelta(days=2))
+    accrue(sales, order_id)
+    assert shares(sales, order_id) == {"seller:1": 80}
 
 
 @pytest.mark.parametrize(

@@ -110,3 +110,33 @@ def test_the_committed_schema_is_the_one_that_is_served(sales: Sales) -> None:
     """Rewrite it with `scripts/plan_schema.py`."""
     served = Caller(sales, Role.OPERATOR).send("GET", "/plans/schema")
     assert served == plan_schema() == json.loads((PAGES / "plan.schema.json").read_text())
+
+
+def test_a_whole_period_is_tried_to_its_close(sales: Sales) -> None:
+    operator = Caller(sales, Role.OPERATOR)
+    bands = [{"from_minor": 0, "rate_bp": 500}, {"from_minor": 10_000, "rate_bp": 800}]
+    ladder = {"kind": "whole_band", "by": "figure", "figure": "month_sales_minor", "true_up": True, "bands": bands}
+    rules = [
+        {"key": "band", "pays": {"to": "seller"}, "amount": ladder},
+        {
+            "key": "pool",
+            "pays": {"to": "pool", "period": "month", "min_tier": "gold"},
+            "amount": {"kind": "rate", "rate_bp": 101},
+        },
+    ]
+    upline = [{"name": "甲"}, {"name": "乙", "tier": "gold"}]
+    orders = [
+        {"lines": [{"amount_minor": amount}], "upline": upline, "paid_at": f"2026-03-0{day}T00:00:00Z"}
+        for day, amount in ((1, 9_000), (2, 6_000))
+    ]
+    people = [{"name": "甲"}, {"name": "乙", "tier": "gold"}, {"name": "丙", "tier": "diamond"}]
+    body = {"document": {**DOCUMENT, "rules": rules}, "orders": orders, "members": people}
+    returns = [{"order": 2, "refund_minor": 3_000}]
+    found = operator.send("POST", "/plans/preview/period", {**body, "returns": returns})
+    assert [each["amount_minor"] for each in found["accrued"]] == [450, 300]
+    changes = [(each["order"], each["before_minor"], each["after_minor"], each["booked_minor"]) for each in found["adjustments"]]
+    assert changes == [(1, 450, 720, 270), (2, 300, 480, 90)]
+    assert [(each["payee"], each["amount_minor"]) for each in found["rewards"]] == [("乙", 61), ("丙", 60)]
+    assert found["pots"] == [{"rule": "pool", "base_minor": 12_000, "before_minor": 121, "pot_minor": 121, "shared_minor": 121}]
+    late = {**orders[0], "paid_at": "2026-04-02T00:00:00Z"}
+    assert operator.send("POST", "/plans/preview/period", {**body, "orders": [*orders, late]}, 422)

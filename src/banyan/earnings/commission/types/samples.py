@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from .decision import LegalCeiling, Trace
+from .plan import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +68,22 @@ class Preview:
     legal: LegalCeiling
     names: Mapping[int, str]
     words: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleReturn:
+    """`refund_minor` of a line came back before the close; order and line by their places, from 1."""
+
+    order: int
+    line: int
+    refund_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePeriod:
+    """The orders of one calendar period, and everybody as he stands at its end."""
+
+    period: Period
+    orders: tuple[SampleOrder, ...]
+    members: tuple[SamplePerson, ...]
+    returns: tuple[SampleReturn, ...] = ()

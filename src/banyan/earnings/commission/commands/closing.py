@@ -1,0 +1,321 @@
+"""Periods close: rewards of members and pools are booked, and orders of rules with `true_up` are adjusted.
+
+History stays as it was: what is added is a commission of its own, what is taken a reversal with the cause `true_up`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+
+from banyan.earnings.commission.commands.accrual import EXPENSE, REFERENCE_KIND
+from banyan.earnings.commission.commands.hold import release_now
+from banyan.earnings.commission.commands.reversal import Batch, Standing, Step, book_batches, read_standings
+from banyan.earnings.commission.commands.turns import accrued_in_all, lock_accrual
+from banyan.earnings.commission.engine import CompiledPlan
+from banyan.earnings.commission.engine.closing import (
+    ClosingDecision,
+    Difference,
+    FigureBook,
+    PeriodBook,
+    Reward,
+    compile_for_closing,
+    decide_closing,
+    differences,
+    true_up_period,
+)
+from banyan.earnings.commission.engine.periods import Span, span_of
+from banyan.earnings.commission.events import CommissionReleased, PeriodClosed
+from banyan.earnings.commission.models import AccrualRow, ClosingRow, CommissionRow
+from banyan.earnings.commission.queries.closings import PeriodOrder, everybody, returned_in, returned_of, stream_orders
+from banyan.earnings.commission.queries.inputs import ceilings_at
+from banyan.earnings.commission.queries.plans import versions_from
+from banyan.earnings.commission.types import Cause, CommissionKind, Member, Period, Recipient, Takeback, Weight
+from banyan.kernel import clock, events, ids, sql
+from banyan.kernel.tenancy import current_tenant_id, get_tenant
+from banyan.kernel.values.money import cumulative_share
+from banyan.treasury.ledger import commands as ledger
+from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryKind, NewEntry
+
+GRACE = timedelta(hours=1)
+"""How long after its end a period stays open for payments that are told late."""
+
+
+class _Due(NamedTuple):
+    version_id: int
+    plan: CompiledPlan
+    period: Period
+    span: Span
+
+
+def close_due(at: datetime) -> int:
+    """Close the earliest period that is over at `at`; returns 1, or 0 when nothing is due: call again while it is not 0.
+
+    Once per version and period. Rewards are pending for the plan's days from the period's end. A closed period is never computed
+    again: an order heard of later keeps what it accrued, a return lowers the period it comes back in.
+    """
+    lock_accrual()
+    due = next(_due(at), None)
+    if due is None:
+        return 0
+    _close(due)
+    return 1
+
+
+def _due(at: datetime) -> Iterator[_Due]:
+    zone = get_tenant(current_tenant_id()).zone
+    closed = {
+        (row[0], row[1], row[2])
+        for row in sql.fetch(
+            "SELECT plan_version_id, period, start_at FROM commission_closings WHERE tenant_id = %s", (current_tenant_id(),)
+        )
+    }
+    for version_id, start_at, end_at, plan in versions_from(datetime.min.replace(tzinfo=zone) + timedelta(days=2)):
+        for period in periods_of(plan):
+            span = span_of(period, start_at, zone)
+            while span.end_at + GRACE <= at and (end_at is None or span.start_at < end_at):
+                if (version_id, period.value, span.start_at) not in closed:
+                    yield _Due(version_id, plan, period, span)
+                span = span_of(period, span.end_at, zone)
+
+
+def periods_of(plan: CompiledPlan) -> list[Period]:
+    """The periods whose end pays or adjusts something by this plan."""
+    trued = true_up_period(plan.plan)
+    return sorted({rule.pays.period for rule in plan.periodic if rule.pays.period} | ({trued} if trued else set()))
+
+
+def _close(due: _Due) -> None:
+    tenant = get_tenant(current_tenant_id())
+    closing_id = ids.next_ids(1)[0]
+    figures = _count_figures(due, tenant.currency)
+    raised, lowered = _true_up(due, closing_id, tenant.currency, figures) if figures is not None else (0, 0)
+    book, count = _add_up(due, tenant.currency)
+    members = _members(due, book)
+    decision = decide_closing(due.plan.plan, due.period, book.sums, members)
+    kept = {
+        "sums": asdict(book.sums),
+        "members": [(each.distributor_id, each.tier, each.status) for each in members],
+        "final": {str(payee_id): own for payee_id, own in figures.final.items()} if figures is not None else {},
+    }
+    ClosingRow.objects.create(
+        pk=closing_id,
+        plan_version_id=due.version_id,
+        period=due.period.value,
+        start_at=due.span.start_at,
+        end_at=due.span.end_at,
+        closed_at=clock.now(),
+        currency=tenant.currency,
+        order_count=count,
+        reward_minor=sum(each.amount_minor for each in decision.rewards),
+        raised_minor=raised,
+        lowered_minor=lowered,
+        inputs=orjson.dumps(kept, option=orjson.OPT_NON_STR_KEYS).decode(),
+    )
+    _write_rewards(due, closing_id, tenant.currency, decision)
+
+
+# ── rewards ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _add_up(due: _Due, currency: str) -> tuple[PeriodBook, int]:
+    plan = due.plan.plan
+    book, count = PeriodBook(plan, due.period), 0
+    for piece in stream_orders(due.version_id, due.span, currency):
+        for sold in piece:
+            book.sell(sold.order, sold.legal, sum(sold.net.values()))
+            count += 1
+            if plan.caps.payee_period_minor is not None:
+                for payee_id, minor in sold.net.items():
+                    book.sums.by_payee[payee_id] = book.sums.by_payee.get(payee_id, 0) + minor
+    for order, legal, returned in returned_in(due.version_id, due.span, currency):
+        book.give_back(order, legal, returned)
+    if plan.caps.budget_minor is not None:
+        spent = accrued_in_all(due.version_id, None, None) if plan.caps.budget_is_total else book.sums.accrued
+        book.sums.budget_left = max(plan.caps.budget_minor - spent, 0)
+    return book, count
+
+
+def _members(due: _Due, book: PeriodBook) -> list[Member]:
+    """Everybody who may take part, as he stands at the period's end."""
+    rules = [rule for rule in due.plan.periodic if rule.pays.period is due.period]
+    if any(rule.pays.to is Recipient.POOL and rule.pays.weight in (Weight.EQUAL, Weight.TIER) for rule in rules):
+        return everybody(None, due.span.end_at)
+    sold = {payee_id for sales in book.sums.rules.values() for payee_id in (*sales.personal, *sales.team)}
+    return everybody(sorted(sold), due.span.end_at)
+
+
+def _write_rewards(due: _Due, closing_id: int, currency: str, decision: ClosingDecision) -> None:
+    rewards = decision.rewards
+    if not rewards:
+        return
+    total = sum(each.amount_minor for each in rewards)
+    paid_at = due.span.end_at - timedelta(microseconds=1)  # the last moment of the period that it belongs to
+    ceiling = ceilings_at([paid_at])[0]
+    hold_days = due.plan.plan.hold_days
+    release_after = due.span.end_at + timedelta(hours=24 * hold_days)
+    columns = (
+        "id", "plan_version_id", "paid_at", "accrued_at", "currency", "rule_set", "legal_depth", "legal_bp", "inputs",
+        "total_minor", "hold_days", "received_at", "release_after", "due_at", "is_closing",
+    )  # fmt: skip
+    row = (
+        closing_id, due.version_id, paid_at, clock.now(), currency, ceiling.rule_set, ceiling.upline_depth, ceiling.total_bp,
+        "{}", total, hold_days, due.span.end_at, release_after, release_after, True,
+    )  # fmt: skip
+    sql.insert(AccrualRow, columns, [row])
+    numbers = ids.next_ids(len(rewards))
+    sql.insert(
+        CommissionRow,
+        ("id", "order_id", "line_id", "payee_id", "rule_key", "kind", "depth", "base_minor", "rate_bp", "amount_minor"),
+        [
+            (number, closing_id, closing_id, each.payee_id, each.rule_key, each.kind.value, 0, each.base_minor, each.rate_bp,
+             each.amount_minor)
+            for number, each in zip(numbers, rewards, strict=True)
+        ],
+    )  # fmt: skip
+    ledger.post([_accrued(closing_id, rewards, due.span.end_at, currency)])
+    lines = tuple((number, each.payee_id, each.amount_minor) for number, each in zip(numbers, rewards, strict=True))
+    events.record([PeriodClosed(closing_id, due.version_id, due.period.value, currency, lines, due.span.end_at)])
+
+
+def _accrued(closing_id: int, rewards: Sequence[Reward], at: datetime, currency: str) -> NewEntry:
+    by_payee: dict[int, int] = {}
+    for each in rewards:
+        by_payee[each.payee_id] = by_payee.get(each.payee_id, 0) + each.amount_minor
+    return _entry(closing_id, by_payee, at, currency, f"commission.accrued:{closing_id}")
+
+
+def _entry(reference_id: int, by_payee: dict[int, int], at: datetime, currency: str, key: str) -> NewEntry:
+    pending = [(AccountRef(AccountKind.DISTRIBUTOR_PENDING, payee_id), -minor) for payee_id, minor in by_payee.items()]
+    postings = ((EXPENSE, sum(by_payee.values())), *pending)
+    return NewEntry(EntryKind.COMMISSION_ACCRUED, REFERENCE_KIND, reference_id, at, postings, key, currency)
+
+
+# ── true-up of orders ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _count_figures(due: _Due, currency: str) -> FigureBook | None:
+    if true_up_period(due.plan.plan) is not due.period:
+        return None
+    figures = FigureBook(due.plan.plan)
+    for piece in stream_orders(due.version_id, due.span, currency):
+        back = returned_of([sold.order.order_id for sold in piece], due.span.end_at)
+        for sold in piece:
+            figures.count(sold.order, back.get(sold.order.order_id, {}))
+    return figures
+
+
+def _true_up(due: _Due, closing_id: int, currency: str, figures: FigureBook) -> tuple[int, int]:
+    """Adjust the period's orders; returns by how much they went up and down, before returns."""
+    at_close = compile_for_closing(due.plan.plan)
+    raised = lowered = 0
+    for piece in stream_orders(due.version_id, due.span, currency):
+        changed = []
+        for sold in piece:
+            again = at_close.decide(figures.close(sold.order), sold.legal)
+            changes = differences(due.plan.decide(sold.order, sold.legal), again)
+            if changes:
+                changed.append((sold, changes))
+                raised += sum(max(each.after_minor - each.before_minor, 0) for each in changes)
+                lowered += sum(max(each.before_minor - each.after_minor, 0) for each in changes)
+        if changed:
+            _adjust(changed, closing_id, due.span.end_at, currency)
+    return raised, lowered
+
+
+def _adjust(changed: Sequence[tuple[PeriodOrder, list[Difference]]], closing_id: int, at: datetime, currency: str) -> None:
+    order_ids = sorted(sold.order.order_id for sold, _ in changed)
+    released = dict(
+        sql.fetch(
+            "SELECT id, released_at IS NOT NULL FROM commission_accruals WHERE tenant_id = %s AND id = ANY(%s::bigint[])"
+            " ORDER BY id FOR NO KEY UPDATE",
+            (current_tenant_id(), order_ids),
+        )
+    )
+    back = returned_of(order_ids, None)
+    _raise(changed, closing_id, at, currency, released)
+    standings = read_standings(order_ids)
+    batches = []
+    for sold, changes in changed:
+        order_id = sold.order.order_id
+        batch = Batch(Takeback(Cause.TRUE_UP, closing_id, order_id, (), at), currency, released[order_id])
+        for change in changes:
+            step = _step(change, standings.get(order_id, []), back.get(order_id, {}))
+            if step is not None:
+                batch.steps.append(step)
+        if batch.steps:
+            batches.append(batch)
+    book_batches(batches)
+
+
+def _raise(
+    changed: Sequence[tuple[PeriodOrder, list[Difference]]],
+    closing_id: int,
+    at: datetime,
+    currency: str,
+    released: dict[int, bool],
+) -> None:
+    """What is added is a commission of its own; of an order that was released already it is released at once."""
+    rows: list[tuple[Any, ...]] = []
+    entries, sums, facts = [], {}, []
+    for sold, changes in changed:
+        order_id, by_payee = sold.order.order_id, dict[int, int]()
+        ups = [change for change in changes if change.after_minor > change.before_minor]
+        numbers = ids.next_ids(len(ups)) if ups else ()
+        for number, change in zip(numbers, ups, strict=True):
+            share, minor = change.share, change.after_minor - change.before_minor
+            rows.append(
+                (number, order_id, share.line_id, share.payee_id, share.rule_key, CommissionKind.TRUE_UP.value, share.depth,
+                 share.base_minor, share.rate_bp, minor)
+            )  # fmt: skip
+            by_payee[share.payee_id] = by_payee.get(share.payee_id, 0) + minor
+        if ups:
+            entries.append(_entry(order_id, by_payee, at, currency, f"commission.trued_up:{closing_id}:{order_id}"))
+            if released[order_id]:
+                sums[order_id] = by_payee
+                lines = tuple(
+                    (number, change.share.payee_id, change.after_minor - change.before_minor)
+                    for number, change in zip(numbers, ups, strict=True)
+                )
+                facts.append(CommissionReleased(order_id, currency, lines, at))
+    sql.insert(
+        CommissionRow,
+        ("id", "order_id", "line_id", "payee_id", "rule_key", "kind", "depth", "base_minor", "rate_bp", "amount_minor"),
+        rows,
+    )
+    ledger.post(entries)
+    if sums:
+        release_now(sums, currency, at, f":{closing_id}")
+    waiting = sorted({row[1] for row in rows} - set(sums))
+    if waiting:
+        sql.execute(
+            "UPDATE commission_accruals SET due_at = release_after WHERE tenant_id = %s AND id = ANY(%s::bigint[])"
+            " AND due_at IS NULL AND release_after IS NOT NULL",
+            (current_tenant_id(), waiting),
+        )
+    events.record(facts)
+
+
+def _step(change: Difference, standings: Sequence[Standing], back: dict[int, tuple[int, int]]) -> Step | None:
+    """What goes back: of a raised share the part of its line that was returned before, of a lowered one the difference less what
+    returns took of it already."""
+    share = change.share
+    refund, of = back.get(share.line_id, (0, 0))
+    refund = min(refund, of)
+    raised = change.after_minor > change.before_minor
+    kind = CommissionKind.TRUE_UP if raised else share.kind
+    standing = next(
+        each
+        for each in standings
+        if (each.line_id, each.payee_id, each.rule_key, each.kind) == (share.line_id, share.payee_id, share.rule_key, kind.value)
+    )
+    if raised:
+        amount = cumulative_share(change.after_minor - change.before_minor, refund, of)
+        return Step(standing, refund, amount) if refund else None
+    kept = change.after_minor - cumulative_share(change.after_minor, refund, of)
+    amount = standing.amount - standing.reversed - kept
+    return Step(standing, 0, amount, lowered=change.before_minor - change.after_minor)

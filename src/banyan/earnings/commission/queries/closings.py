@@ -1,0 +1,179 @@
+"""Closed periods, and what there is to close: a period's orders and returns, streamed; its members as they stand at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from banyan.earnings.commission.engine.closing import ClosingDecision, ClosingSums, RuleSales, decide_closing
+from banyan.earnings.commission.engine.periods import Span
+from banyan.earnings.commission.models import ClosingRow
+from banyan.earnings.commission.queries.inputs import thaw_inputs
+from banyan.earnings.commission.queries.plans import compiled_versions
+from banyan.earnings.commission.types import Closing, ClosingId, LegalCeiling, Member, PaidOrder, Period, PlanVersionId
+from banyan.kernel import sql
+from banyan.kernel.tenancy import current_tenant_id
+from banyan.kernel.values.errors import NotFound
+from banyan.people.distributors import queries as distributors
+from banyan.people.distributors.types import DistributorId
+
+
+class ClosingNotFound(NotFound):
+    """No such closed period in this shop."""
+
+    code = "closing_not_found"
+
+
+PIECE = 2_000
+Returned = dict[int, tuple[int, int]]
+"""Line → (refund, of how much)."""
+
+
+class PeriodOrder(NamedTuple):
+    """An order as it was frozen, and what each payee has of it by now."""
+
+    order: PaidOrder
+    legal: LegalCeiling
+    net: dict[int, int]
+
+
+def stream_orders(version_id: int, span: Span, currency: str) -> Iterator[list[PeriodOrder]]:
+    """The orders that a version decided in a period, in the order of payment; never more than one piece in memory."""
+    after: tuple[datetime, int] = (span.start_at, 0)
+    while True:
+        rows = sql.fetch(
+            "SELECT id, paid_at, rule_set, legal_depth, legal_bp, inputs FROM commission_accruals"
+            " WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s AND (paid_at, id) > (%s, %s) AND plan_version_id = %s"
+            " AND currency = %s AND NOT is_closing ORDER BY paid_at, id LIMIT %s",
+            (current_tenant_id(), span.start_at, span.end_at, *after, version_id, currency, PIECE),
+        )
+        if not rows:
+            return
+        after = (rows[-1][1], rows[-1][0])
+        net = _net([row[0] for row in rows])
+        yield [
+            PeriodOrder(thaw_inputs(row[0], row[1], row[5]), LegalCeiling(row[2], row[3], row[4]), net.get(row[0], {}))
+            for row in rows
+        ]
+
+
+def _net(order_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+    rows = sql.fetch(
+        "SELECT c.order_id, c.payee_id, sum(c.amount_minor - coalesce((SELECT sum(r.amount_minor) FROM commission_reversals r"
+        "  WHERE r.tenant_id = c.tenant_id AND r.commission_id = c.id), 0))::bigint"
+        " FROM commission_commissions c WHERE c.tenant_id = %s AND c.order_id = ANY(%s::bigint[]) GROUP BY 1, 2",
+        (current_tenant_id(), list(order_ids)),
+    )
+    net: dict[int, dict[int, int]] = {}
+    for order_id, payee_id, minor in rows:
+        net.setdefault(order_id, {})[payee_id] = minor
+    return net
+
+
+def returned_of(order_ids: Sequence[int], before: datetime | None) -> dict[int, Returned]:
+    """What came back of these orders' lines, before a moment or ever: order → line → (refund, of)."""
+    rows = sql.fetch(
+        "SELECT order_id, line_id, sum(refund_minor)::bigint, max(of_minor) FROM commission_returned_lines"
+        " WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND (%s::timestamptz IS NULL OR occurred_at < %s) GROUP BY 1, 2",
+        (current_tenant_id(), list(order_ids), before, before),
+    )
+    found: dict[int, Returned] = {}
+    for order_id, line_id, refund, of in rows:
+        found.setdefault(order_id, {})[line_id] = (refund, of)
+    return found
+
+
+def returned_in(version_id: int, span: Span, currency: str) -> Iterator[tuple[PaidOrder, LegalCeiling, Returned]]:
+    """What came back in a period of a version's orders, whenever they were paid."""
+    rows = sql.fetch(
+        "SELECT a.id, a.paid_at, a.rule_set, a.legal_depth, a.legal_bp, a.inputs, r.line_id, sum(r.refund_minor)::bigint,"
+        " max(r.of_minor) FROM commission_returned_lines r JOIN commission_accruals a ON a.tenant_id = r.tenant_id"
+        "  AND a.id = r.order_id WHERE r.tenant_id = %s AND r.plan_version_id = %s AND r.occurred_at >= %s AND r.occurred_at < %s"
+        " AND a.currency = %s GROUP BY a.id, r.line_id ORDER BY a.id, r.line_id",
+        (current_tenant_id(), version_id, span.start_at, span.end_at, currency),
+    )
+    for order_id, paid_at, rule_set, depth, rate_bp, inputs, line_id, refund, of in rows:
+        yield thaw_inputs(order_id, paid_at, inputs), LegalCeiling(rule_set, depth, rate_bp), {line_id: (refund, of)}
+
+
+def everybody(distributor_ids: Sequence[int] | None, at: datetime) -> list[Member]:
+    """These distributors, or all there are, as they stood at a moment."""
+    wanted = list(distributor_ids) if distributor_ids is not None else _all_ids()
+    standings = distributors.standings_at([DistributorId(each) for each in wanted], at)
+    return [Member(int(each), 0, standing.tier.value, standing.status.value) for each, standing in sorted(standings.items())]
+
+
+def _all_ids() -> list[int]:
+    found: list[int] = []
+    while page := distributors.list_distributors(DistributorId(found[-1]) if found else None, PIECE):
+        found += [int(each.id) for each in page]
+    return found
+
+
+def list_closings(*, before: int | None = None, limit: int = 50) -> list[Closing]:
+    """Closed periods, the latest closed first."""
+    rows = ClosingRow.objects.order_by("-id")
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    return [
+        Closing(
+            ClosingId(row.pk), PlanVersionId(row.plan_version_id), row.period, row.start_at, row.end_at, row.closed_at,
+            row.currency, row.order_count, row.reward_minor, row.raised_minor, row.lowered_minor,
+        )
+        for row in rows[:limit]
+    ]  # fmt: skip
+
+
+def decide_closing_again(closing_id: int) -> ClosingDecision:
+    """What a close decides on what was frozen with it. Raises ClosingNotFound."""
+    for _, decision in decide_closings_again(closing_id):
+        return decision
+    raise ClosingNotFound("No such closed period.")
+
+
+def decide_closings_again(closing_id: int | None = None) -> Iterator[tuple[int, ClosingDecision]]:
+    """(closing, what it decides again), of one or of all."""
+    rows = sql.fetch(
+        "SELECT id, plan_version_id, period, inputs FROM commission_closings WHERE tenant_id = %s"
+        " AND (%s::bigint IS NULL OR id = %s) ORDER BY id",
+        (current_tenant_id(), closing_id, closing_id),
+    )
+    plans = compiled_versions(sorted({row[1] for row in rows}))
+    for number, version_id, period, inputs in rows:
+        kept = orjson.loads(inputs)
+        members = [Member(distributor_id, 0, tier, status) for distributor_id, tier, status in kept["members"]]
+        yield number, decide_closing(plans[version_id].plan, Period(period), _thaw(kept["sums"]), members)
+
+
+def _thaw(kept: dict[str, Any]) -> ClosingSums:
+    rules = {
+        key: RuleSales(sales["turnover"], _by_id(sales["personal"]), _by_id(sales["team"]))
+        for key, sales in kept["rules"].items()
+    }
+    return ClosingSums(**{**kept, "rules": rules, "by_payee": _by_id(kept["by_payee"])})
+
+
+def _by_id(kept: dict[str, int]) -> dict[int, int]:
+    return {int(payee_id): minor for payee_id, minor in kept.items()}
+
+
+def closing_rewards(closing_id: int) -> list[tuple[str, int, int]]:
+    """(rule, payee, minor) of what a close paid, sorted."""
+    return sorted(
+        sql.fetch(
+            "SELECT rule_key, payee_id, amount_minor FROM commission_commissions WHERE tenant_id = %s AND order_id = %s",
+            (current_tenant_id(), closing_id),
+        )
+    )
+
+
+def thawed(order_ids: Sequence[int]) -> list[PaidOrder]:
+    """These orders as they were frozen."""
+    rows = sql.fetch(
+        "SELECT id, paid_at, inputs FROM commission_accruals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (current_tenant_id(), list(order_ids)),
+    )
+    return [thaw_inputs(*row) for row in rows]
