@@ -14,7 +14,7 @@ _TONES = {
              "clear", "done", "settled", "accepted", "on_sale", "exchanged", "refunded"},
     "warn": {"applied", "pending", "held", "hold", "review", "in_review", "placed", "requested", "submitting", "draft", "warn",
              "awaiting_confirmation", "unknown", "under_review", "awaiting_second", "paying", "holding_period",
-             "awaiting_receipt", "open", "drafted", "shipped", "payable", "awaiting"},
+             "awaiting_receipt", "open", "sent", "receiving", "counting", "drafted", "shipped", "payable", "awaiting"},
     "bad": {"frozen", "rejected", "failed", "expired", "cancelled", "reversed", "clawed_back", "retired", "debt", "escalate",
             "set_aside", "skipped", "payout_failed"},
 }  # fmt: skip
