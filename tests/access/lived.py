@@ -36,8 +36,8 @@ class Shop:
 
 
 EVERY_HOUSE = {
-    "ack", "cat", "cms", "dst", "ent", "inc", "lot", "mov", "oln", "ord", "pay", "plv", "prd", "pyo", "ret", "rfd", "sae", "sku", "spo",
-    "stl", "stm", "tok", "usr", "whs",
+    "ack", "cat", "cms", "dst", "ent", "ful", "inc", "lot", "mov", "oln", "ord", "pay", "pcl", "plv", "prd", "pyo", "ret",
+    "rfd", "sae", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
 }  # fmt: skip
 """The kinds of rows that a lived shop must have, or what is tried with their ids tries nothing."""
 

@@ -9,6 +9,10 @@ WeChat Pay is wired in when the environment describes a merchant:
 (the three _FILE names hold paths, so that keys stay out of the environment)
 or when ``BANYAN_WECHAT_SANDBOX_URL`` names a running simulator, whose keys lie in ``BANYAN_HOME/secrets``.
 
+SF Express is wired in when the environment describes an account:
+
+    BANYAN_SF_PARTNER_ID  BANYAN_SF_MONTHLY_CARD  BANYAN_SF_CHECKWORD_FILE  BANYAN_SF_BASE_URL (optional)
+
 The stock's mirror is wired in when ``REDIS_URL`` names a server and ``BANYAN_STOCK_MIRROR`` is not ``off``.
 
 Photos are kept below ``BANYAN_HOME/media``, or where ``BANYAN_MEDIA_DIR`` says.
@@ -25,11 +29,14 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from banyan.adapters.file_store import FileStore
+from banyan.adapters.sf_express import CARRIER, SfExpressCarrier, SfExpressSettings
+from banyan.adapters.sf_express.settings import PRODUCTION_URL as SF_PRODUCTION_URL
 from banyan.adapters.simulators.wechat_pay import SandboxKeys, load_or_create
 from banyan.adapters.valkey_mirror import ValkeyMirror
 from banyan.adapters.wechat_pay import CHANNEL, WeChatPaymentChannel, WeChatPayoutChannel, WeChatPaySettings
 from banyan.adapters.wechat_pay.settings import PRODUCTION_URL
 from banyan.goods.inventory import ports as stock_ports
+from banyan.trade.fulfillment import ports as carrier_ports
 from banyan.trade.returns import ports as return_ports
 from banyan.treasury.payments import ports as payment_ports
 from banyan.treasury.payouts import ports as payout_ports
@@ -47,15 +54,28 @@ _FILES = {
 }
 
 
+_EXPRESS = {
+    "partner_id": "BANYAN_SF_PARTNER_ID",
+    "monthly_card": "BANYAN_SF_MONTHLY_CARD",
+    "checkword": "BANYAN_SF_CHECKWORD_FILE",
+}
+
+
 def register(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
     """Wire in every channel that the environment describes; returns their names. Raises ImproperlyConfigured, in words
     and without values, when a description is incomplete."""
     return_ports.register_photo_store(FileStore(Path(environment.get("BANYAN_MEDIA_DIR") or home / "media")))
+    names: list[str] = []
     settings = wechat_settings(environment, home)
-    if settings is None:
-        return ()
-    register_wechat(settings)
-    return (CHANNEL,)
+    if settings is not None:
+        register_wechat(settings)
+        names.append(CHANNEL)
+    account = sf_express_settings(environment)
+    if account is not None:
+        express = SfExpressCarrier(account)
+        carrier_ports.register_carrier(CARRIER, lambda tenant_id: express)
+        names.append(CARRIER)
+    return tuple(names)
 
 
 def register_wechat(settings: WeChatPaySettings) -> None:
@@ -86,6 +106,24 @@ def wechat_settings(environment: Mapping[str, str], home: Path) -> WeChatPaySett
         return replace(settings, transfer_scene_id=scene) if scene else settings
     except ValueError as error:
         raise ImproperlyConfigured(f"WeChat Pay: {error}") from None
+
+
+def sf_express_settings(environment: Mapping[str, str]) -> SfExpressSettings | None:
+    """The account that the environment describes, or None. Raises ImproperlyConfigured when it is half described."""
+    given = {field: environment[name] for field, name in _EXPRESS.items() if environment.get(name)}
+    if not given:
+        return None
+    missing = [name for field, name in _EXPRESS.items() if field not in given]
+    if missing:
+        raise ImproperlyConfigured(f"SF Express is half configured; set also {', '.join(missing)}")
+    try:
+        given["checkword"] = Path(given["checkword"]).read_text(encoding="utf-8").strip()
+    except OSError:
+        raise ImproperlyConfigured(f"the file that {_EXPRESS['checkword']} names cannot be read") from None
+    try:
+        return SfExpressSettings(**given, base_url=environment.get("BANYAN_SF_BASE_URL") or SF_PRODUCTION_URL)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"SF Express: {error}") from None
 
 
 def sandbox_settings(keys: SandboxKeys, base_url: str) -> WeChatPaySettings:

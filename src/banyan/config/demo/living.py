@@ -18,6 +18,7 @@ from banyan.config.demo.world import DemoDay, DemoOrder, DemoPerson
 from banyan.earnings.settlement import commands as settlement
 from banyan.earnings.settlement import queries as statements
 from banyan.earnings.settlement.types import Decision, PayeeAccount, ReviewRequest, StatementStatus
+from banyan.goods.inventory import queries as stock
 from banyan.kernel import clock, events, jobs, tenancy
 from banyan.people.distributors import commands as distributors
 from banyan.people.distributors.types import Application, Applied, DistributorId, Tier
@@ -25,8 +26,11 @@ from banyan.people.identity import commands as identity
 from banyan.people.identity.types import NewUser, Role, UserId
 from banyan.people.network import commands as network
 from banyan.people.network.types import BindRequest, BindSource
+from banyan.trade.fulfillment import commands as sending
+from banyan.trade.fulfillment import queries as parcels
+from banyan.trade.fulfillment.types import OrderShipment
 from banyan.trade.orders import commands as orders
-from banyan.trade.orders.types import OrderId, OrderLineId, Placed, PlaceOrder, Recipient, Shipment
+from banyan.trade.orders.types import OrderId, OrderLineId, Placed, PlaceOrder, Recipient
 from banyan.trade.returns import commands as returns
 from banyan.trade.returns.types import GoodsReceipt, LineClaim, LineInspection, Mode, RequestReturn, ReturnId
 from banyan.treasury.payments import commands as payments
@@ -198,13 +202,27 @@ class DemoLife:
         if not self._to_ship:
             return
         with self._enter("goods leave"):
-            orders.ship([Shipment(one.order_id, "顺丰速运", f"SF{int(one.order_id):012d}") for one in self._to_ship])
+            self._release_waves()
+            waiting = parcels.list_fulfillments(order_ids=[one.order_id for one in self._to_ship], limit=None)
+            sending.ship_orders(  # one parcel from each warehouse in which a part of the order lies
+                [
+                    OrderShipment(one.order_id, "顺丰速运", f"SF{int(one.fulfillment_id):012d}", 800, one.warehouse_id)
+                    for one in waiting
+                ]
+            )
         today = (clock.now() - self.opened_at).days
         for one in self._to_ship:
             self._to_receive[today + one.wish.receive_after_days].append(one)
             if one.wish.return_units:
                 self._to_return[today + one.wish.receive_after_days + one.wish.return_after_days].append(one)
         self._to_ship = []
+
+    def _release_waves(self) -> None:
+        for place in stock.list_warehouses():
+            try:
+                sending.release_wave(place.warehouse_id, 2000)
+            except sending.NothingToPick:
+                continue
 
     def _receive(self, today: int) -> None:
         arrived = self._to_receive.pop(today, [])

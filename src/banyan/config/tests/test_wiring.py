@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from banyan.adapters.simulators.wechat_pay import SandboxKeys, generate
 from banyan.config import wiring
+from banyan.trade.fulfillment import ports as carrier_ports
 from banyan.treasury.payments import ports as payment_ports
 from banyan.treasury.payouts import ports as payout_ports
 
@@ -23,6 +24,7 @@ def keys() -> SandboxKeys:
 def _registries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(payment_ports, "_factories", {})
     monkeypatch.setattr(payout_ports, "_factories", {})
+    monkeypatch.setattr(carrier_ports, "_factories", {})
     return
 
 
@@ -83,3 +85,16 @@ def test_the_sandbox_keys_are_made_once_and_readable_by_the_owner_only(tmp_path:
     assert first and again and first.apiv3_key == again.apiv3_key
     (file,) = (tmp_path / "secrets").iterdir()
     assert file.stat().st_mode & 0o077 == 0
+
+
+def test_a_carrier_is_wired_in_and_half_of_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "checkword").write_text("secret\n")
+    environment = {"BANYAN_SF_PARTNER_ID": "SHOP", "BANYAN_SF_CHECKWORD_FILE": str(tmp_path / "checkword")}
+    with pytest.raises(ImproperlyConfigured, match="BANYAN_SF_MONTHLY_CARD"):
+        wiring.register(environment, tmp_path)
+    whole = environment | {"BANYAN_SF_MONTHLY_CARD": "755"}
+    assert wiring.register(whole, tmp_path) == ("sf_express",)
+    assert carrier_ports.carrier_for("sf_express", 1) is carrier_ports.carrier_for("sf_express", 2)
+    for wrong in ({"BANYAN_SF_CHECKWORD_FILE": str(tmp_path / "no")}, {"BANYAN_SF_BASE_URL": "http://sfapi.sf-express.com"}):
+        with pytest.raises(ImproperlyConfigured):
+            wiring.register(whole | wrong, tmp_path)

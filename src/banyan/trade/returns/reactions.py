@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from banyan.kernel import events
+from banyan.trade.fulfillment.events import ParcelCameBack, PickupExpired
 from banyan.trade.orders.events import OrderCancelled
 from banyan.trade.returns import commands
 from banyan.treasury.payments.events import RefundCompleted, RefundFailed
@@ -23,3 +24,15 @@ def record_refunds(ended: list[RefundCompleted | RefundFailed]) -> None:
 def undo_unpaid(cancelled: list[OrderCancelled]) -> None:
     """A replacement that nobody paid the difference for becomes a refund of the goods that came back."""
     commands.undo_unpaid([event.order_id for event in cancelled if not event.was_paid])
+
+
+@events.reaction("returns.give_back_unfetched", on=(PickupExpired,))
+def give_back_unfetched(expired: list[PickupExpired]) -> None:
+    """What nobody fetched in time is free again, and its money goes back."""
+    commands.give_back_unfetched([commands.Unfetched(e.pickup_id, e.order_id, e.occurred_at) for e in expired])
+
+
+@events.reaction("returns.ask_for_undelivered", on=(ParcelCameBack,))
+def ask_for_undelivered(came_back: list[ParcelCameBack]) -> None:
+    """A parcel that came back waits on the desk: refund it, or send it again."""
+    commands.ask_for_undelivered([commands.Undelivered(e.parcel_id, e.order_id, e.lines, e.occurred_at) for e in came_back])

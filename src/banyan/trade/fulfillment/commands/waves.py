@@ -47,14 +47,15 @@ def release_wave(warehouse_id: WarehouseId, limit: int = 200) -> WaveId:
     if not 1 <= limit <= WAVE_MAX:
         raise Invalid("A wave takes 1 to 2,000 orders.", field="limit")
     check_warehouse(warehouse_id)
-    wave_id = WaveId(ids.next_id())
-    entered = tenancy.entered()
+    here = _waiting(warehouse_id, limit)
+    if not here:
+        raise NothingToPick("No paid order waits in this warehouse.")
+    wave_id, entered = WaveId(ids.next_id()), tenancy.entered()
     # Written first, because its fulfillments point to it; a refusal leaves nothing behind.
     columns = ("id", "warehouse_id", "opened_at", "opened_by")
     sql.insert(WaveRow, columns, [(wave_id, warehouse_id, clock.now(), entered.actor if entered else "")])
-    here = _waiting(warehouse_id, limit)
     order_commands.lock(here)  # whoever packs, ships or picks them at this moment is first, and they are looked at again
-    if not here or not _take(here, warehouse_id, wave_id):
+    if not _take(here, warehouse_id, wave_id):
         raise NothingToPick("No paid order waits in this warehouse.")
     return wave_id
 

@@ -10,6 +10,12 @@ from banyan.trade.returns.commands.receiving import BadParcel, hand_back, receiv
 from banyan.trade.returns.commands.refunding import record_refunds, retry_refunds
 from banyan.trade.returns.commands.requests import RequestKeyReused, request_returns
 from banyan.trade.returns.commands.standing import ExceedsPaid, ExceedsSold
+from banyan.trade.returns.commands.undelivered import (
+    Undelivered,
+    Unfetched,
+    ask_for_undelivered,
+    give_back_unfetched,
+)
 from banyan.trade.returns.engine.photos import BadPhoto
 from banyan.trade.returns.engine.requests import (
     BadInspection,
@@ -27,8 +33,8 @@ from banyan.trade.returns.engine.requests import (
 __all__ = [
     "BadGrant", "BadInspection", "BadParcel", "BadPhoto", "DeadlinePassed", "ExceedsPaid", "ExceedsSold", "ExcludedByLaw",
     "NotExchangeable", "NotReturnable", "NothingClaimed", "OrderIsClosed", "PhotoTooLate", "PhotosNeeded", "ReasonMissing",
-    "ReplacementMissing", "RequestKeyReused", "ShippedMeanwhile", "TooManyPhotos", "UnknownReason", "WrongStatus", "accept",
-    "approve", "expire_due", "hand_back", "keep_photo", "receive", "record_refunds", "refund_instead", "reject",
-    "request_returns", "retry_refunds", "send_back", "set_address_rules", "set_exclusions", "set_policy", "set_reasons",
-    "undo_unpaid", "withdraw",
+    "ReplacementMissing", "RequestKeyReused", "ShippedMeanwhile", "TooManyPhotos", "Undelivered", "Unfetched", "UnknownReason",
+    "WrongStatus", "accept", "approve", "ask_for_undelivered", "expire_due", "give_back_unfetched", "hand_back", "keep_photo",
+    "receive", "record_refunds", "refund_instead", "reject", "request_returns", "retry_refunds", "send_back",
+    "set_address_rules", "set_exclusions", "set_policy", "set_reasons", "undo_unpaid", "withdraw",
 ]  # fmt: skip

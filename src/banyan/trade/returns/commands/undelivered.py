@@ -1,0 +1,84 @@
+"""Goods that never reached their buyers: orders that nobody fetched, parcels that came back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from banyan.trade.orders import queries as orders
+from banyan.trade.orders.types import Order, OrderId, OrderState
+from banyan.trade.returns.commands.acceptance import accept
+from banyan.trade.returns.commands.decisions import NOBODY, approve
+from banyan.trade.returns.commands.requests import request_returns
+from banyan.trade.returns.types import LineClaim, Mode, RequestReturn, ReturnStatus
+
+
+class Unfetched(NamedTuple):
+    """An order that waited at a store for too long."""
+
+    pickup_id: int
+    order_id: int
+    at: datetime
+
+
+class Undelivered(NamedTuple):
+    """A parcel that came back; lines are (line_id, sku_id, quantity)."""
+
+    parcel_id: int
+    order_id: int
+    lines: tuple[tuple[int, int, int], ...]
+    at: datetime
+
+
+def give_back_unfetched(unfetched: Iterable[Unfetched]) -> int:
+    """Refund orders that nobody fetched and free their goods, without review: the goods never left. Returns how many.
+
+    Idempotent by pickup. What was given back or sent meanwhile is left alone.
+    """
+    wanted = list(unfetched)
+    found = orders.list_by_ids(OrderId(one.order_id) for one in wanted)
+    asked = request_returns(
+        [
+            RequestReturn(
+                one.order_id, _all_of(found[OrderId(one.order_id)]), Mode.UNSHIPPED, "逾期未自提", f"pickup/{one.pickup_id}",
+                int(found[OrderId(one.order_id)].buyer_id), one.at,
+            )
+            for one in wanted
+            if OrderId(one.order_id) in found and found[OrderId(one.order_id)].state is OrderState.PAID
+        ]
+    )  # fmt: skip
+    ids = [outcome.return_id for outcome in asked if outcome.return_id is not None]
+    waiting = [o.return_id for o in asked if o.return_id is not None and o.status is ReturnStatus.REQUESTED]
+    approve(waiting, NOBODY)
+    return sum(outcome.refusal is None for outcome in accept(ids))
+
+
+def _all_of(order: Order) -> tuple[LineClaim, ...]:
+    return tuple(LineClaim(line.line_id, line.quantity) for line in order.lines)
+
+
+def ask_for_undelivered(undelivered: Iterable[Undelivered]) -> int:
+    """Ask for the money of parcels that came back: the goods are in stock already, the shop decides whether to refund or to
+    send again. Returns how many requests there are. Idempotent by parcel."""
+    wanted = list(undelivered)
+    found = orders.list_by_ids(OrderId(one.order_id) for one in wanted)
+    requests = []
+    for one in wanted:
+        order = found.get(OrderId(one.order_id))
+        claims = _worth(order, one.lines) if order is not None else ()
+        if order is not None and claims:
+            key = f"parcel/{one.parcel_id}"
+            requests.append(RequestReturn(one.order_id, claims, Mode.REFUND_ONLY, "包裹退回", key, int(order.buyer_id), one.at))
+    return sum(outcome.return_id is not None for outcome in request_returns(requests))
+
+
+def _worth(order: Order, pieces: Iterable[tuple[int, int, int]]) -> tuple[LineClaim, ...]:
+    lines = {int(line.line_id): line for line in order.lines}
+    claims = []
+    for line_id, _sku_id, quantity in pieces:
+        line = lines[line_id]
+        amount_minor = line.payable_minor * quantity // line.quantity
+        if amount_minor:
+            claims.append(LineClaim(line.line_id, 0, amount_minor))
+    return tuple(claims)
