@@ -130,36 +130,54 @@ def lock_places(places: Iterable[Place]) -> None:
     )
 
 
-_LOTS = """
-SELECT l.id, l.sku_id, k.warehouse_id, k.on_hand - k.quarantined, l.expires_on, l.produced_on, l.state
-FROM inventory_lots l LEFT JOIN inventory_lot_stock k ON k.tenant_id = l.tenant_id AND k.lot_id = l.id AND k.on_hand > 0
-WHERE l.tenant_id = %s AND l.id IN (
-  SELECT lot_id FROM inventory_lot_stock WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[]) AND on_hand > 0
-  UNION ALL SELECT unnest(%s::bigint[])
-) ORDER BY l.id FOR SHARE OF l
+_LYING = """
+SELECT k.sku_id, k.warehouse_id, k.lot_id, k.on_hand - k.quarantined, l.expires_on, l.produced_on, l.state
+FROM inventory_lot_stock k JOIN inventory_lots l ON l.id = k.lot_id
+WHERE k.tenant_id = %s AND k.sku_id = ANY(%s::bigint[]) AND k.warehouse_id = ANY(%s::bigint[]) AND k.on_hand > 0
 """
+
+
+def _shelves(picking: Sequence[Change], today: date) -> dict[Place, Shelf]:
+    """The lots to pick from. Whoever changes their state locks the levels first, which are ours now."""
+    if not picking:
+        return {}
+    skus, warehouses = {change.sku_id for change in picking}, {change.warehouse_id for change in picking}
+    lying: dict[Place, list[LotPieces]] = {}
+    for sku_id, warehouse_id, lot_id, pieces, expires_on, produced_on, state in sql.fetch(
+        _LYING, (current_tenant_id(), list(skus), list(warehouses))
+    ):
+        may_be_picked = state == "open" and (expires_on is None or expires_on > today)
+        lots = lying.setdefault((sku_id, warehouse_id), [])
+        lots.append(LotPieces(lot_id, pieces, expires_on, produced_on, may_be_picked))
+    return {place: Shelf(lots) for place, lots in lying.items()}
+
+
+def _skus_of(lot_ids: set[int]) -> dict[int, int]:
+    """The SKUs of these lots. Locked: nobody may change their state while their first level somewhere is still ours alone."""
+    if not lot_ids:
+        return {}
+    rows = sql.fetch(
+        "SELECT id, sku_id FROM inventory_lots WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id FOR SHARE",
+        (current_tenant_id(), list(lot_ids)),
+    )
+    return dict(rows)
+
+
+def _known_keys(keys: Sequence[str]) -> set[str]:
+    if not keys:
+        return set()
+    rows = sql.fetch(
+        "SELECT key FROM inventory_movements WHERE tenant_id = %s AND key = ANY(%s::text[])", (current_tenant_id(), list(keys))
+    )
+    return {row[0] for row in rows}
 
 
 def _by_lot(wanted: Sequence[tuple[int, Change]], with_lots: set[int], today: date) -> list[tuple[int, Change]]:
     """The same wishes with their lots; what is written already is left out. The levels are locked."""
-    tenant_id = current_tenant_id()
-    keys = [change.key for _, change in wanted if change.key is not None]
-    known = {
-        row[0]
-        for row in sql.fetch(
-            "SELECT key FROM inventory_movements WHERE tenant_id = %s AND key = ANY(%s::text[])", (tenant_id, keys)
-        )
-    } if keys else set()  # fmt: skip
-    named = {change.lot_id for _, change in wanted if change.lot_id is not None}
-    rows = sql.fetch(_LOTS, (tenant_id, tenant_id, list(with_lots), list(named)))
-    of_sku = {row[0]: row[1] for row in rows}
-    lying: dict[Place, list[LotPieces]] = {}
-    for lot_id, sku_id, warehouse_id, pieces, expires_on, produced_on, state in rows:
-        may_be_picked = state == "open" and (expires_on is None or expires_on > today)
-        lying.setdefault((sku_id, warehouse_id), []).append(
-            LotPieces(lot_id, pieces or 0, expires_on, produced_on, may_be_picked)
-        )
-    shelves = {place: Shelf(lots) for place, lots in lying.items()}
+    known = _known_keys([change.key for _, change in wanted if change.key is not None])
+    of_sku = _skus_of({change.lot_id for _, change in wanted if change.lot_id is not None})
+    picking = [change for _, change in wanted if change.sku_id in with_lots and change.lot_id is None]
+    shelves = _shelves(picking, today)
     answer: list[tuple[int, Change]] = []
     for asked, change in wanted:
         if change.key is not None and change.key in known:
@@ -169,23 +187,22 @@ def _by_lot(wanted: Sequence[tuple[int, Change]], with_lots: set[int], today: da
         if change.sku_id not in with_lots:
             answer.append((asked, change))
             continue
-        shelf = shelves.setdefault((change.sku_id, change.warehouse_id), Shelf(()))
-        answer += [(asked, part) for part in _parts(change, shelf, of_sku)]
+        answer += [(asked, part) for part in _parts(change, shelves.get((change.sku_id, change.warehouse_id)), of_sku)]
     return answer
 
 
-def _parts(change: Change, shelf: Shelf, of_sku: dict[int, int]) -> list[Change]:
+def _parts(change: Change, shelf: Shelf | None, of_sku: dict[int, int]) -> list[Change]:
     if change.kind is MovementKind.TRACKING and change.lot_id is None:
         return [change]
     if change.lot_id is not None:
         if of_sku.get(change.lot_id) != change.sku_id:
             raise UnknownLot("No such lot of this SKU.")
-        if not change.quarantined:
+        if shelf is not None and not change.quarantined:
             shelf.take(change.lot_id, -change.quantity_change)
         return [change]
     if change.quantity_change > 0 or change.quarantined:
         raise LotMissing("Pieces of a lot-tracked SKU need their lot.", field="lot_id", sku_id=ids.public("sku", change.sku_id))
-    taken = shelf.pick(-change.quantity_change)
+    taken = shelf.pick(-change.quantity_change) if shelf is not None else None
     if taken is None:
         raise LotShort(
             "Fewer pieces of lots that may be picked are there than are to leave.", sku_id=ids.public("sku", change.sku_id)
