@@ -30,15 +30,17 @@ def test_a_plan_is_written_with_cards_and_kept(tab: Any, size: dict[str, int]) -
     assert _document(page)["rules"][1]["amount"] == {"kind": "rate", "rate_bp": 650}
     card.locator("[data-up]").click()
     assert [rule["key"] for rule in _document(page)["rules"]] == ["seller", "differential"]
-    page.wait_for_selector("[data-ask] .bn-facts")
+    page.wait_for_selector("[data-ask$=verdict] .bn-facts")
+    page.wait_for_selector("[data-ask$=sample] .bn-sample")
     assert "本店适用规则" in page.inner_text(".bn-desk-side")
     one.fits()
     one.keep("plan-desk")
     page.locator(".bn-rule-toggle").nth(1).click()
     one.keep("plan-desk-open")
     one.fits()
+    page.fill("[name=name]", f"级差 {size['width']}")
     page.click("button[value=draft]")
-    page.wait_for_url("**/console/plans/plv_*")
+    page.wait_for_url("**/console/plans/plv_*/")
     assert "级差" in page.inner_text("#main")
 
 
@@ -72,8 +74,8 @@ def test_a_fault_in_the_text_is_said_and_mended_there(tab: Any) -> None:  # noqa
     page.fill("#document", '{"rules": 3')
     page.locator("#document").blur()
     assert page.locator("[data-unreadable]").is_visible()
-    page.wait_for_function("document.querySelector('[data-ask]').innerText.includes('JSON')")
+    page.wait_for_function("document.querySelector('.bn-desk-side').innerText.includes('JSON')")
     page.fill("#document", json.dumps({"format": 1, "rules": []}))
     page.locator("#document").blur()
     assert page.locator("[data-cards]").is_visible()
-    page.wait_for_selector("[data-ask] td.bn-mono")
+    page.wait_for_selector("[data-ask$=verdict] td.bn-mono")
