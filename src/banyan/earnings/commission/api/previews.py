@@ -10,9 +10,8 @@ from ninja import Router
 from banyan.earnings.commission import queries
 from banyan.earnings.commission.api import samples
 from banyan.earnings.commission.commands import InvalidPlan
-from banyan.earnings.commission.engine import CompiledPlan, PlanDocumentError
 from banyan.earnings.commission.queries import inward, outward
-from banyan.earnings.commission.queries.preview import LINES
+from banyan.earnings.commission.queries.preview import LINES, CompiledPlan, PlanDocumentError
 from banyan.earnings.commission.types import LegalCeiling, Period, Share, Trace
 from banyan.earnings.commission.types.document import plan_schema
 from banyan.earnings.commission.types.samples import (

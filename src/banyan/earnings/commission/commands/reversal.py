@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from banyan.earnings.commission.commands.accrual import EXPENSE, REFERENCE_KIND, accrue
 from banyan.earnings.commission.engine import reverse_line
@@ -143,7 +144,8 @@ def read_standings(order_ids: Sequence[int]) -> dict[int, list[Standing]]:
     found: dict[int, list[Standing]] = {}
     for row in rows:
         causes = set(zip(row[10] or (), row[11] or (), strict=True))
-        found.setdefault(row[0], []).append(Standing(*row[1:10], causes=causes))
+        columns: tuple[Any, ...] = (*row[1:10], causes)
+        found.setdefault(row[0], []).append(Standing(*columns))
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from banyan.earnings.commission.engine import CompiledPlan, compile_plan, parse_plan
+from banyan.earnings.commission.engine import CompiledPlan, PlanDocumentError, compile_plan, parse_plan
 from banyan.earnings.commission.engine.periods import span_of
 from banyan.earnings.commission.engine.samples import names_for, sample_order
 from banyan.earnings.commission.engine.trial import PeriodTrial, Sold, try_period
@@ -24,6 +24,8 @@ from banyan.goods.catalog.types import SkuId
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.values.errors import Invalid
 from banyan.rules.compliance import queries as compliance
+
+__all__ = ["LINES", "CompiledPlan", "PlanDocumentError", "compiled", "preview_order", "preview_period"]
 
 
 def preview_order(plan: CompiledPlan, sample: SampleOrder, legal: LegalCeiling | None = None) -> Preview:
