@@ -20,8 +20,8 @@ HOUSES = (
     "people.identity", "people.distributors", "people.network",
     "rules.compliance",
     "treasury.ledger", "treasury.payments", "treasury.payouts",
-    "goods.catalog", "goods.inventory", "goods.warehousing",
-    "trade.attribution", "trade.pricing", "trade.orders", "trade.fulfillment", "trade.returns",
+    "goods.catalog", "goods.inventory", "goods.warehousing", "goods.sourcing",
+    "trade.attribution", "trade.pricing", "trade.offers", "trade.orders", "trade.fulfillment", "trade.returns",
     "earnings.commission", "earnings.simulation", "earnings.settlement",
 )  # fmt: skip
 """All houses, low to high. One is installed once its folder has an apps.py."""

@@ -55,10 +55,14 @@ def address_of(request: HttpRequest) -> str:
 
     Each proxy appends its peer to X-Forwarded-For; what stands before is the caller's own word.
     """
-    peer = str(request.META.get("REMOTE_ADDR") or "")
+    return address_behind_proxies(str(request.META.get("REMOTE_ADDR") or ""), request.META.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def address_behind_proxies(peer: str, forwarded: str) -> str:
+    """The same, from the peer's address and the X-Forwarded-For header."""
     if not settings.BANYAN_PROXY_COUNT:
         return peer
-    told = request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")
+    told = forwarded.split(",")
     try:
         return str(ip_address(told[-settings.BANYAN_PROXY_COUNT].strip()))
     except (IndexError, ValueError):

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
 from banyan.kernel.http import grouped
+from banyan.kernel.http.api import address_behind_proxies
 from banyan.kernel.http.grouped import Arrived, GroupedOperation, Told
 
 THREADS = 32
@@ -74,7 +75,10 @@ class Front:
         if isinstance(tenant, Told):
             return tenant
         full_path = f"{path}?{query}" if query else path
-        arrived = Arrived(scope.method, path, full_path, token, headers.get("idempotency-key", ""), body)
+        peer = scope.client.rpartition(":")[0].strip("[]")
+        address = address_behind_proxies(peer, headers.get("x-forwarded-for", ""))
+        key, device = headers.get("idempotency-key", ""), headers.get(grouped.DEVICE.lower(), "")
+        arrived = Arrived(scope.method, path, full_path, token, key, body, address, device)
         answer, deliver = self._letters.expect()
         operation.answer_soon(tenant, arrived, self._groups, deliver)
         told: Told = await answer

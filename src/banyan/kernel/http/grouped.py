@@ -22,6 +22,7 @@ from banyan.kernel import clock, idempotency, sql, tenancy
 from banyan.kernel.grouping import GroupCommit, Place
 from banyan.kernel.http.api import (
     Principal,
+    address_of,
     answer_defect,
     answer_invalid,
     answer_unauthenticated,
@@ -29,6 +30,7 @@ from banyan.kernel.http.api import (
     missing_scope,
     unreadable_body,
 )
+from banyan.kernel.http.pacing import Pace
 from banyan.kernel.values.errors import Refusal
 
 log = structlog.get_logger(__name__)
@@ -45,6 +47,7 @@ _PROBLEMS = {
 }
 API_V1 = "/api/v1"
 JSON = "application/json"
+DEVICE = "X-Device-Id"
 _operations: dict[tuple[str, str], GroupedOperation] = {}
 
 
@@ -109,7 +112,7 @@ class _Asked:
 
 class GroupedOperation:
     """One writing operation of the API whose requests are answered in groups. ``path`` as the router has it; ``items`` says what
-    scarce things a body is about: none of them may fill the queue."""
+    scarce things a body is about: none of them may fill the queue; ``pace`` how often one caller may ask."""
 
     def __init__(
         self,
@@ -120,6 +123,7 @@ class GroupedOperation:
         body: type[BaseModel],
         perform: Perform,
         items: Callable[[Any], tuple[Hashable, ...]] = lambda body: (),
+        pace: Pace | None = None,
         status: int = 201,
     ) -> None:
         _operations[method, API_V1 + path] = self
@@ -127,6 +131,7 @@ class GroupedOperation:
         self._body = body
         self._perform = perform
         self._items = items
+        self._pace = pace
         self._status = status
         self._group: GroupCommit[_Member] = GroupCommit(self._run, leaders=LEADERS)
 
@@ -138,6 +143,9 @@ class GroupedOperation:
         tenant_id = find_tenant(token, request.path)
         if isinstance(tenant_id, Told):
             return tenant_id.as_response()
+        too_often = self._too_often(token, address_of(request), request.headers.get(DEVICE, ""))
+        if too_often is not None:
+            return too_often.as_response()
         key = request.headers.get("Idempotency-Key", "")
         member = self._member(token, key, request.method or "", request.get_full_path(), request.path, request.body)
         try:
@@ -155,6 +163,10 @@ class GroupedOperation:
         def served(place: Place[_Member]) -> None:
             told(place.member.answer or _told_failure(request.path, place.error or RuntimeError("not answered")))
 
+        too_often = self._too_often(request.token, request.address, request.device)
+        if too_often is not None:
+            told(too_often)
+            return
         member = self._member(request.token, request.key, request.method, request.full_path, request.path, request.body)
         try:
             self._group.submit(tenant_id, member, self._items_of(member), pool, served)
@@ -168,6 +180,10 @@ class GroupedOperation:
     def _member(self, token: bytes, key: str, method: str, full_path: str, path: str, raw: bytes) -> _Member:
         digest = idempotency.digest_of(method.encode(), full_path.encode(), raw)
         return _Member(token, key, digest, self._read(raw), path)
+
+    def _too_often(self, token: bytes, address: str, device: str) -> Told | None:
+        refusal = self._pace.check(token, address, device[:200]) if self._pace is not None else None
+        return told_of(error_response(refusal)) if refusal is not None else None
 
     def _items_of(self, member: _Member) -> tuple[Hashable, ...]:
         return () if isinstance(member.body, Told) else self._items(member.body)
@@ -247,7 +263,8 @@ class GroupedOperation:
 
 
 class Arrived(NamedTuple):
-    """A request as it came in, without Django. ``token`` is the digest of its bearer token, empty for none."""
+    """A request as it came in, without Django. ``token`` is the digest of its bearer token, empty for none; ``device`` is what
+    the caller says in its header."""
 
     method: str
     path: str
@@ -255,6 +272,8 @@ class Arrived(NamedTuple):
     token: bytes
     key: str
     body: bytes
+    address: str = ""
+    device: str = ""
 
 
 def _told_failure(path: str, error: BaseException) -> Told:

@@ -76,6 +76,10 @@ class PlaceOrder:
     recipient: Recipient | None = None
     buyer_is_consumer: bool = False
     """True when the caller knows that the buyer is no distributor (a token says so); spares the look-up."""
+    offer_id: int | None = None
+    """The flash sale that its SKU is bought from: at the sale's price, from the sale's share of the stock."""
+    ticket: str | None = None
+    """The buyer's place in the queue of that sale."""
     window_seconds: int | None = None
     """How long it may be paid, where that is not the tenant's usual time: the difference of an exchange."""
 

@@ -62,6 +62,8 @@ def _request(body: s.OrderIn, principal: Principal, client_key: str | None = Non
         body.channel,
         link=body.link,
         client_key=client_key,
+        offer_id=body.offer_id,
+        ticket=body.ticket,
         recipient=recipient,
         buyer_is_consumer=body.buyer_id is None and principal.distributor_id is None,
     )
@@ -122,9 +124,14 @@ def _place(asked: Sequence[tuple[Principal, s.OrderIn]]) -> list[str | Refusal]:
 def _without_hopeless(wanted: list[PlaceOrder | Refusal]) -> list[PlaceOrder | Refusal]:
     """Who asks for what the stock's mirror knows to be gone is refused here, before anything is locked."""
     asking = [(number, each) for number, each in enumerate(wanted) if isinstance(each, PlaceOrder)]
-    lacking = stock.hopeless([[(line[0], line[1]) for line in each.lines] for _, each in asking])
+    lacking = stock.hopeless([_wish(each) for _, each in asking])
     refused = {number: shortages for (number, _), shortages in zip(asking, lacking, strict=True) if shortages}
     return [commands.out_of_stock(refused[n]) if n in refused else each for n, each in enumerate(wanted)] if refused else wanted
+
+
+def _wish(request: PlaceOrder) -> list[tuple[int, int]]:
+    """What an order takes of the stock that is for everybody, which the mirror knows; a flash sale has its own."""
+    return [] if request.offer_id is not None else [(line[0], line[1]) for line in request.lines]
 
 
 def _told(outcome: Placed | Refused) -> str | Refusal:

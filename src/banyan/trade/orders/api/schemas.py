@@ -80,13 +80,16 @@ class QuoteOut(Schema):
 
 
 class OrderIn(BaseModel):
-    """An order to place. ``code`` or ``link`` names the referrer. Freight is the shop's tariff.
+    """An order to place. ``code`` or ``link`` names the referrer. ``offer_id`` names a flash sale
+    that one of the SKUs is bought from, ``ticket`` the place in its queue. Freight is the shop's tariff.
 
     Only operators may name another buyer, a discount, or the freight."""
 
     lines: Annotated[list[LineIn], Field(min_length=1, max_length=200)]
     code: Text | None = None
     link: Text | None = None
+    offer_id: Annotated[int, PublicId("off")] | None = None
+    ticket: Annotated[str, Field(max_length=100, pattern=r"^[0-9a-z_.]+$")] | None = None
     channel: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[a-z0-9_]+$")] = "shop"
     recipient: RecipientBody | None = None
     buyer_id: UserRef | None = None

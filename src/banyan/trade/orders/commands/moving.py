@@ -9,6 +9,7 @@ from banyan.goods.inventory import commands as inventory
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Invalid
+from banyan.trade.offers import commands as offers
 from banyan.trade.orders.commands.errors import BadOrder, OrderNotFound, WrongState
 from banyan.trade.orders.engine.states import may_become
 from banyan.trade.orders.events import OrderCancelled, OrderClosed, OrderReceived, OrderShipped
@@ -116,6 +117,7 @@ def cancel(order_ids: Sequence[OrderId], reason: str, at: datetime | None = None
     at = at or clock.now()
     moved, outcomes = _turn(order_ids, OrderState.CANCELLED, at, reason, only_from=OrderState.PLACED)
     inventory.release(moved)
+    offers.end_claims(moved, at)
     payments.close_payments(moved)
     events.record([OrderCancelled(order_id=order_id, reason=reason, was_paid=False, occurred_at=at) for order_id in moved])
     return outcomes
@@ -129,6 +131,7 @@ def cancel_refunded(order_ids: Sequence[OrderId], at: datetime | None = None) ->
     at = at or clock.now()
     moved, outcomes = _turn(order_ids, OrderState.CANCELLED, at, "refunded", only_from=OrderState.PAID)
     inventory.release(moved)
+    offers.end_claims(moved, at)
     events.record([OrderCancelled(order_id=order_id, reason="refunded", was_paid=True, occurred_at=at) for order_id in moved])
     return outcomes
 
@@ -148,6 +151,7 @@ def expire_due(at: datetime | None = None, limit: int = 500) -> int:
     at = at or clock.now()
     moved, _ = _turn(_due(OrderState.PLACED, "expires_at", at, limit), OrderState.EXPIRED, at, "expired")
     inventory.release(moved)
+    offers.end_claims(moved, at)
     payments.close_payments(moved)
     events.record([OrderCancelled(order_id=order_id, reason="expired", was_paid=False, occurred_at=at) for order_id in moved])
     return len(moved)

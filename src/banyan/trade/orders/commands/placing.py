@@ -22,8 +22,12 @@ from banyan.kernel import clock, events, ids, sql, tenancy
 from banyan.kernel.secrets import seal
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Refusal
+from banyan.people.identity.types import UserId
 from banyan.trade.attribution import commands as attribution
 from banyan.trade.attribution.types import OrderReferral
+from banyan.trade.offers import commands as selling
+from banyan.trade.offers import queries as offers
+from banyan.trade.offers.types import Claim, Offer, OfferId
 from banyan.trade.orders.commands.errors import BadOrder, ClientKeyReused, NotOnSale, UnknownSku, out_of_stock
 from banyan.trade.orders.engine.numbers import number_of
 from banyan.trade.orders.events import OrderPlaced
@@ -51,6 +55,11 @@ class _Draft:
     number: str = ""
     line_ids: Sequence[int] = ()
     digest: bytes = b""
+    sale: Offer | None = None
+
+    def channel(self, sku_id: int) -> str:
+        """Whose pieces a line takes: the flash sale's, or everybody's."""
+        return offers.channel_of(self.sale.offer_id) if self.sale is not None and sku_id == self.sale.sku_id else ""
 
 
 def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
@@ -58,21 +67,28 @@ def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
 
     Idempotent by ``client_key``: a known key with the same content answers the order placed then (``repeated``), with other
     content it is refused. Refusals: bad_order, bad_amounts, unknown_sku, not_on_sale, out_of_stock (with what is
-    available), client_key_reused. Amounts are minor units of the tenant's currency.
+    available), client_key_reused; of a flash sale also offer_not_found, offer_not_live, not_your_turn, offer_limit_reached.
+    Amounts are minor units of the tenant's currency.
     """
     outcomes: dict[int, Placed | Refused] = {}
     facts = sku_facts({line[0] for request in requests for line in request.lines})
     drafts = _draft(requests, facts, outcomes)
     _number(drafts)
     drafts = _claim_keys(drafts, outcomes)
+    drafts = _claim_sales(drafts, outcomes)
     promised = inventory.promise(
         [
-            ReserveLine(draft.order_id, line_id, line.sku_id, line.quantity, draft.expires_at)  # type: ignore[arg-type]
+            ReserveLine(
+                draft.order_id, line_id, line.sku_id, line.quantity, draft.expires_at,  # type: ignore[arg-type]
+                draft.channel(line.sku_id) if draft.sale is not None else "",
+            )
             for draft in drafts
             for line_id, line in zip(draft.line_ids, draft.priced.lines, strict=True)
         ]
     )
+    freed: set[UserId] = set()
     if promised.refused:
+        freed = {d.request.buyer_id for d in drafts if d.sale is not None and d.order_id in promised.refused}
         drafts = _refuse_short(drafts, promised.refused, outcomes)
     with inventory.hold(promised):
         _write(drafts, facts)
@@ -80,6 +96,8 @@ def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
     for d in drafts:
         line_ids = tuple(OrderLineId(line_id) for line_id in d.line_ids)
         outcomes[d.index] = Placed(OrderId(d.order_id), d.number, d.priced.total_minor, currency, line_ids, d.expires_at)
+    if freed:
+        _ask_again(requests, freed, outcomes)
     if len(outcomes) < len(requests):
         _answer_twins(requests, outcomes)
     return [outcomes[index] for index in range(len(requests))]
@@ -92,19 +110,24 @@ def _draft(
     now, policy = clock.now(), get_policy()
     window = timedelta(seconds=policy.payment_window_seconds)
     drafts = []
+    named = {OfferId(request.offer_id) for request in requests if request.offer_id is not None}
+    sales = offers.find_offers(named) if named else {}
     for index, request in enumerate(requests):
+        sale = None if request.offer_id is None else sales.get(OfferId(request.offer_id))
         try:
-            priced = _price(request, facts, policy.tariff)
+            priced = _price(request, facts, policy.tariff, sale)
         except Refusal as refusal:
             outcomes[index] = Refused(refusal)
             continue
         placed_at = request.placed_at or now
         own = request.window_seconds
-        drafts.append(_Draft(index, request, priced, placed_at, placed_at + (window if own is None else timedelta(seconds=own))))
+        draft = _Draft(index, request, priced, placed_at, placed_at + (window if own is None else timedelta(seconds=own)))
+        draft.sale = sale
+        drafts.append(draft)
     return drafts
 
 
-def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: FreightTariff) -> PricedOrder:
+def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: FreightTariff, sale: Offer | None) -> PricedOrder:
     if not 0 < len(request.lines) <= LINES_MAX:
         raise BadOrder(f"An order has 1 to {LINES_MAX} lines.", field="lines")
     if not request.channel.isprintable() or not 0 < len(request.channel) <= 20:
@@ -115,6 +138,8 @@ def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: Freight
         raise BadOrder("placed_at must name its time zone.", field="placed_at")
     if request.recipient is not None and not _REGION.fullmatch(request.recipient.region_code):
         raise BadOrder("A region is named by the six digits of its code.", field="recipient.region_code")
+    if request.offer_id is not None and (sale is None or all(line[0] != sale.sku_id for line in request.lines)):
+        raise offers.OfferNotFound("There is no such flash sale of a SKU of this order.")
     wanted = []
     for line in request.lines:
         sku = facts.get(line[0])
@@ -124,6 +149,8 @@ def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: Freight
         if override is None and not sku.on_sale:
             raise NotOnSale("A SKU of this order is off sale.", sku_id=line[0])
         price_minor = sku.price_minor if override is None else override
+        if sale is not None and sale.sku_id == line[0]:
+            price_minor = sale.price_minor
         wanted.append(LineRequest(line[0], line[1], price_minor, sku.weight_grams, sku.tax_bp))
     shipping_minor = request.shipping_minor
     if shipping_minor is None:
@@ -184,6 +211,36 @@ def _claim_keys(drafts: list[_Draft], outcomes: dict[int, Placed | Refused]) -> 
     return [draft for draft in drafts if draft.index not in gone]
 
 
+def _claim_sales(drafts: list[_Draft], outcomes: dict[int, Placed | Refused]) -> list[_Draft]:
+    """Take what the buyers want of flash sales, within what each may take. Nobody asks for any: nothing is done."""
+    claims = [
+        Claim(d.order_id, d.sale.offer_id, d.sale.sku_id, d.request.buyer_id, line.quantity, d.request.ticket)
+        for d in drafts
+        if d.sale is not None
+        for line in d.priced.lines
+        if line.sku_id == d.sale.sku_id
+    ]
+    refused = selling.claim(claims) if claims else {}
+    if not refused:
+        return drafts
+    for draft in drafts:
+        if draft.order_id in refused:
+            outcomes[draft.index] = Refused(refused[draft.order_id])
+    _free_keys([draft for draft in drafts if draft.order_id in refused])
+    return [draft for draft in drafts if draft.order_id not in refused]
+
+
+def _ask_again(requests: Sequence[PlaceOrder], freed: set[UserId], outcomes: dict[int, Placed | Refused]) -> None:
+    """Who was over his limit for the sake of an order of this batch that then found no pieces asks again, as he would alone."""
+    over = [
+        index
+        for index, outcome in outcomes.items()
+        if isinstance(outcome, Refused) and isinstance(outcome.reason, selling.LimitReached) and requests[index].buyer_id in freed
+    ]
+    for index, outcome in zip(over, place_orders([requests[index] for index in over]) if over else (), strict=True):
+        outcomes[index] = outcome
+
+
 def _answer_twins(requests: Sequence[PlaceOrder], outcomes: dict[int, Placed | Refused]) -> None:
     """Members whose key another member of the same batch took: the same answer for the same content."""
     first: dict[str, int] = {}
@@ -225,16 +282,21 @@ def _refuse_short(
     for draft in drafts:
         if draft.order_id in short:
             outcomes[draft.index] = Refused(out_of_stock(short[draft.order_id]))
-    inventory.learn(short.values())
-    # The key of a refused order is free again: the buyer may ask for less under the same key.
-    sql.execute(
-        "DELETE FROM orders_client_keys WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
-        (
-            current_tenant_id(),
-            [draft.order_id for draft in drafts if draft.order_id in short and draft.request.client_key is not None],
-        ),
-    )
+    of_sales = {draft.order_id for draft in drafts if draft.sale is not None} & short.keys()
+    inventory.learn([short[order_id] for order_id in short if order_id not in of_sales])
+    if of_sales:
+        selling.end_claims(of_sales)
+    _free_keys([draft for draft in drafts if draft.order_id in short])
     return [draft for draft in drafts if draft.order_id not in short]
+
+
+def _free_keys(refused: Sequence[_Draft]) -> None:
+    """The key of a refused order is free again: the buyer may ask for less under the same key."""
+    keyed = [draft.order_id for draft in refused if draft.request.client_key is not None]
+    if keyed:
+        sql.execute(
+            "DELETE FROM orders_client_keys WHERE tenant_id = %s AND id = ANY(%s::bigint[])", (current_tenant_id(), keyed)
+        )
 
 
 INSERT_ORDERS = """

@@ -1,0 +1,1 @@
+"""Judgement of flash sales: pure functions of frozen values."""
