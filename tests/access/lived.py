@@ -36,7 +36,7 @@ class Shop:
 
 
 EVERY_HOUSE = {
-    "ack", "cat", "cms", "dst", "ent", "ful", "inc", "lot", "mov", "oln", "ord", "pay", "pcl", "plv", "prd", "pyo", "ret",
+    "ack", "cat", "cms", "dst", "ent", "ful", "inc", "lot", "mov", "oln", "ord", "pay", "pcl", "pho", "plv", "prd", "pyo", "ret",
     "rfd", "sae", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
 }  # fmt: skip
 """The kinds of rows that a lived shop must have, or what is tried with their ids tries nothing."""
@@ -68,9 +68,19 @@ def _let_things_go_wrong(shop: Shop) -> None:
         payments.capture([CaptureNotice("wechat_pay", "BYN0", "tx-0", 100, "CNY", clock.now())])
         kind = "orders.order_paid"
         delivered = sql.fetch("SELECT id FROM outbox_events WHERE tenant_id = %s AND kind = %s LIMIT 1", (shop.tenant_id, kind))
+        _photograph_a_return()
         SetAsideEvent.objects.create(
             reaction="commission.accrue", event_id=delivered[0][0], kind=kind, error="test", set_aside_at=clock.now()
         )
+
+
+def _photograph_a_return() -> None:
+    """A photo that belongs to the first return, whatever became of it."""
+    from banyan.kernel import sql
+    from banyan.trade.returns import commands as returns
+
+    photo = returns.keep_photo(b"\xff\xd8\xff\xe0" + bytes(64) + b"\xff\xd9", 0)
+    sql.execute("UPDATE return_photos SET return_id = (SELECT min(id) FROM returns) WHERE id = %s", (photo.photo_id,))
 
 
 def sign_in(shop: Shop, role: Role) -> Client | None:

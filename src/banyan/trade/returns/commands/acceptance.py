@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,6 +11,8 @@ from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import LotId, ReturnedGoods, WarehouseId
 from banyan.kernel import clock, sql, tenancy
 from banyan.kernel.values.errors import Conflict, Refusal
+from banyan.trade.fulfillment import commands as fulfillment
+from banyan.trade.fulfillment import queries as sending
 from banyan.trade.orders import commands as orders_commands
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId, OrderState, Refused
@@ -50,18 +52,22 @@ def accept(return_ids: Sequence[int]) -> list[ReturnOutcome]:
     Decides the refund from frozen amounts (see engine.refunds) less what the inspection keeps, books it under guards, puts the
     pieces where the inspection says, releases what never shipped, orders the replacement of an exchange, asks payments for the
     refunds under the return's keys, and records ReturnAccepted. Accepting an accepted return again is refused with
-    return_status; refund_exceeds_paid where amounts refunded meanwhile leave too little; out_of_stock where a replacement cannot
-    be had. Raises for the whole batch only where a guard failed.
+    return_status; already_packed where a parcel must be unpacked first; refund_exceeds_paid where amounts refunded meanwhile
+    leave too little; replacement_out_of_stock where one cannot be had. Raises for the whole batch only where a guard failed.
     """
     found, standings = find_locked(return_ids)
     unshipped = {OrderId(one.order_id) for one in found.values() if one.mode is Mode.UNSHIPPED}
     order_states = {order_id: order.state for order_id, order in orders.list_by_ids(sorted(unshipped)).items()}
     held = (OrderState.PAID, OrderState.PARTLY_SHIPPED)
+    loose = _loose(unshipped)
 
     def judge(one: Found) -> Refusal | None:
         wrong = expect(ReturnStatus.RECEIVED if one.mode.wants_goods else ReturnStatus.APPROVED)(one)
         if wrong is None and one.mode is Mode.UNSHIPPED and order_states[OrderId(one.order_id)] not in held:
             return ShippedMeanwhile("The order is no longer waiting to be shipped.")
+        packed = any(claim.quantity > loose.get(claim.line_id, claim.quantity) for claim in one.lines)
+        if wrong is None and one.mode is Mode.UNSHIPPED and packed:
+            return fulfillment.AlreadyPacked("These pieces lie in a parcel.")
         return wrong
 
     passed, refusals = judge_each(return_ids, found, judge)
@@ -76,6 +82,15 @@ def accept(return_ids: Sequence[int]) -> list[ReturnOutcome]:
         else ReturnOutcome(ReturnId(return_id), ReturnStatus.ACCEPTED, amounts[ReturnId(return_id)])
         for return_id in return_ids
     ]
+
+
+def _loose(order_ids: Collection[OrderId]) -> dict[int, int]:
+    """Pieces that lie in no parcel yet, by line, where the warehouse has begun with the order."""
+    found: dict[int, int] = {}
+    for one in sending.list_fulfillments(order_ids=order_ids, limit=None) if order_ids else []:
+        for line in one.lines:
+            found[line.line_id] = found.get(line.line_id, 0) + line.quantity - line.packed_quantity
+    return found
 
 
 def _decide(
@@ -180,7 +195,7 @@ def _move_stock(accepted: Sequence[Found], standings: Mapping[int, Standing]) ->
     if back:
         inventory.restock_returns(back)
     if kept:
-        inventory.release_lines(kept)
+        fulfillment.withhold(kept)
 
 
 def _pieces(one: Found) -> Iterator[ReturnedGoods]:

@@ -12,11 +12,15 @@ from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import Receipt
 from banyan.kernel import clock, sql
+from banyan.trade.fulfillment import commands as fulfillment
+from banyan.trade.fulfillment import queries as sending
+from banyan.trade.fulfillment.types import NewParcel
 from banyan.trade.orders import commands as orders
 from banyan.trade.orders import queries as order_queries
 from banyan.trade.orders.types import OrderState
 from banyan.trade.returns import commands, queries
 from banyan.trade.returns.tests.making import ask, capture, claim, complete_refunds, deliver, place_paid, take_back, told
+from banyan.trade.returns.tests.test_races import accept, at_once
 from banyan.trade.returns.types import GoodsReceipt, LineInspection, Mode, ReturnStatus
 from banyan.treasury.payments import queries as payments
 
@@ -220,3 +224,70 @@ def test_what_cannot_be_exchanged_is_refused(tenant: Any) -> None:
             with pytest.raises(commands.NotExchangeable):
                 ask(request)
         assert sql.fetch("SELECT count(*)::bigint FROM returns") == [(0,)]
+
+
+def test_one_exchange_accepted_by_eight_at_once_sends_one_replacement(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 1)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        return_id = ask(claim(order, [(0, 1, 0)], Mode.EXCHANGE))
+        told(commands.approve([return_id], 11)[0])
+        told(commands.receive([GoodsReceipt(return_id, (LineInspection(order.lines[0].line_id, 1),), 12)])[0])
+    answers = at_once([lambda: accept(tenant, return_id)] * 8)
+    assert sorted(answers) == ["accepted"] + ["return_status"] * 7
+    with tenant.enter():
+        assert sql.fetch("SELECT count(*)::bigint FROM orders_orders WHERE channel = 'exchange'") == [(1,)]
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def test_a_replacement_and_its_source_given_back_at_once_never_exceed_what_was_paid(tenant: Any) -> None:
+    """Two returns draw from one payment: the exchanged piece's and the kept one's; both orders are locked, lowest id first."""
+    (order,) = place_paid(tenant, [(1000, 2)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        other = replacement(exchange(order, 1))
+    deliver(tenant, [other])
+    with tenant.enter():
+        found = []
+        for wanted in (other, order):
+            return_id = ask(claim(wanted, [(0, 1, 0)], key=f"both {wanted.order_id}"))
+            told(commands.approve([return_id], 11)[0])
+            told(commands.receive([GoodsReceipt(return_id, (LineInspection(wanted.lines[0].line_id, 1),), 12)])[0])
+            found.append(return_id)
+    assert at_once([lambda one=one: accept(tenant, one) for one in found]) == ["accepted", "accepted"]
+    with tenant.enter():
+        assert sorted(refunds(order.order_id)) == [1000, 1000]
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def test_what_was_packed_is_not_refunded_before_it_is_unpacked(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 2)])
+    with tenant.enter():
+        fulfillment.release_wave(stock.list_warehouses()[0].warehouse_id)
+        (held,) = sending.list_fulfillments(order_ids=[order.order_id], limit=None)
+        (parcel,) = fulfillment.pack([NewParcel(held.fulfillment_id)])
+        return_id = ask(claim(order, [(0, 1, 0)], Mode.UNSHIPPED))
+        told(commands.approve([return_id], 1)[0])
+        with pytest.raises(fulfillment.AlreadyPacked):
+            told(commands.accept([return_id])[0])
+        fulfillment.unpack([parcel])
+        told(commands.accept([return_id])[0])
+        assert refunds(order.order_id) == [1000]
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def test_the_event_has_what_points_and_coupons_need(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 2)], shipping_minor=300)
+    deliver(tenant, [order])
+    with tenant.enter():
+        take_back(claim(order, [(0, 1, 0)], key="1"))
+        take_back(claim(order, [(0, 1, 0)], key="2"))
+        rows = sql.fetch("SELECT payload FROM outbox_events WHERE kind = 'returns.return_accepted' ORDER BY id")
+    told_facts = [(fact["buyer_id"], fact["currency"], fact["mode"], fact["is_whole"], fact["freight_minor"]) for (fact,) in rows]
+    assert told_facts == [
+        (order.buyer_id, "CNY", "goods_back", False, 0),
+        (order.buyer_id, "CNY", "goods_back", True, 300),
+    ]
