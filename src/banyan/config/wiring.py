@@ -110,7 +110,7 @@ def wechat_settings(environment: Mapping[str, str], home: Path) -> WeChatPaySett
 
 def sf_express_settings(environment: Mapping[str, str]) -> SfExpressSettings | None:
     """The account that the environment describes, or None. Raises ImproperlyConfigured when it is half described."""
-    given = {field: environment[name] for field, name in _EXPRESS.items() if environment.get(name)}
+    given: dict[str, Any] = {field: environment[name] for field, name in _EXPRESS.items() if environment.get(name)}
     if not given:
         return None
     missing = [name for field, name in _EXPRESS.items() if field not in given]

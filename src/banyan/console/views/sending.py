@@ -134,7 +134,7 @@ def send(request: HttpRequest) -> HttpResponse:
     )
     answered = {one.line: outcome for one, outcome in zip(known, outcomes, strict=True)}
     left = faults + [(one, _("No such order.")) for one in pasted if one.number not in found]
-    left += [(one, said(answered[one.line].reason)) for one in known if isinstance(answered[one.line], Refused)]
+    left += [(one, said(outcome.reason)) for one in known if isinstance(outcome := answered[one.line], Refused)]
     sent = len(pasted) + len(faults) - len(left)
     if sent:
         messages.success(request, _("%(count)s orders are shipped.") % {"count": sent})

@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from banyan.goods.catalog import queries as catalog
-from banyan.goods.inventory.types import WarehouseId
-from banyan.kernel import sql
+from banyan.goods.catalog.types import SkuId
+from banyan.goods.inventory import queries as inventory
+from banyan.goods.inventory.types import LotState, WarehouseId
+from banyan.kernel import clock, sql
 from banyan.kernel.secrets import unseal
-from banyan.kernel.tenancy import current_tenant_id
+from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.values.errors import NotFound
 from banyan.people.identity.types import UserId
+from banyan.trade.fulfillment.engine.picking import LyingLot, first_expired
 from banyan.trade.fulfillment.types import (
     Booking,
     Delivered,
@@ -87,7 +90,12 @@ def list_fulfillments(
         (current_tenant_id(), list(lines)),
     ):
         lines[fulfillment_id].append(FulfillmentLine(*line))
-    return [Fulfillment(*row[:5], FulfillmentState(row[5]), *row[6:], tuple(lines[row[0]])) for row in rows]
+    return [_fulfillment(row, lines[row[0]]) for row in rows]
+
+
+def _fulfillment(row: Sequence[Any], lines: Sequence[FulfillmentLine]) -> Fulfillment:
+    values: list[Any] = [*row[:5], FulfillmentState(row[5]), *row[6:], tuple(lines)]
+    return Fulfillment(*values)
 
 
 def get_fulfillment(fulfillment_id: FulfillmentId) -> Fulfillment:
@@ -141,8 +149,24 @@ def pick_list(wave_id: WaveId) -> list[PickRow]:
         " GROUP BY 1, 2 ORDER BY (coalesce(s.shelf, '') = ''), 1, 2",
         (current_tenant_id(), wave_id),
     )
-    names = catalog.sku_names([row[1] for row in rows])
-    return [PickRow(shelf, sku_id, *names.get(sku_id, ("", "")), quantity, orders) for shelf, sku_id, quantity, orders in rows]
+    names, lots = catalog.sku_names([row[1] for row in rows]), _lying_lots(wave_id, [row[1] for row in rows])
+    return [
+        PickRow(shelf, sku_id, *names.get(sku_id, ("", "")), quantity, orders, first_expired(lots.get(sku_id, ()), quantity))
+        for shelf, sku_id, quantity, orders in rows
+    ]
+
+
+def _lying_lots(wave_id: WaveId, sku_ids: Sequence[SkuId]) -> dict[SkuId, list[LyingLot]]:
+    """The lots of these SKUs that may be picked in the wave's warehouse."""
+    found: dict[SkuId, list[LyingLot]] = {}
+    if not sku_ids:
+        return found
+    today = clock.now().astimezone(get_tenant(current_tenant_id()).zone).date()
+    for _row, stock, lot in inventory.shelf_of(get_wave(wave_id).warehouse_id, limit=5000, sku_ids=sku_ids):
+        pieces = stock.on_hand - stock.quarantined
+        if pieces > 0 and lot.state is LotState.OPEN and (lot.expires_on is None or lot.expires_on > today):
+            found.setdefault(stock.sku_id, []).append(LyingLot(lot.lot_id, lot.number, pieces, lot.expires_on, lot.produced_on))
+    return found
 
 
 def list_parcels(
@@ -172,13 +196,13 @@ def list_parcels(
     )
     rows = sql.fetch(f"{_PARCEL}{condition} ORDER BY p.id DESC LIMIT %s", (current_tenant_id(), *params, limit))
     pieces = pieces_of([row[0] for row in rows])
-    return [
-        Parcel(
-            *row[:5], ParcelState(row[5]), *row[6:9], Booking(row[9]), *row[10:14],
-            Delivered(row[14]) if row[14] else None, row[15], tuple(pieces.get(row[0], ())),
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_parcel(row, pieces.get(row[0], ())) for row in rows]
+
+
+def _parcel(row: Sequence[Any], pieces: Sequence[tuple[Any, Any, int]]) -> Parcel:
+    said_by = Delivered(row[14]) if row[14] else None
+    values: list[Any] = [*row[:5], ParcelState(row[5]), *row[6:9], Booking(row[9]), *row[10:14], said_by, row[15], tuple(pieces)]
+    return Parcel(*values)
 
 
 def pieces_of(parcel_ids: Iterable[int]) -> dict[int, list[tuple[Any, Any, int]]]:
@@ -252,7 +276,12 @@ def list_pickups(
         )
     )  # fmt: skip
     rows = sql.fetch(f"{_PICKUP}{condition} ORDER BY id DESC LIMIT %s", (current_tenant_id(), *params, limit))
-    return [Pickup(*row[:4], PickupState(row[4]), *row[5:]) for row in rows]
+    return [_pickup(row) for row in rows]
+
+
+def _pickup(row: Sequence[Any]) -> Pickup:
+    values: list[Any] = [*row[:4], PickupState(row[4]), *row[5:]]
+    return Pickup(*values)
 
 
 def get_pickup(pickup_id: PickupId) -> Pickup:
@@ -260,7 +289,7 @@ def get_pickup(pickup_id: PickupId) -> Pickup:
     rows = sql.fetch(f"{_PICKUP} AND id = %s", (current_tenant_id(), pickup_id))
     if not rows:
         raise NotFound("No such pickup.")
-    return Pickup(*rows[0][:4], PickupState(rows[0][4]), *rows[0][5:])
+    return _pickup(rows[0])
 
 
 def find_pickup(order_id: OrderId) -> Pickup | None:

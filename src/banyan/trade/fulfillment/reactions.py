@@ -1,7 +1,8 @@
-"""What fulfillment hears from below: orders that end."""
+"""What fulfillment hears from below: orders that end, promises that broke."""
 
 from __future__ import annotations
 
+from banyan.goods.inventory.events import PromiseBroken, PromiseMended
 from banyan.kernel import events
 from banyan.trade.fulfillment import commands
 from banyan.trade.orders.events import OrderCancelled, OrderReceived
@@ -20,3 +21,9 @@ def drop_cancelled(cancelled: list[OrderCancelled]) -> None:
     if order_ids:
         commands.drop_pickups(order_ids)
         commands.drop(order_ids)
+
+
+@events.reaction("fulfillment.follow_promises", on=(PromiseBroken, PromiseMended))
+def follow_promises(changed: list[PromiseBroken | PromiseMended]) -> None:
+    """Pieces that were held, lost or expired are no longer picked; what replaces them is."""
+    commands.follow_stock({event.order_id for event in changed})

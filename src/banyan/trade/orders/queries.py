@@ -255,8 +255,10 @@ def list_recipients(order_ids: Iterable[OrderId]) -> dict[OrderId, Recipient]:
 def _opened(tenant_id: int, row: Sequence[Any]) -> Recipient:
     order_id, region_code, *sealed = row
     columns = ("name", "phone", "address")
-    parts = (unseal(tenant_id, f"orders_recipients.{c}", order_id, bytes(v)) for c, v in zip(columns, sealed, strict=True))
-    return Recipient(*parts, region_code)
+    name, phone, address = (
+        unseal(tenant_id, f"orders_recipients.{c}", order_id, bytes(v)) for c, v in zip(columns, sealed, strict=True)
+    )
+    return Recipient(name, phone, address, region_code)
 
 
 def list_shipments(order_id: OrderId) -> list[Shipment]:

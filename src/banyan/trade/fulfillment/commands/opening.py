@@ -68,7 +68,7 @@ def follow_stock(order_ids: Iterable[int], at: datetime | None = None) -> None:
 def lock(order_ids: Sequence[int]) -> list[tuple[int, int, int]]:
     """Lock these orders, then their living fulfillments, lowest id first: (id, order, warehouse)."""
     order_commands.lock(OrderId(order_id) for order_id in order_ids)
-    return sql.fetch(  # type: ignore[return-value]
+    return sql.fetch(
         "SELECT id, order_id, warehouse_id FROM fulfillments WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
         " AND state <> 'cancelled' ORDER BY id FOR NO KEY UPDATE",
         (current_tenant_id(), sorted(set(order_ids))),
@@ -127,8 +127,8 @@ def settle(fulfillment_ids: Iterable[int], at: datetime) -> int:
 
 
 def follow_orders(limit: int = 1000) -> int:
-    """Close what was overtaken: open fulfillments of orders that were cancelled, or shipped whole without parcels, end; their
-    packed parcels are void. Returns how many ended. For the job."""
+    """Close what was overtaken: open fulfillments of orders that were cancelled, or shipped whole without parcels, end, and their
+    packed parcels are void. Others follow the stock where it changed. Returns how many ended. For the job."""
     changed, before = 0, queries.EVER
     while True:
         rows = sql.fetch(
@@ -141,6 +141,23 @@ def follow_orders(limit: int = 1000) -> int:
         states = orders.states(OrderId(row[1]) for row in rows)
         waits = (OrderState.PAID, OrderState.PARTLY_SHIPPED)
         changed += drop([row[1] for row in rows if states.get(OrderId(row[1])) not in waits])
+        follow_stock(_stale([row[0] for row in rows if states.get(OrderId(row[1])) in waits]))
+
+
+def _stale(fulfillment_ids: Sequence[int]) -> set[int]:
+    """Orders of these open fulfillments whose lines are not what the stock holds."""
+    found = queries.list_fulfillments(fulfillment_ids=fulfillment_ids, limit=None)
+    held = held_pieces(one.order_id for one in found)
+    stale = set()
+    for one in found:
+        lines = held.get((one.order_id, one.warehouse_id), {})
+        known = {(line.line_id, line.sku_id): line for line in one.lines}
+        if lines.keys() - known.keys() or any(
+            line.quantity != max(line.packed_quantity, line.shipped_quantity + lines.get(place, 0))
+            for place, line in known.items()
+        ):
+            stale.add(int(one.order_id))
+    return stale
 
 
 def drop(order_ids: Iterable[int]) -> int:

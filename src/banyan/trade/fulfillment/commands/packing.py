@@ -17,6 +17,7 @@ from banyan.trade.fulfillment.ports import is_registered
 from banyan.trade.fulfillment.types import (
     Booking,
     Fulfillment,
+    FulfillmentLine,
     FulfillmentState,
     NewParcel,
     ParcelId,
@@ -79,9 +80,9 @@ def _decide(parcels: Sequence[NewParcel], named: Sequence[int]) -> tuple[list[Pa
     return outcomes, packed
 
 
-def _left(one: Fulfillment, taken: dict[tuple[int, int], int]) -> list[queries.FulfillmentLine]:
+def _left(one: Fulfillment, taken: dict[tuple[int, int], int]) -> list[FulfillmentLine]:
     return [
-        queries.FulfillmentLine(
+        FulfillmentLine(
             line.line_id, line.sku_id, line.quantity, line.packed_quantity + taken.get((one.fulfillment_id, line.line_id), 0),
             line.shipped_quantity,
         )

@@ -53,7 +53,7 @@ def record_track(carrier: str, tracks: Sequence[Track]) -> int:
 
 
 def _parcels_of(carrier: str, numbers: Iterable[str]) -> list[tuple[int, str]]:
-    return sql.fetch(  # type: ignore[return-value]
+    return sql.fetch(
         "SELECT id, tracking_number FROM fulfillment_parcels WHERE tenant_id = %s AND tracking_number = ANY(%s::text[])"
         " AND tracking_number <> '' AND carrier = %s AND state NOT IN ('packed', 'void')",
         (current_tenant_id(), sorted(set(numbers)), carrier),

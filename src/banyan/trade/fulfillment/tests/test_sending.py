@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from banyan.goods.inventory import commands as stocking
 from banyan.goods.inventory import queries as inventory
-from banyan.goods.inventory.types import ReturnedGoods
+from banyan.goods.inventory.types import LotRule, NewLot, Receipt, ReturnedGoods
 from banyan.kernel import clock, sql
 from banyan.trade.fulfillment import commands, queries
 from banyan.trade.fulfillment.tests.making import code_of, stock
 from banyan.trade.fulfillment.types import (
+    Delivered,
     FulfillmentState,
     NewParcel,
     OrderShipment,
@@ -170,10 +172,10 @@ def test_orders_are_received_when_all_parcels_are(tenant: Any, make_buyers: Any,
         rows = [OrderShipment(placed.order_id, "顺丰", f"SF{n}", 1, shop.warehouses[n]) for n in (0, 1)]
         parcels = commands.ship_orders(rows)
         assert [code_of(one) for one in parcels] == ["done", "done"]
-        commands.confirm(parcels[:1], queries.Delivered.STAFF)  # type: ignore[arg-type]
+        commands.confirm(parcels[:1], Delivered.STAFF)  # type: ignore[arg-type]
         clock.advance(timedelta(days=8))
         assert commands.receive_due() == 0  # one is still under way
-        commands.confirm(parcels[1:], queries.Delivered.STAFF)  # type: ignore[arg-type]
+        commands.confirm(parcels[1:], Delivered.STAFF)  # type: ignore[arg-type]
         assert commands.receive_due() == 0  # and arrived just now
         clock.advance(timedelta(days=8))
         assert commands.receive_due() == 1
@@ -202,5 +204,47 @@ def test_carriers_that_tell_nothing_are_given_their_days(tenant: Any, make_buyer
     tenant.drain()
     with tenant.enter():
         said = {one.order_id: one.delivered_by for one in queries.list_parcels()}
-        assert said == {first.order_id: queries.Delivered.CLOCK, second.order_id: queries.Delivered.BUYER}
+        assert said == {first.order_id: Delivered.CLOCK, second.order_id: Delivered.BUYER}
     assert tenant.verify() == []
+
+
+def test_the_pick_list_names_the_lots_that_leave(tenant: Any, make_buyers: Any) -> None:
+    shop = stock(tenant, make_buyers, ((0,),))
+    (sku,), (place,) = shop.skus, shop.warehouses
+    with tenant.enter():
+        stocking.track_lots([LotRule(sku)])
+        today = clock.now().date()
+        lots = [("late", 90), ("soon", 30), ("gone", -1)]
+        stocking.receive_stock(
+            [Receipt(place, sku, 2, lot=NewLot(number, None, today + timedelta(days=days))) for number, days in lots]
+        )
+        stocking.expire_lots(clock.now())
+    (placed,) = shop.paid([(0, 3)])
+    (one,) = shop.wave()
+    with tenant.enter():
+        (row,) = queries.pick_list(one.wave_id)
+        assert [(lot.number, lot.quantity) for lot in row.lots] == [("soon", 2), ("late", 1)]
+        (parcel,) = commands.pack([NewParcel(one.fulfillment_id, (Pieces(placed.line_ids[0], 2),))])
+        commands.ship([ParcelShipment(parcel, "顺丰", "SF1")])
+        left = {lot.number: lying.on_hand for _row, lying, lot in inventory.shelf_of(place, sku_ids=[sku])}
+        assert left == {"late": 2, "gone": 2}
+        (row,) = queries.pick_list(one.wave_id)
+        assert [(lot.number, lot.quantity) for lot in row.lots] == [("late", 1)]
+    assert tenant.verify() == []
+
+
+def test_a_lot_that_is_held_leaves_the_pick_list(tenant: Any, make_buyers: Any) -> None:
+    shop = stock(tenant, make_buyers, ((0,),))
+    (sku,), (place,) = shop.skus, shop.warehouses
+    with tenant.enter():
+        stocking.track_lots([LotRule(sku)])
+        stocking.receive_stock([Receipt(place, sku, 2, lot=NewLot("only"))])
+        (lot,) = inventory.list_lots()
+    shop.paid([(0, 2)])
+    (one,) = shop.wave()
+    with tenant.enter():
+        stocking.hold_lots([lot.lot_id], "质检")
+    tenant.drain()
+    with tenant.enter():
+        assert queries.get_fulfillment(one.fulfillment_id).state is FulfillmentState.CANCELLED
+        assert queries.pick_list(one.wave_id) == []
