@@ -1,0 +1,160 @@
+"""A lot is held while its pieces leave, arrive and are promised: one after the other, never half."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connections
+
+from banyan.goods.catalog.tests.making import make_skus
+from banyan.goods.inventory import commands, queries
+from banyan.goods.inventory.commands import withholding
+from banyan.goods.inventory.types import LotRule, LotState, NewLot, NewWarehouse, Receipt, ReserveLine
+from banyan.kernel import clock, sql
+
+
+def founded(tenant: Any, *pieces: int) -> tuple[Any, Any, list[Any]]:
+    """A lot-tracked SKU in one warehouse, with lots of so many pieces; (SKU, warehouse, lots)."""
+    with tenant.enter():
+        (sku,) = make_skus([100])
+        (place,) = commands.open_warehouses([NewWarehouse("main", "主仓")])
+        commands.track_lots([LotRule(sku)])
+        commands.receive_stock([Receipt(place, sku, n, lot=NewLot(f"L{number}")) for number, n in enumerate(pieces)])
+        return sku, place, sorted(lot.lot_id for lot in queries.list_lots(sku))
+
+
+def beside(tenant: Any, act: Callable[[], object]) -> tuple[threading.Thread, list[BaseException]]:
+    """Run in another transaction, and come back when it waits for ours or is done."""
+    wrong: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            with tenant.enter():
+                act()
+        except BaseException as error:
+            wrong.append(error)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    until = time.monotonic() + 10
+    while thread.is_alive() and time.monotonic() < until:
+        with connections["owner"].cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            if cursor.fetchone()[0]:
+                break
+        thread.join(0.01)
+    return thread, wrong
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "without the lock"])
+def test_a_lot_is_held_while_its_pieces_leave(tenant: Any, guarded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    sku, _, (lot, _) = founded(tenant, 10, 10)
+    with tenant.enter():
+        commands.reserve([ReserveLine(1, 10, sku, 4)])
+        commands.allocate([1], clock.now())
+    if not guarded:
+        monkeypatch.setattr(withholding, "lock_skus", lambda sku_ids: None)
+    with tenant.enter():
+        commands.ship([1], clock.now())
+        thread, wrong = beside(tenant, lambda: commands.hold_lots([lot], "check"))
+        assert thread.is_alive()
+    thread.join()
+    right = not wrong and tenant.verify() == []
+    assert right is guarded
+    if guarded:
+        with tenant.enter():
+            level = queries.stock_levels([sku])[0]
+            assert (level.on_hand, level.held, level.allocated) == (16, 6, 0)
+
+
+def test_a_lot_arrives_in_a_new_warehouse_while_it_is_held(tenant: Any) -> None:
+    sku, _, (lot,) = founded(tenant, 10)
+    with tenant.enter():
+        (second,) = commands.open_warehouses([NewWarehouse("far", "远仓")])
+    with tenant.enter():
+        commands.receive_stock([Receipt(second, sku, 5, lot_id=lot)])
+        thread, wrong = beside(tenant, lambda: commands.hold_lots([lot], "check"))
+        assert thread.is_alive()
+    thread.join()
+    assert wrong == []
+    with tenant.enter():
+        assert queries.available([sku]) == {sku: 0} and queries.get_lot(lot).state is LotState.HELD
+    assert tenant.verify() == []
+
+
+def test_a_sku_becomes_lot_tracked_while_goods_come_in(tenant: Any) -> None:
+    with tenant.enter():
+        (sku,) = make_skus([100])
+        (place,) = commands.open_warehouses([NewWarehouse("main", "主仓")])
+        commands.receive_stock([Receipt(place, sku, 1)])
+    with tenant.enter():
+        commands.track_lots([LotRule(sku)])
+        thread, wrong = beside(tenant, lambda: commands.receive_stock([Receipt(place, sku, 5)]))
+        assert thread.is_alive()
+    thread.join()
+    assert [type(error).__name__ for error in wrong] == ["KeyRaced"]
+    assert tenant.verify() == []
+
+
+def test_selling_shipping_receiving_and_holding_at_once(tenant: Any) -> None:
+    """Whatever meets ends in what verify finds clean; a transaction that lost is tried again, as after a deadlock."""
+    sku, place, lots = founded(tenant, 60, 60, 60)
+    wrong: list[BaseException] = []
+
+    def again(act: Callable[[], object]) -> None:
+        for _ in range(50):
+            try:
+                with tenant.enter():
+                    act()
+                return
+            except (OperationalError, commands.PiecesLost, commands.LotShort):
+                continue
+
+    def sell(worker: int) -> None:
+        for turn in range(8):
+            order = worker * 100 + turn + 1
+
+            def buy(order: int = order) -> None:
+                commands.reserve([ReserveLine(order, order, sku, 2)])
+                commands.allocate([order], clock.now())
+
+            again(buy)
+            again(lambda order=order: commands.ship([order], clock.now()))  # type: ignore[misc]
+
+    def hold(lot: Any) -> None:
+        for _ in range(6):
+            again(lambda: commands.hold_lots([lot], "check"))
+            again(lambda: commands.release_lots([lot], "fine"))
+
+    def receive() -> None:
+        for turn in range(8):
+            again(lambda turn=turn: commands.receive_stock([Receipt(place, sku, 3, lot=NewLot(f"L{turn % 4}"))]))  # type: ignore[misc]
+
+    def guarded(act: Callable[..., None], *arguments: Any) -> None:
+        try:
+            act(*arguments)
+        except BaseException as error:
+            wrong.append(error)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=guarded, args=(sell, n)) for n in range(4)]
+    threads += [threading.Thread(target=guarded, args=(hold, lot)) for lot in lots[:2]]
+    threads.append(threading.Thread(target=guarded, args=(receive,)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert tenant.verify() == []
+    with tenant.enter():
+        sent = sql.fetch("SELECT coalesce(-sum(quantity_change), 0)::bigint FROM inventory_movements WHERE kind = 'shipment'")[0][
+            0
+        ]
+    assert sent > 0
