@@ -351,6 +351,31 @@ def test_the_warehouse_inspects_goods_that_came_back(tab: Any, size: dict[str, i
     assert page.locator("[name^=restock_]").count() == 0
 
 
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1440", "390"])
+def test_a_transfer_is_received_and_a_stock_take_entered(tab: Any, size: dict[str, int], world: World) -> None:
+    one = tab("warehouse", size)
+    for name, listing in (("transfer", "/console/stock/transfers/?state=receiving"), ("take", "/console/stock/takes/")):
+        page = one.open(listing)
+        one.fits()
+        one.keep(f"{name}s")
+        page.locator("#main tbody a.bn-link").first.click()
+        page.wait_for_load_state("load")
+        one.fits()
+        one.keep(name)
+    page.fill("[name=counts]", "no such line")
+    page.locator("form[action$='/count'] button").click()
+    page.wait_for_load_state("load")
+    assert "no such line" in page.input_value("[name=counts]")
+    one.fits()
+    page = one.open("/console/stock/transfers/?state=receiving")
+    page.locator("#main tbody a.bn-link").first.click()
+    page.locator("[name^=received_]").first.fill("1")
+    page.locator("[name^=lost_]").first.fill("1")
+    page.click("form[action$='/receive'] button")
+    page.wait_for_load_state("load")
+    assert "途损必须写明原因" in page.inner_text("#main")
+
+
 def _two_members(world: World) -> tuple[str, str]:
     """A member with a sponsor, and another root or member that stands neither above nor below."""
     from banyan.kernel import ids, sql, tenancy

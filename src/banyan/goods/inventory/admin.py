@@ -10,7 +10,15 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from banyan.goods.inventory import commands
-from banyan.goods.inventory.models import Movement, Reservation, StockLevel, Warehouse
+from banyan.goods.inventory.models import (
+    ChannelStockRow,
+    Movement,
+    Reservation,
+    SafetyStockRow,
+    StockAlertRow,
+    StockLevel,
+    Warehouse,
+)
 from banyan.goods.inventory.types import WarehouseId
 from banyan.kernel import ids
 from banyan.kernel.backoffice import FactsAdmin
@@ -49,12 +57,14 @@ class WarehouseAdmin(FactsAdmin):
 class StockLevelAdmin(FactsAdmin):
     """What there is, what is promised, what can be sold."""
 
-    list_display = ("sku", "product", "warehouse", "on_hand", "reserved", "allocated", "available")
+    list_display = (
+        "sku", "product", "warehouse", "on_hand", "reserved", "allocated", "quarantined", "held", "set_aside", "available",
+    )  # fmt: skip
     list_filter = ("warehouse",)
     list_select_related = ("sku__product", "warehouse")
     search_fields = ("sku__code", "sku__product__name_zh")
     ordering = ("-id",)
-    fields = ("sku", "warehouse", "on_hand", "reserved", "allocated")
+    fields = ("sku", "warehouse", "on_hand", "reserved", "allocated", "quarantined", "held", "set_aside")
 
     @admin.display(description=_("product"))
     def product(self, row: StockLevel) -> str:
@@ -63,8 +73,8 @@ class StockLevelAdmin(FactsAdmin):
 
     @admin.display(description=_("available"))
     def available(self, row: StockLevel) -> int:
-        """on hand − reserved − allocated."""
-        return row.on_hand - row.reserved - row.allocated
+        """What is on hand less all that is promised, withheld or set aside."""
+        return row.on_hand - row.reserved - row.allocated - row.quarantined - row.held - row.set_aside
 
 
 class OrderSearch(FactsAdmin):
@@ -90,11 +100,11 @@ class OrderSearch(FactsAdmin):
 class MovementAdmin(OrderSearch):
     """Every change of the pieces on hand."""
 
-    list_display = ("occurred_at", "sku", "warehouse", "kind", "quantity_change", "order", "reference")
+    list_display = ("occurred_at", "sku", "lot", "warehouse", "kind", "quantity_change", "order", "reference")
     list_filter = ("kind", "warehouse", "occurred_at")
-    list_select_related = ("sku", "warehouse")
+    list_select_related = ("sku", "lot", "warehouse")
     ordering = ("-id",)
-    fields = ("occurred_at", "sku", "warehouse", "kind", "quantity_change", "order", "reference", "key")
+    fields = ("occurred_at", "sku", "lot", "warehouse", "kind", "quantity_change", "order", "reference", "key")
 
 
 @admin.register(Reservation)
@@ -106,3 +116,39 @@ class ReservationAdmin(OrderSearch):
     list_select_related = ("sku", "warehouse")
     ordering = ("-id",)
     fields = ("order", "sku", "warehouse", "quantity", "state", "expires_at", "changed_at")
+
+
+@admin.register(ChannelStockRow)
+class ChannelStockAdmin(FactsAdmin):
+    """What is set aside for channels, and what they have taken of it."""
+
+    list_display = ("channel", "sku", "warehouse", "quantity", "taken", "opened_at", "ends_at", "ended_at")
+    list_filter = ("warehouse",)
+    list_select_related = ("sku", "warehouse")
+    search_fields = ("channel", "sku__code")
+    ordering = ("-id",)
+    fields = ("channel", "sku", "warehouse", "quantity", "taken", "opened_at", "ends_at", "ended_at")
+
+
+@admin.register(SafetyStockRow)
+class SafetyStockAdmin(FactsAdmin):
+    """How many pieces the warehouses should have for sale."""
+
+    list_display = ("sku", "warehouse", "quantity")
+    list_filter = ("warehouse",)
+    list_select_related = ("sku", "warehouse")
+    search_fields = ("sku__code",)
+    ordering = ("-id",)
+    fields = ("sku", "warehouse", "quantity")
+
+
+@admin.register(StockAlertRow)
+class StockAlertAdmin(FactsAdmin):
+    """Where too little was left, and what became of it."""
+
+    list_display = ("raised_at", "sku", "warehouse", "kind", "state", "available", "safety", "resolved_at")
+    list_filter = ("state", "kind", "warehouse")
+    list_select_related = ("sku", "warehouse")
+    search_fields = ("sku__code",)
+    ordering = ("-id",)
+    fields = ("raised_at", "sku", "warehouse", "kind", "state", "available", "safety", "seen_at", "resolved_at")
