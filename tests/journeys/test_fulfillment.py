@@ -11,6 +11,7 @@ import pytest
 
 from tests.journeys.test_callbacks import at_once
 
+pytestmark = pytest.mark.slow
 CARRIER = "sf_express"
 TO = {"name": "周大福", "phone": "13900001111", "address": "上海市静安区 9 号", "region_code": "310106"}
 

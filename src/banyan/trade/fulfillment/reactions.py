@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from banyan.goods.inventory.events import PromiseBroken, PromiseMended
+from banyan.goods.inventory.events import PromiseBroken
 from banyan.kernel import events
 from banyan.trade.fulfillment import commands
 from banyan.trade.orders.events import OrderCancelled, OrderReceived
@@ -23,7 +23,7 @@ def drop_cancelled(cancelled: list[OrderCancelled]) -> None:
         commands.drop(order_ids)
 
 
-@events.reaction("fulfillment.follow_promises", on=(PromiseBroken, PromiseMended))
-def follow_promises(changed: list[PromiseBroken | PromiseMended]) -> None:
-    """Pieces that were held, lost or expired are no longer picked; what replaces them is."""
+@events.reaction("fulfillment.follow_promises", on=(PromiseBroken,))
+def follow_promises(changed: list[PromiseBroken]) -> None:
+    """Pieces that were held, lost or expired are no longer picked. What replaces them, the job and the next wave find."""
     commands.follow_stock({event.order_id for event in changed})
