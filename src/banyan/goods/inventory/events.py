@@ -50,6 +50,24 @@ class PromiseBroken(Event):
 
 
 @dataclass(frozen=True)
+class PromiseMended(Event):
+    """Pieces that a paid order had lost are held for it again: all that it had lost."""
+
+    kind: ClassVar[str] = "inventory.promise_mended"
+    order_id: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
+class WarehouseClosed(Event):
+    """A warehouse serves no new orders any more. What it promised stays promised until somebody moves it."""
+
+    kind: ClassVar[str] = "inventory.warehouse_closed"
+    warehouse_id: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True)
 class ReservationsExpired(Event):
     """The goods held for an unpaid order were given back because its time was over."""
 

@@ -44,3 +44,9 @@ def end_due_channels() -> int:
 def raise_alerts() -> int:
     """Tell where stock has fallen below its safety stock or run out, and where it is back."""
     return commands.raise_alerts(clock.now())
+
+
+@jobs.periodic("inventory.mend_due", every_seconds=30)
+def mend_due() -> int:
+    """Serve paid orders that lost pieces from what came back in other ways than receipts."""
+    return commands.mend_due(clock.now())

@@ -7,6 +7,7 @@ from banyan.goods.inventory.commands.alerting import (
     see_alerts,
     set_safety_stock,
 )
+from banyan.goods.inventory.commands.arriving import mend_due, receive_stock
 from banyan.goods.inventory.commands.channels import end_channels, end_due_channels, set_aside
 from banyan.goods.inventory.commands.holding import (
     NotHeld,
@@ -26,6 +27,7 @@ from banyan.goods.inventory.commands.mirroring import check_mirror, hopeless, le
 from banyan.goods.inventory.commands.moving import LotMissing, LotShort
 from banyan.goods.inventory.commands.parting import ship_lines
 from banyan.goods.inventory.commands.rehousing import move_holds
+from banyan.goods.inventory.commands.resettling import resettle
 from banyan.goods.inventory.commands.returning import clear_quarantine, quarantine, restock_returns, scrap
 from banyan.goods.inventory.commands.shifting import lock_books, move_stock
 from banyan.goods.inventory.commands.stocking import (
@@ -35,7 +37,6 @@ from banyan.goods.inventory.commands.stocking import (
     UnknownWarehouse,
     adjust_stock,
     open_warehouses,
-    receive_stock,
     revise_warehouse,
     set_warehouse_active,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "learn",
     "lock_books",
     "making_room",
+    "mend_due",
     "move_holds",
     "move_stock",
     "open_warehouses",
@@ -95,6 +97,7 @@ __all__ = [
     "release_lines",
     "release_lots",
     "reserve",
+    "resettle",
     "restock_returns",
     "revise_warehouse",
     "scrap",

@@ -13,9 +13,10 @@ from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory.commands.lots import find_or_begin
 from banyan.goods.inventory.commands.moving import Change, LotShort, raise_levels, write_movements
+from banyan.goods.inventory.events import WarehouseClosed
 from banyan.goods.inventory.models import Warehouse
 from banyan.goods.inventory.types import Adjustment, MovementKind, NewWarehouse, Receipt, WarehouseId
-from banyan.kernel import clock, ids, sql
+from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid, NotFound
 
@@ -97,6 +98,8 @@ def set_warehouse_active(warehouse_id: WarehouseId, is_active: bool) -> None:
         (is_active, current_tenant_id(), warehouse_id),
     ):
         raise UnknownWarehouse("No such warehouse.")
+    if not is_active:
+        events.record([WarehouseClosed(warehouse_id=warehouse_id, occurred_at=clock.now())])
 
 
 def check_places(places: Sequence[tuple[int, int]]) -> None:

@@ -119,7 +119,10 @@ class Reservation(TenantModel):
         verbose_name = _("reservation")
         verbose_name_plural = _("reservations")
         constraints = [models.CheckConstraint(condition=Q(quantity__gt=0), name="reservation_quantity_positive")]
-        indexes = [models.Index(fields=["tenant_id", "order_id"], name="reservations_by_order")]
+        indexes = [
+            models.Index(fields=["tenant_id", "order_id"], name="reservations_by_order"),
+            models.Index(fields=["tenant_id", "sku", "id"], condition=Q(state="lost"), name="reservations_lost"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sku_id} × {self.quantity}"

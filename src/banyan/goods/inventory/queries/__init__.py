@@ -6,6 +6,7 @@ from banyan.goods.inventory.queries.lots import (
     UnknownLot,
     count_expiring_lots,
     expiring_lots,
+    first_expiry,
     get_lot,
     list_lots,
     lot_decisions,
@@ -23,13 +24,15 @@ from banyan.goods.inventory.queries.stock import (
     list_movements,
     list_reservations,
     list_warehouses,
+    orders_held_at,
     stock_levels,
 )
 
 __all__ = [
     "STANDING", "UnknownLot", "available", "channel_stock", "count_expiring_lots", "count_open_alerts", "expiring_lots",
-    "find_lots", "get_lot",
+    "find_lots", "first_expiry", "get_lot",
     "held_quantities", "list_alerts", "list_channel_stock", "list_lots", "list_movements", "list_reservations",
     "list_warehouses", "lot_decisions", "lot_movements", "lot_numbers", "lot_orders", "lot_rules", "lot_stock", "moved_pieces",
+    "orders_held_at",
     "places_to_count", "safety_stock", "shelf_of", "stock_levels", "trace_lot",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory.models import NEARING
@@ -198,3 +199,14 @@ def shelf_of(
         lot.lot_id: lot for lot in _lots(sql.fetch(_LOT + " AND l.id = ANY(%s::bigint[])", (tenant_id, [r[1] for r in rows])))
     }
     return [(row[0], LotStock(*row[1:]), lots[row[1]]) for row in rows]
+
+
+def first_expiry(sku_ids: Iterable[SkuId]) -> dict[tuple[SkuId, WarehouseId], date]:
+    """When the first pieces for sale of these SKUs expire in each warehouse; without a date: left out."""
+    rows = sql.fetch(
+        "SELECT k.sku_id, k.warehouse_id, min(l.expires_on) FROM inventory_lot_stock k JOIN inventory_lots l ON l.id = k.lot_id"
+        " WHERE k.tenant_id = %s AND k.sku_id = ANY(%s::bigint[]) AND k.on_hand > k.quarantined AND l.state = 'open'"
+        " AND l.expires_on IS NOT NULL GROUP BY k.sku_id, k.warehouse_id",
+        (current_tenant_id(), list(set(sku_ids))),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}

@@ -104,3 +104,14 @@ def list_warehouses() -> list[Warehouse]:
         (current_tenant_id(),),
     )
     return [Warehouse(row[0], row[1], row[2], row[3], row[4], WarehouseKind(row[5]), *row[6:]) for row in rows]
+
+
+def orders_held_at(warehouse_id: WarehouseId, after_order_id: int = 0, limit: int = 500) -> list[int]:
+    """Orders that hold something in this warehouse, unpaid or paid, by id above ``after_order_id``. Reads many rows: a rare
+    question."""
+    rows = sql.fetch(
+        "SELECT DISTINCT order_id FROM inventory_reservations WHERE tenant_id = %s AND warehouse_id = %s"
+        " AND state IN ('reserved', 'allocated') AND order_id > %s ORDER BY order_id LIMIT %s",
+        (current_tenant_id(), warehouse_id, after_order_id, limit),
+    )
+    return [row[0] for row in rows]

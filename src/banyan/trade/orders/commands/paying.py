@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import ReserveLine
+from banyan.goods.sourcing import commands as sourcing
+from banyan.goods.sourcing.queries import get_policy as get_sourcing_policy
+from banyan.goods.sourcing.types import ToSource
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.trade.attribution import commands as attribution
 from banyan.trade.orders.commands.errors import OrderNotFound, PaymentWindowOver, WrongState
 from banyan.trade.orders.engine.states import Verdict, judge_capture
 from banyan.trade.orders.events import OrderPaid, OrderShortfall
+from banyan.trade.orders.queries import region_codes
 from banyan.trade.orders.types import Capture, OrderId, OrderState, Payable
 from banyan.treasury.payments import commands as payments
 from banyan.treasury.payments.types import NewPayment, NewRefund, PaymentId
@@ -90,6 +95,7 @@ def mark_paid(captures: Sequence[Capture]) -> int:
 def _serve(pay: Mapping[OrderId, Capture], revive: Mapping[OrderId, Capture]) -> set[OrderId]:
     """Allocate the goods; what is no longer reserved is reserved anew. Returns the orders whose goods are gone."""
     now = clock.now()
+    _source(pay, now)
     missing = inventory.allocate(pay, now) | set(revive)
     if not missing:
         return set()
@@ -100,8 +106,17 @@ def _serve(pay: Mapping[OrderId, Capture], revive: Mapping[OrderId, Capture]) ->
     )
     refused = inventory.reserve([ReserveLine(*line) for line in lines])
     again = missing - set(refused)
+    _source([OrderId(order_id) for order_id in again], now)
     inventory.allocate(again, now)
     return {OrderId(order_id) for order_id in refused}
+
+
+def _source(order_ids: Iterable[OrderId], at: datetime) -> None:
+    """Where the shop has it switched on, the warehouses are chosen for the whole batch before the goods are owed."""
+    if get_sourcing_policy().is_on:
+        oldest_first = sorted(order_ids)
+        regions = region_codes(oldest_first)
+        sourcing.source([ToSource(order_id, regions.get(order_id, "")) for order_id in oldest_first], at)
 
 
 def _write_paid(paid: Sequence[Capture], orders: Mapping[OrderId, Payable]) -> None:

@@ -1,0 +1,1 @@
+"""Which warehouse serves what: pure."""
