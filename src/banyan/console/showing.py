@@ -11,12 +11,14 @@ SYMBOLS = {"CNY": "¥", "USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "KRW
 WITHOUT_MINOR = frozenset({"JPY", "KRW", "VND"})
 _TONES = {
     "good": {"active", "available", "approved", "completed", "paid", "released", "closed", "received", "published", "captured",
-             "clear", "done", "settled", "accepted", "on_sale", "exchanged", "refunded"},
+             "clear", "done", "settled", "accepted", "on_sale", "exchanged", "refunded",
+             "delivered", "redeemed", "ready"},
     "warn": {"applied", "pending", "held", "hold", "review", "in_review", "placed", "requested", "submitting", "draft", "warn",
              "awaiting_confirmation", "unknown", "under_review", "awaiting_second", "paying", "holding_period",
-             "awaiting_receipt", "open", "sent", "receiving", "counting", "drafted", "shipped", "payable", "awaiting"},
+             "awaiting_receipt", "open", "sent", "receiving", "counting", "drafted", "shipped", "payable", "awaiting",
+             "packed", "partly_shipped", "in_transit", "out_for_delivery"},
     "bad": {"frozen", "rejected", "failed", "expired", "cancelled", "reversed", "clawed_back", "retired", "debt", "escalate",
-            "set_aside", "skipped", "payout_failed"},
+            "set_aside", "skipped", "payout_failed", "troubled", "returning", "returned"},
 }  # fmt: skip
 
 
