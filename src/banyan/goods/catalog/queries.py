@@ -56,6 +56,18 @@ def sku_facts(sku_ids: Iterable[SkuId]) -> dict[SkuId, SkuFacts]:
     }
 
 
+def thin_margins(rate_bp: int, count: int = 2_000) -> list[SkuFacts]:
+    """SKUs on sale with a known cost whose margin is below `rate_bp` of the price, the thinnest first; free goods are left out."""
+    rows = sql.fetch(
+        "SELECT id FROM catalog_skus WHERE tenant_id = %s AND on_sale AND cost_minor > 0 AND price_minor > 0"
+        " AND (price_minor - cost_minor) * 10000 < price_minor * %s::bigint"
+        " ORDER BY (price_minor - cost_minor) * 10000 / price_minor, id LIMIT %s",
+        (current_tenant_id(), rate_bp, count),
+    )
+    facts = sku_facts([SkuId(row[0]) for row in rows])
+    return [facts[SkuId(row[0])] for row in rows if SkuId(row[0]) in facts]
+
+
 def known_skus(sku_ids: Iterable[SkuId]) -> set[SkuId]:
     """Those of the ids that are SKUs of this shop."""
     rows = sql.fetch(

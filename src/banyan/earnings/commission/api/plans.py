@@ -15,6 +15,8 @@ from banyan.earnings.commission.api.schemas import (
     DocumentIn,
     DraftIn,
     PlanIdText,
+    ProofOut,
+    ProveIn,
     PublishIn,
     ReportOut,
     RetireIn,
@@ -28,6 +30,10 @@ from banyan.kernel import clock, ids
 from banyan.kernel.http import ErrorBody, Page, endpoint, page_of, principal_of
 
 router = Router()
+_NOTHING_PROVEN: dict[str, Any] = {
+    "exact": False, "why_not_exact": [], "bound_bp": None, "worst_bp": None, "case_count": 0, "cases": [], "beyond_margin": [],
+    "publishable": False,
+}  # fmt: skip
 ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
 
 
@@ -36,6 +42,29 @@ ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: E
 def check_plan(request: HttpRequest, body: DocumentIn) -> dict[str, Any]:
     """What a document would mean: every fault with its place, or its worst case and the law's verdict. Keeps nothing."""
     return _report(queries.check_document(inward(body.document), clock.now()))
+
+
+@router.post("/plans/prove", response={200: ProofOut, **ERRORS})
+@endpoint(scope="plans:read", write=True)
+def prove_plan(request: HttpRequest, body: ProveIn) -> dict[str, Any]:
+    """The worst case of a document or a version on one sale, per class of goods and tier path, each with its witness; against law
+    and margin. Keeps nothing."""
+    document = queries.get_version(body.version_id).document if body.version_id is not None else inward(body.document)
+    found = queries.prove_document(document, clock.now())
+    if not isinstance(found, queries.ShopProof):
+        return {**_NOTHING_PROVEN, "report": _report(found)}
+    proof = found.proof
+    return {
+        "report": _report(found.report),
+        "exact": proof.exact,
+        "why_not_exact": list(proof.why),
+        "bound_bp": found.bound_bp,
+        "worst_bp": proof.worst.rate_bp if proof.worst is not None else None,
+        "case_count": proof.case_count,
+        "cases": [queries.describe_case(case) for case in proof.cases[: queries.SHOWN_CASES]],
+        "beyond_margin": [{name: getattr(each, name) for name in each.__slots__} for each in found.thin[:50]],
+        "publishable": found.is_publishable,
+    }
 
 
 @router.post("/plans/drafts", response={200: VersionOut, **ERRORS})

@@ -276,3 +276,56 @@ class SuspensionOut(Schema):
     broken: list[BrokenOut]
     variant_id: VersionIdText | None
     told_count: int
+
+
+class ProveIn(Schema):
+    """A document, or the version whose document it is."""
+
+    document: dict[str, Any] | None = None
+    version_id: VersionIdText | None = None
+
+
+class ProvenPartOut(Schema):
+    """What one rule gives at the witness, as a part of the sale, before caps over several rules."""
+
+    rule: str
+    rate_bp: int
+
+
+class ProvenCaseOut(Schema):
+    """One class of goods and one tier path (from the seller up) with the greatest part of a sale that it can pay, rounded up to
+    a basis point. `sku_id` null: any that the plan does not name. `base_minor`: a sale that pays that part; null: approached as
+    sales grow."""
+
+    rate_bp: int
+    path: list[str]
+    sku_id: Annotated[int, PublicId("sku")] | None
+    category_ids: list[Annotated[int, PublicId("cat")]]
+    tags: list[str]
+    age_days: int | None
+    at: datetime | None
+    base_minor: int | None
+    parts: list[ProvenPartOut]
+
+
+class ThinSkuOut(Schema):
+    """Goods on which the plan can pay more than their margin at the list price."""
+
+    sku_id: Annotated[int, PublicId("sku")]
+    price_minor: int
+    margin_minor: int
+    worst_minor: int
+
+
+class ProofOut(Schema):
+    """The proof. `exact` false: `why_not_exact` names what is not known to the proof, and `bound_bp` counts."""
+
+    report: ReportOut
+    exact: bool
+    why_not_exact: list[str]
+    bound_bp: int | None
+    worst_bp: int | None
+    case_count: int
+    cases: list[ProvenCaseOut]
+    beyond_margin: list[ThinSkuOut]
+    publishable: bool

@@ -10,15 +10,17 @@ from django.db import IntegrityError, transaction
 from banyan.earnings.commission.commands.approving import NotApproved, digest_of, is_approved
 from banyan.earnings.commission.commands.lawful import keep_plans_lawful
 from banyan.earnings.commission.commands.turns import fill_sales
-from banyan.earnings.commission.engine import PlanDocumentError, compile_plan, parse_plan, write_plan
-from banyan.earnings.commission.models import VERSION_UNAPPROVED, VERSION_UNJUDGED, PlanRow, PlanVersionRow
-from banyan.earnings.commission.queries.plans import PlanVersionNotFound, broken_clauses, plan_facts
+from banyan.earnings.commission.engine import PlanDocumentError, Proof, compile_plan, parse_plan, write_plan
+from banyan.earnings.commission.models import VERSION_UNAPPROVED, VERSION_UNJUDGED, PlanRow, PlanVersionRow, ProofRow
+from banyan.earnings.commission.queries.plans import PlanVersionNotFound, broken_clauses, check_document, plan_facts
+from banyan.earnings.commission.queries.proofs import describe_case, prove_plan
 from banyan.earnings.commission.types import DraftPlan, Plan, PlanId, PlanVersionId, VersionStatus
 from banyan.earnings.commission.types.document import is_storable
-from banyan.kernel import clock, sql
+from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import context, current_tenant_id, get_tenant
 from banyan.kernel.values.errors import Conflict, Invalid, NotFound, Refusal
 from banyan.rules.compliance import queries as compliance
+from banyan.rules.compliance.types import PlanFacts
 
 FURTHEST = timedelta(days=3660)
 
@@ -43,6 +45,14 @@ class IllegalPlan(Refusal):
     code = "illegal_plan"
     status = 409
     advice = "Change the plan so that it keeps to the named clauses, then publish it again."
+
+
+class PlanBeyondMargin(Refusal):
+    """On some goods the plan can pay more than is left between price and cost; `details.goods` names them."""
+
+    code = "plan_beyond_margin"
+    status = 409
+    advice = "Set `caps.margin_bp`, leave those goods out by a condition, or lower the rates; /plans/prove shows the worst cases."
 
 
 class PlanNotFound(NotFound):
@@ -146,11 +156,26 @@ def publish_plan(
                 for e in broken
             ],
         )
+    proof = prove_plan(plan, check_document(row.document, start_at), start_at)
+    if proof.thin:
+        raise PlanBeyondMargin(
+            f"On {len(proof.thin)} goods the plan can pay more than their margin.",
+            goods=[
+                {
+                    "sku_id": ids.public("sku", each.sku_id),
+                    "price_minor": each.price_minor,
+                    "margin_minor": each.margin_minor,
+                    "worst_minor": each.worst_minor,
+                }
+                for each in proof.thin[:50]
+            ],
+        )
     if not compliance.is_simulation() and not is_approved(row.pk):
         raise NotApproved("Nobody but its author has approved this document.")
     _lock_plans()
     fill_sales(compile_plan(plan), now)
     end_at = _make_room(start_at)
+    _keep_proof(row.pk, digest, verdict.rule_set, facts, proof.proof)
     _refuse_what_the_database_refuses(
         row.pk,
         status=VersionStatus.PUBLISHED,
@@ -247,6 +272,24 @@ def _make_room(start_at: datetime) -> datetime | None:
     )
     later = in_force.filter(effective_from__gt=start_at).order_by("effective_from")
     return later.values_list("effective_from", flat=True).first()
+
+
+def _keep_proof(version_id: int, digest: str, rule_set: str, facts: PlanFacts, proof: Proof) -> None:
+    worst = proof.worst
+    witness = describe_case(worst) if worst is not None else None
+    if witness is not None and witness["at"] is not None:
+        witness["at"] = witness["at"].isoformat()
+    ProofRow.objects.create(
+        version_id=version_id,
+        digest=digest,
+        proven_at=clock.now(),
+        rule_set=rule_set[:80],
+        upline_depth_paid=facts.upline_depth_paid,
+        total_rate_bp=facts.total_rate_bp,
+        exact=proof.exact,
+        worst_bp=min(worst.rate_bp, facts.total_rate_bp) if worst is not None else None,
+        witness=witness,
+    )
 
 
 def _refuse_what_the_database_refuses(version_id: int, **changes: Any) -> None:

@@ -8,20 +8,26 @@ from .facts import PaidRange, paid_range
 from .faults import Fault, PlanDocumentError
 from .legalizing import nearest_lawful
 from .log import empty_trace
+from .proof import Case, Goods, Proof, prove, worst_at
 
 __all__ = [
+    "Case",
     "Change",
     "CompiledPlan",
     "Fault",
+    "Goods",
     "LineReversal",
     "PaidRange",
     "PlanDocumentError",
+    "Proof",
     "compile_plan",
     "differences",
     "empty_trace",
     "nearest_lawful",
     "paid_range",
     "parse_plan",
+    "prove",
     "reverse_line",
+    "worst_at",
     "write_plan",
 ]  # fmt: skip

@@ -13,6 +13,7 @@ from banyan.kernel.tenancy import Audit, TenantModel
 
 VERSION_STANDS = "commission_version_stands"
 VERSION_UNJUDGED = "commission_version_unjudged"
+VERSION_UNPROVEN = "commission_version_unproven"
 VERSION_UNAPPROVED = "commission_version_unapproved"
 VERSIONS_OVERLAP = "commission_versions_overlap"
 
@@ -41,6 +42,12 @@ BEGIN
         OR NEW.effective_from IS NULL OR NEW.upline_depth_paid IS NULL OR NEW.total_rate_bp IS NULL) THEN
       RAISE EXCEPTION 'a plan version is published only with a legal verdict on its document'
         USING ERRCODE = 'check_violation', CONSTRAINT = 'commission_version_unjudged';
+    ELSIF NEW.status = 'published' AND NOT EXISTS (
+        SELECT 1 FROM commission_plan_proofs p WHERE p.tenant_id = NEW.tenant_id AND p.version_id = NEW.id
+          AND p.digest = md5(NEW.document::text) AND p.rule_set = NEW.rule_set AND p.total_rate_bp = NEW.total_rate_bp
+          AND p.upline_depth_paid = NEW.upline_depth_paid) THEN
+      RAISE EXCEPTION 'a plan version is published only with a proof of its worst case within law and margin'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'commission_version_unproven';
     ELSIF NEW.status = 'published' AND NOT EXISTS (
         SELECT 1 FROM commission_plan_approvals a WHERE a.tenant_id = NEW.tenant_id AND a.version_id = NEW.id
           AND a.digest = md5(NEW.document::text) AND a.approved_by <> '' AND a.approved_by <> NEW.drafted_by)
@@ -147,6 +154,40 @@ class PlanVersionRow(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.plan_id} v{self.number}"
+
+
+class ProofRow(TenantModel):
+    """The worst case that a document was proven with, within law and margin. Never changed."""
+
+    immutable: ClassVar[bool] = True
+    audit: ClassVar[Audit] = Audit.NONE
+
+    version = models.ForeignKey(
+        PlanVersionRow, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("plan version")
+    )
+    digest = models.CharField(_("proven digest"), max_length=32)
+    proven_at = models.DateTimeField(_("proven at"))
+    rule_set = models.CharField(_("rule set"), max_length=80)
+    upline_depth_paid = models.SmallIntegerField(_("upline depth paid"))
+    total_rate_bp = models.IntegerField(_("total rate (bp)"))
+    exact = models.BooleanField(_("proven exactly"))
+    worst_bp = models.IntegerField(_("proven worst case (bp)"), null=True)
+    witness = models.JSONField(_("witness"), null=True)
+
+    class Meta:
+        app_label = "commission"
+        db_table = "commission_plan_proofs"
+        verbose_name = _("plan proof")
+        verbose_name_plural = _("plan proofs")
+        indexes = [models.Index(fields=["tenant_id", "version", "digest"], name="commission_proof_version")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(worst_bp__isnull=True) | Q(worst_bp__lte=F("total_rate_bp")), name="commission_proof_within_bound"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.version_id} {self.total_rate_bp}"
 
 
 GUARD_APPROVALS_FUNCTION = """

@@ -13,8 +13,9 @@ from banyan.earnings.commission.queries.commissions import (
 from banyan.earnings.commission.queries.differences import describe_differences, list_changes
 from banyan.earnings.commission.queries.documents import inward, outward
 from banyan.earnings.commission.queries.explanation import decide_again, explain
+from banyan.earnings.commission.queries.facts import complete
 from banyan.earnings.commission.queries.frozen import FrozenOrder, Slice, compile_document, slices, stream_frozen
-from banyan.earnings.commission.queries.inputs import thaw_inputs
+from banyan.earnings.commission.queries.inputs import read_paid_orders, thaw_inputs
 from banyan.earnings.commission.queries.partners import list_partners
 from banyan.earnings.commission.queries.plans import (
     check_document,
@@ -22,18 +23,24 @@ from banyan.earnings.commission.queries.plans import (
     get_version,
     list_versions,
     version_at,
+    versions_from,
 )
 from banyan.earnings.commission.queries.preview import compiled, preview_order, preview_period
+from banyan.earnings.commission.queries.proofs import SHOWN_CASES, ShopProof, describe_case, prove_document
 from banyan.earnings.commission.queries.suspensions import list_suspensions
 
 __all__ = [
+    "SHOWN_CASES",
     "FrozenOrder",
+    "ShopProof",
     "Slice",
     "check_document",
     "compile_document",
     "compiled",
     "compiled_versions",
+    "complete",
     "decide_again",
+    "describe_case",
     "describe_differences",
     "explain",
     "get_commission",
@@ -52,9 +59,12 @@ __all__ = [
     "outward",
     "preview_order",
     "preview_period",
+    "prove_document",
+    "read_paid_orders",
     "slices",
     "stream_frozen",
     "thaw_inputs",
     "totals",
     "version_at",
+    "versions_from",
 ]

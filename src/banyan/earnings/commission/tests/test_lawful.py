@@ -181,3 +181,29 @@ def test_the_nearest_lawful_variant_keeps_to_depth_and_rate(plan: Plan) -> None:
         assert write_plan(found)["rules"]
     if lawful(plan):
         assert found == plan
+
+
+def test_a_plan_beyond_the_margin_of_some_goods_is_refused_and_the_database_wants_a_proof(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from banyan.earnings.commission.models import PlanVersionRow
+    from banyan.goods.catalog.types import SkuFacts
+
+    thin = SkuFacts(7, 7, (1, 12), ("eco",), None, 10_000, 8_500, "CNY", T0)  # type: ignore[arg-type]
+    monkeypatch.setattr("banyan.goods.catalog.queries.thin_margins", lambda rate_bp: [thin] if rate_bp > 1_500 else [])
+    with sales.shop.enter():
+        too_much = commands.draft_plan(DraftPlan(seller_only(1_501), name="too much"))
+        with pytest.raises(commands.PlanBeyondMargin) as refused:
+            commands.publish_plan(too_much)
+        assert refused.value.details["goods"][0]["worst_minor"] == 1_501
+        assert refused.value.details["goods"][0]["margin_minor"] == 1_500
+        floored = seller_only(1_501, caps={"total_bp": 2_000, "margin_bp": 10_000})
+        commands.publish_plan(commands.draft_plan(DraftPlan(floored, name="floored")))
+        proof = queries.prove_document(seller_only(1_501), T0)
+        assert isinstance(proof, queries.ShopProof)
+        assert (proof.is_publishable, proof.proof.exact, proof.bound_bp) == (False, True, 1_501)
+    into_force = {"status": "published", "effective_from": T0, "rule_set": "x", "upline_depth_paid": 0, "total_rate_bp": 1}
+    with sales.shop.enter():
+        digest = digest_of(too_much)
+    with pytest.raises(IntegrityError), sales.shop.enter():
+        PlanVersionRow.objects.filter(pk=too_much).update(**into_force, judged_digest=digest)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from banyan.earnings.commission import queries as commission
 from banyan.earnings.simulation.models import RunRow
 from banyan.earnings.simulation.queries.runs import RunNotFound
@@ -45,6 +48,7 @@ def request(new: NewRun) -> RunId:
             raise CannotSimulate("A moment needs its offset from UTC.", field="start_at")
     if new.end_at <= new.start_at:
         raise CannotSimulate("The window ends before it begins.", field="end_at")
+    must_be_decidable(new.document, new.start_at, new.end_at)
     if RunRow.objects.filter(status__in=_OPEN).count() >= OPEN_MAX:
         raise TooManyRuns(f"{OPEN_MAX} simulations wait already.")
     row = RunRow.objects.create(
@@ -57,6 +61,25 @@ def request(new: NewRun) -> RunId:
         requested_by=new.requested_by[:40],
     )
     return RunId(row.pk)
+
+
+def must_be_decidable(document: Any, start_at: datetime, end_at: datetime) -> None:
+    """Refuse a plan whose decision on an order depends on how the orders before it were decided, where that was not frozen.
+
+    Figures and what was spent of caps by period and budget are frozen only as the plan in force saw them. They serve a plan that
+    asks for the same figures, and for caps only the very plan that was in force.
+    """
+    simulated = commission.compile_document(document)
+    if not (simulated.needs.figures or simulated.needs.spent):
+        return
+    for _, effective_from, _, plan in commission.versions_from(start_at):
+        if effective_from >= end_at or plan.plan == simulated.plan:
+            continue
+        if simulated.needs.spent or not set(simulated.needs.figures) <= set(plan.needs.figures):
+            raise CannotSimulate(
+                "The plan has figures, budgets or caps by period that were not kept with these orders; try it with a sample"
+                " period."
+            )
 
 
 def cancel(run_id: RunId | int) -> None:

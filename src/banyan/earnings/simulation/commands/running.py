@@ -20,6 +20,7 @@ from django.db import transaction
 from banyan.earnings.commission import queries as commission
 from banyan.earnings.commission.queries import Slice
 from banyan.earnings.simulation.commands import slicing
+from banyan.earnings.simulation.commands.requesting import must_be_decidable
 from banyan.earnings.simulation.engine import merge, summarize
 from banyan.earnings.simulation.models import RunRow
 from banyan.earnings.simulation.types import RunStatus, Tally
@@ -65,7 +66,7 @@ def run_due(tenant_id: int) -> int:
     if found is None:  # cancelled
         return 1
     with tenancy.enter(tenant_id, actor="job:simulation"):
-        outcome = {**summarize(found.tally), "law": _law(document)}
+        outcome = {**summarize(found.tally), "law": _law(document), "not_included": _at_period_end(document)}
         _finish(run_id, RunStatus.DONE, outcome=outcome, seconds=round(time.perf_counter() - began, 3), peak_mib=found.peak_mib)
     return 1
 
@@ -81,9 +82,10 @@ def simulate(
     """Decide every order paid in [start_at, end_at) again by `document` and by what was in force, side by side.
 
     Runs outside of a tenant and enters it itself, in short read-only transactions. None when `progress` said to stop. With
-    `processes` 0 everything happens in this process. Raises PlanDocumentError.
+    `processes` 0 everything happens in this process. Raises PlanDocumentError, CannotSimulate.
     """
     with tenancy.enter(tenant_id, actor="simulation"):
+        must_be_decidable(document, start_at, end_at)
         parts = commission.slices(start_at, end_at, SLICE)
     count, done = sum(each.order_count for each in parts), 0
     whole, peak = Tally(), 0
@@ -152,6 +154,11 @@ def _finish(run_id: int, status: RunStatus, **changes: Any) -> None:
     RunRow.objects.filter(pk=run_id, status=RunStatus.RUNNING).update(
         status=status, finished_at=clock.now(), lease_until=None, **changes
     )
+
+
+def _at_period_end(document: dict[str, Any]) -> list[str]:
+    """Rules that are decided when a period closes, not with orders: a simulation over orders does not have them."""
+    return [rule.key for rule in commission.compile_document(document).periodic]
 
 
 def _law(document: dict[str, Any]) -> dict[str, Any]:

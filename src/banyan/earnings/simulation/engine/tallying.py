@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
 from typing import Any, Protocol
@@ -94,6 +94,7 @@ class Counter:
         self._olds: dict[int | None, _Side] = {}
         self._hold = simulated.plan.hold_days
         self._listings: dict[str, int] = {}
+        self._completed: Mapping[int, PaidOrder] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -109,8 +110,9 @@ class Counter:
     def _slot(self, side: int, key: str) -> int:
         return self._slots.setdefault((side, key), len(self._slots))
 
-    def add(self, orders: Iterable[Frozen]) -> None:
-        """Decide each order by both plans and count it."""
+    def add(self, orders: Iterable[Frozen], completed: Mapping[int, PaidOrder] | None = None) -> None:
+        """Decide each order by both plans and count it. `completed`: orders with the facts that only the simulated plan asks."""
+        self._completed = completed or {}
         olds, new = self._olds, self._new
         for order in orders:
             old = olds.get(order.version_id)
@@ -188,7 +190,8 @@ class Counter:
         """By the engine itself."""
         if side.decider is None:
             return 0
-        order = self._thaw(frozen.order_id, _EPOCH + timedelta(microseconds=frozen.paid_micros), frozen.inputs)
+        given = self._completed.get(frozen.order_id) if side.side else None
+        order = given or self._thaw(frozen.order_id, _EPOCH + timedelta(microseconds=frozen.paid_micros), frozen.inputs)
         tiers = {member.distributor_id: member.tier for member in order.upline}
         places = {line[0]: place for place, line in enumerate(lines)}
         total, at, depths = 0, side.side + 1, self._depths[side.side]

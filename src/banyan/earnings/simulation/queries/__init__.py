@@ -1,6 +1,8 @@
 """Reads of the simulation house."""
 
-from .export import TABLES, rows_of
+from banyan.earnings.simulation.engine import summarize
+
+from .export import TABLES, as_csv, outside, rows_of
 from .runs import RunNotFound, get_run, latest_for_version, list_runs
 
-__all__ = ["TABLES", "RunNotFound", "get_run", "latest_for_version", "list_runs", "rows_of"]
+__all__ = ["TABLES", "RunNotFound", "as_csv", "get_run", "latest_for_version", "list_runs", "outside", "rows_of", "summarize"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +41,20 @@ def rows_of(run: Run, table: str) -> Iterator[list[Any]]:
     yield names
     for row in found:
         yield [_outside(name, row[name]) for name in names]
+
+
+def as_csv(run: Run, table: str) -> str:
+    """A table as CSV text, with a byte order mark so that spreadsheets read Chinese."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows_of(run, table))
+    return "\ufeff" + text.getvalue()
+
+
+def outside(value: Any) -> Any:
+    """An outcome with numbers of people and goods turned into public ids; "" where a row stands for all others."""
+    if isinstance(value, dict):
+        return {name: _outside(name, part) if name in _IDS else outside(part) for name, part in value.items()}
+    return [outside(each) for each in value] if isinstance(value, list) else value
 
 
 def _outside(name: str, value: Any) -> Any:
