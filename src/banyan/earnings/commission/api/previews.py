@@ -224,10 +224,10 @@ def _choices(trace: Trace, name: Any) -> dict[str, Any]:
 
 def _subject(subject: str, name: Any) -> str:
     """The engine names people by number; here they have names."""
-    rule, _, last = subject.rpartition(":")
-    if not last.isdigit() or rule == "line":
+    rule, _, tail = subject.rpartition(":")
+    if not tail.isdigit() or rule == "line":
         return subject
-    return f"{rule}:{name[int(last)]}" if rule else str(name[int(last)])
+    return f"{rule}:{name[int(tail)]}" if rule else str(name[int(tail)])
 
 
 def _members(value: Any, *names: str) -> dict[str, Any]:

@@ -17,18 +17,9 @@ from banyan.earnings.commission.commands.hold import release_now
 from banyan.earnings.commission.commands.reversal import Batch, Standing, Step, book_batches, read_standings
 from banyan.earnings.commission.commands.turns import accrued_in_all, lock_accrual
 from banyan.earnings.commission.engine import CompiledPlan
-from banyan.earnings.commission.engine.closing import (
-    ClosingDecision,
-    Difference,
-    FigureBook,
-    PeriodBook,
-    Reward,
-    compile_for_closing,
-    decide_closing,
-    differences,
-    true_up_period,
-)
+from banyan.earnings.commission.engine.closing import ClosingDecision, PeriodBook, Reward, decide_closing
 from banyan.earnings.commission.engine.periods import Span, span_of
+from banyan.earnings.commission.engine.true_up import Difference, FigureBook, compile_for_closing, differences, true_up_period
 from banyan.earnings.commission.events import CommissionReleased, PeriodClosed
 from banyan.earnings.commission.models import AccrualRow, ClosingRow, CommissionRow
 from banyan.earnings.commission.queries.closings import PeriodOrder, everybody, returned_in, returned_of, stream_orders

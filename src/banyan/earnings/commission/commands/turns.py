@@ -11,9 +11,9 @@ from datetime import date, datetime, time, tzinfo
 from typing import NamedTuple
 
 from banyan.earnings.commission.engine import CompiledPlan
-from banyan.earnings.commission.engine.closing import people_of
 from banyan.earnings.commission.engine.figures import Days, figures_for, longest_start, sales_of
 from banyan.earnings.commission.engine.periods import Span, span_of
+from banyan.earnings.commission.engine.true_up import people_of
 from banyan.earnings.commission.queries.inputs import thaw_inputs
 from banyan.earnings.commission.queries.sales import read_sales, write_sales
 from banyan.earnings.commission.types import LegalCeiling, Member, OrderFacts, PaidOrder, PlanCaps, Share, Spent

@@ -6,16 +6,13 @@ paid. So a return after the close lowers the next period, and a closed one is ne
 Rewards: each member by his own or his team's net sales; each pool's pot by weight, to the last cent. No reward is larger than the
 sales it is paid on. Together with what the orders accrued they stay within the plan's total cap, its caps by period and the law:
 what is too much is cut from rewards and pots in proportion, by largest remainder, before pots are shared.
-
-True-up: orders of rules with `true_up` are decided once more, whole bands by the payee's net sales of the whole period,
-progressive ones on the exact running sum; the differences are booked.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from banyan.earnings.commission.types import (
@@ -34,24 +31,17 @@ from banyan.earnings.commission.types import (
     Recipient,
     Rule,
     Sales,
-    Share,
     Skipped,
     SkipReason,
     Target,
     Weight,
     WholeBand,
-    is_trued_up,
 )
 from banyan.kernel.values.money import allocate
 
 from .amounts import climb_e4
-from .compiled import CompiledPlan, compile_plan
-from .conditions import NO_FACTS, Predicate, compile_condition
-from .figures import period_of
+from .conditions import Predicate, compile_condition
 from .seats import TIER_RANK, unfit
-
-FINAL, RUNNING = "final_", "running_"
-"""Marks of figures as they are known at the close; a plan document cannot name them."""
 
 
 class Reward(NamedTuple):
@@ -157,13 +147,13 @@ class PeriodBook:
             line = next((each for each in order.lines if each.line_id == line_id), None)
             if line is None or of <= 0:
                 continue
-            self.sums.base -= _part(line.base_minor, refund, of)
-            self.sums.plan_ceiling -= _part(line.base_minor, refund, of) * self.plan.caps.total_bp // FULL_BP
+            self.sums.base -= part_of(line.base_minor, refund, of)
+            self.sums.plan_ceiling -= part_of(line.base_minor, refund, of) * self.plan.caps.total_bp // FULL_BP
             if self.sums.legal_ceiling is not None and legal.total_bp is not None:
-                self.sums.legal_ceiling -= _part(line.base_minor, refund, of) * legal.total_bp // FULL_BP
+                self.sums.legal_ceiling -= part_of(line.base_minor, refund, of) * legal.total_bp // FULL_BP
             for rule in self.rules:
                 if line in self._matched(rule, order):
-                    self.sums.rules[rule.key].add(order, legal, -_part(_on(rule, line), refund, of))
+                    self.sums.rules[rule.key].add(order, legal, -part_of(_on(rule, line), refund, of))
 
     def _matched(self, rule: Rule, order: PaidOrder) -> list[PaidLine]:
         matches = self.matches[rule.key]
@@ -202,7 +192,7 @@ def _member_rewards(
     found = []
     for member in people:
         mine = (sales.team if rule.pays.sales is Sales.TEAM else sales.personal).get(member.distributor_id, 0)
-        if not _takes_part(rule, member, mine, mine, skipped):
+        if not _takespart_of(rule, member, mine, mine, skipped):
             continue
         amount, rate_bp = _reward(rule, mine)
         amount = min(amount, mine)
@@ -214,7 +204,7 @@ def _member_rewards(
     return found
 
 
-def _takes_part(rule: Rule, member: Member, sold: int, of: int, skipped: list[Skipped]) -> bool:
+def _takespart_of(rule: Rule, member: Member, sold: int, of: int, skipped: list[Skipped]) -> bool:
     """`sold`: what the minimum asks for; `of`: what he is rewarded for. Only who has sales is told why he got nothing."""
     if of <= 0:
         return False
@@ -255,7 +245,7 @@ def _share_pot(
     for member in people:
         weight = max(_weight(rule, member, sales), 0)
         sold = sales.personal.get(member.distributor_id, 0)
-        if _takes_part(rule, member, sold, weight, skipped):
+        if _takespart_of(rule, member, sold, weight, skipped):
             weights[member.distributor_id] = weight
     if not weights:
         return []
@@ -316,114 +306,6 @@ def _on(rule: Rule, line: PaidLine) -> int:
     return line.margin_minor if rule.basis is Basis.MARGIN else line.base_minor
 
 
-def _part(minor: int, refund: int, of: int) -> int:
+def part_of(minor: int, refund: int, of: int) -> int:
+    """The part of an amount that a refund of `refund` out of `of` stands for."""
     return minor * min(refund, of) // of
-
-
-# ── true-up of orders ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def true_up_period(plan: Plan) -> Period | None:
-    """The period whose close adjusts this plan's orders; None: none does."""
-    for rule in plan.rules:
-        if isinstance(rule.amount, Progressive | WholeBand) and rule.amount.true_up and rule.amount.figure:
-            return period_of(rule.amount.figure)
-    return None
-
-
-def compile_for_closing(plan: Plan) -> CompiledPlan:
-    """The plan with its trued-up rules looking at the figures of the close in the place of those frozen with the order."""
-    return compile_plan(replace(plan, rules=tuple(_at_close(rule) for rule in plan.rules)))
-
-
-def _at_close(rule: Rule) -> Rule:
-    if not is_trued_up(rule) or not isinstance(rule.amount, Progressive | WholeBand):
-        return rule
-    mark = FINAL if isinstance(rule.amount, WholeBand) else RUNNING
-    return replace(rule, amount=replace(rule.amount, figure=f"{mark}{rule.amount.figure}"))
-
-
-def with_closing_figures(order: PaidOrder, figures: Mapping[int, Mapping[str, int]]) -> PaidOrder:
-    """The order with the figures of the close beside the frozen ones, for everybody whom it can pay."""
-
-    def figured(member: Member) -> Member:
-        return member._replace(figures={**(member.figures or {}), **figures.get(member.distributor_id, {})})
-
-    facts = order.facts
-    if facts is not None:
-        facts = facts._replace(
-            buyer=figured(facts.buyer) if facts.buyer is not None else None,
-            partners=tuple((scope, figured(member)) for scope, member in facts.partners),
-            people=tuple(figured(member) for member in facts.people),
-        )
-    return order._replace(upline=tuple(figured(member) for member in order.upline), facts=facts)
-
-
-def people_of(order: PaidOrder) -> list[Member]:
-    """Everybody whom an order can pay."""
-    facts = order.facts or NO_FACTS
-    beside = [*facts.people, *(member for _, member in facts.partners)]
-    return [*order.upline, *beside, *([facts.buyer] if facts.buyer is not None else [])]
-
-
-class Difference(NamedTuple):
-    """By how much the close changes one share; `share` is the new one, or the old one where nothing is left of it."""
-
-    share: Share
-    before_minor: int
-    after_minor: int
-
-
-def differences(before: Sequence[Share], after: Sequence[Share]) -> list[Difference]:
-    """What changed between two decisions on the same order, in the order of the shares."""
-    old = {(share.line_id, share.payee_id, share.rule_key, share.kind): share for share in before}
-    new = {(share.line_id, share.payee_id, share.rule_key, share.kind): share for share in after}
-    places = list(dict.fromkeys([*new, *old]))
-    return [
-        Difference(new.get(place) or old[place], was, now)
-        for place in places
-        if (was := old[place].amount_minor if place in old else 0) != (now := new[place].amount_minor if place in new else 0)
-    ]
-
-
-class FigureBook:
-    """The figures of a period's close, in two passes over its orders in the order of payment.
-
-    Final ones are net of what was returned until the close; running ones gross, since a return takes back its own part of each
-    commission and moves no other order.
-    """
-
-    def __init__(self, plan: Plan) -> None:
-        self.names = sorted(
-            {
-                rule.amount.figure
-                for rule in plan.rules
-                if isinstance(rule.amount, Progressive | WholeBand) and rule.amount.true_up and rule.amount.figure
-            }
-        )
-        self.final: dict[int, dict[str, int]] = {}
-        self.running: dict[int, dict[str, int]] = {}
-
-    def count(self, order: PaidOrder, returned: Mapping[int, tuple[int, int]]) -> None:
-        """First pass."""
-        back = sum(_part(line.base_minor, *returned[line.line_id]) for line in order.lines if line.line_id in returned)
-        self._add(self.final, FINAL, order, _base_of(order) - back)
-
-    def close(self, order: PaidOrder) -> PaidOrder:
-        """Second pass: the order with the figures of the close, for everybody whom it can pay."""
-        people = {member.distributor_id for member in people_of(order)}
-        figures = {each: {**self.final.get(each, {}), **self.running.get(each, {})} for each in people}
-        closed = with_closing_figures(order, figures)
-        self._add(self.running, RUNNING, order, _base_of(order))
-        return closed
-
-    def _add(self, figures: dict[int, dict[str, int]], mark: str, order: PaidOrder, minor: int) -> None:
-        for member in order.upline:
-            for name in self.names:
-                if member.depth == 0 or "_team_" in name:
-                    mine = figures.setdefault(member.distributor_id, {})
-                    mine[mark + name] = mine.get(mark + name, 0) + minor
-
-
-def _base_of(order: PaidOrder) -> int:
-    return sum(line.base_minor for line in order.lines)

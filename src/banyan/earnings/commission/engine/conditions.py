@@ -28,7 +28,7 @@ from banyan.earnings.commission.types import (
     TimeOfDay,
     Window,
 )
-from banyan.earnings.commission.types import document as doc
+from banyan.earnings.commission.types import document_when as doc
 
 from .faults import Fault
 

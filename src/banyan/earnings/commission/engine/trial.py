@@ -9,18 +9,10 @@ from typing import NamedTuple
 from banyan.earnings.commission.types import LegalCeiling, Member, PaidOrder, Period, Share
 from banyan.kernel.values.money import cumulative_share
 
-from .closing import (
-    ClosingDecision,
-    Difference,
-    FigureBook,
-    PeriodBook,
-    compile_for_closing,
-    decide_closing,
-    differences,
-    true_up_period,
-)
+from .closing import ClosingDecision, PeriodBook, decide_closing
 from .compiled import CompiledPlan
 from .figures import Days, figures_for, sales_of
+from .true_up import Difference, FigureBook, compile_for_closing, differences, true_up_period
 
 
 class Sold(NamedTuple):

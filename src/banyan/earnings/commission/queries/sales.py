@@ -15,12 +15,12 @@ from banyan.kernel import ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 
 
-def read_sales(distributor_ids: Iterable[int], first: date, last: date) -> Days:
+def read_sales(distributor_ids: Iterable[int], first: date, until: date) -> Days:
     """Sales by day of these distributors, from the first day to the last inclusive."""
     rows = sql.fetch(
         "SELECT distributor_id, day, personal_minor, team_minor FROM commission_sales"
         " WHERE tenant_id = %s AND distributor_id = ANY(%s::bigint[]) AND day BETWEEN %s AND %s",
-        (current_tenant_id(), sorted(set(distributor_ids)), first, last),
+        (current_tenant_id(), sorted(set(distributor_ids)), first, until),
     )
     return {(row[0], row[1]): [row[2], row[3]] for row in rows}
 
