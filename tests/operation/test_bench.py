@@ -25,7 +25,8 @@ KEYS = {
         "p99_ms_at_70",
     },
     "accrual": {"orders_per_s", "cpu_ms_per_order"},
-    "recall": {"seconds", "movements", "buyers", "orders", "recall_ms", "list_ms"},
+    "recall": {"seconds", "movements", "buyers", "orders", "recall_ms", "list_ms", "cpu_ms"},
+    "sourcing": {"seconds", "cpu_seconds", "gap_pct", "small_gap_pct", "orders", "warehouses", "skus"},
     "tree": {"members", "upline_1000_ms", "bind_ms", "move_10k_ms"},
 }  # fmt: skip
 SMALL = {

@@ -45,7 +45,7 @@ def track_lots(rules: Sequence[Rule], first_lot: NewLot = FIRST_LOT) -> int:
         for pieces, apart in ((on_hand - quarantined, False), (quarantined, True)):
             if pieces:
                 out = Change(warehouse_id, sku_id, MovementKind.TRACKING, -pieces, quarantined=apart)
-                changes += [out, out._replace(quantity_change=pieces, lot_id=lots[sku_id, first_lot.number])]
+                changes += [out, out._replace(quantity_change=pieces, lot_id=lots[SkuId(sku_id), first_lot.number])]
     write_movements(changes, now)
     return len(fresh)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Any
 
 from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory.models import NEARING
@@ -46,8 +47,8 @@ WHERE l.tenant_id = %s
 """
 
 
-def _lots(rows: Iterable[tuple[object, ...]]) -> list[Lot]:
-    return [Lot(*row[:6], LotState(row[6]), *row[7:]) for row in rows]  # type: ignore[arg-type]
+def _lots(rows: Iterable[Sequence[Any]]) -> list[Lot]:
+    return [Lot(*row[:6], LotState(row[6]), *row[7:]) for row in rows]
 
 
 def list_lots(
