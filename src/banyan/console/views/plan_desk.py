@@ -24,6 +24,7 @@ from banyan.earnings.commission.types.document import plan_schema
 from banyan.earnings.commission.types.plan import TIERS
 from banyan.earnings.commission.types.starts import STARTS
 from banyan.goods.catalog import queries as catalog
+from banyan.goods.catalog.types import SkuId
 from banyan.kernel import clock, ids, tenancy
 from banyan.kernel.values.errors import Refusal
 
@@ -44,6 +45,7 @@ BLANK = {
 
 
 CATEGORY = "cat"
+SHOWN_THIN = 10
 
 
 @page("plans:read")
@@ -74,10 +76,15 @@ def edit(request: HttpRequest, public_id: str = "") -> HttpResponse:
 @require_POST
 @page("plans:read")
 def verdict(request: HttpRequest) -> HttpResponse:
-    """The faults of what is being written, or its worst case and what the law says. Keeps nothing."""
+    """The faults of what is being written, or its proven worst case with the witness, and what the law says. Keeps nothing."""
     document, fault = _read(request.POST.get("document", ""))
-    report = None if fault else queries.check_document(document, clock.now())
-    context = {"fault": fault, "report": report, "faults": faults(report), "chinese": is_chinese()}
+    found = None if fault else queries.prove_document(document, clock.now())
+    proven = found if isinstance(found, queries.ShopProof) else None
+    report = found.report if isinstance(found, queries.ShopProof) else found
+    context = {
+        "fault": fault, "report": report, "faults": faults(report), "chinese": is_chinese(),
+        "proof": _proof(proven) if proven else None, "currency": _tenant().currency,
+    }  # fmt: skip
     return render(request, "console/plan_verdict.html", context)
 
 
@@ -101,6 +108,29 @@ def sample(request: HttpRequest) -> HttpResponse:
             ],
         },
     )  # fmt: skip
+
+
+def _proof(found: queries.ShopProof) -> dict[str, Any]:
+    """The worst case with its witness, and the goods on which the plan can pay more than their margin."""
+    words, worst, titles = plan_words(), found.proof.worst, _goods([each.sku_id for each in found.thin[:SHOWN_THIN]])
+    return {
+        "exact": found.proof.exact,
+        "worst_bp": worst.rate_bp if worst else None,
+        "bound_bp": found.bound_bp,
+        "case_count": found.proof.case_count,
+        "path": [words[tier] for tier in worst.path] if worst else [],
+        "base_minor": worst.base_minor if worst else None,
+        "parts": queries.describe_case(worst)["parts"] if worst else [],
+        "why": found.proof.why,
+        "thin": [(titles.get(each.sku_id, ids.public("sku", each.sku_id)), each) for each in found.thin[:SHOWN_THIN]],
+        "thin_count": len(found.thin),
+    }
+
+
+def _goods(sku_ids: list[int]) -> dict[int, str]:
+    """Title and code of each SKU."""
+    named = catalog.sku_names([SkuId(one) for one in sku_ids])
+    return {int(sku_id): " ".join(filter(None, words)) for sku_id, words in named.items()}
 
 
 def _around() -> dict[str, Any]:
