@@ -47,8 +47,17 @@ def test_document_round_trip(plan: Plan) -> None:
 
 
 @many
-@given(plans(), orders(), ceilings)
-def test_never_over_a_cap(plan: Plan, order: PaidOrder, legal: LegalCeiling) -> None:
+@given(plans(), orders(), ceilings, st.data())
+def test_every_decision_keeps_the_laws(plan: Plan, order: PaidOrder, legal: LegalCeiling, data: st.DataObject) -> None:
+    """One random case, all laws: to draw plans and orders takes far longer than to decide them."""
+    never_over_a_cap(plan, order, legal)
+    conservation_a_cut_is_spread_to_the_last_cent(plan, order, legal)
+    the_trace_is_the_decision(plan, order, legal)
+    no_order_pays_more_than_the_worst_case(plan, order)
+    accrue_and_full_return_is_nothing_in_any_split(plan, order, legal, data)
+
+
+def never_over_a_cap(plan: Plan, order: PaidOrder, legal: LegalCeiling) -> None:
     shares = compile_plan(plan).decide(order, legal)
     total = sum(share.amount_minor for share in shares)
     spent = (order.facts.spent if order.facts else None) or Spent()
@@ -82,9 +91,7 @@ def test_never_over_a_cap(plan: Plan, order: PaidOrder, legal: LegalCeiling) -> 
             assert rule.caps.period_minor is None or mine <= max(rule.caps.period_minor - before, 0)
 
 
-@many
-@given(plans(), orders(), ceilings)
-def test_conservation_a_cut_is_spread_to_the_last_cent(plan: Plan, order: PaidOrder, legal: LegalCeiling) -> None:
+def conservation_a_cut_is_spread_to_the_last_cent(plan: Plan, order: PaidOrder, legal: LegalCeiling) -> None:
     trace = compile_plan(plan).trace(order, legal)
     total = sum(share.amount_minor for share in trace.shares)
     assert trace.legal.paid_minor == total
@@ -95,9 +102,7 @@ def test_conservation_a_cut_is_spread_to_the_last_cent(plan: Plan, order: PaidOr
         assert cut.after_minor == cut.limit_minor < cut.before_minor
 
 
-@many
-@given(plans(), orders(), ceilings)
-def test_the_trace_is_the_decision(plan: Plan, order: PaidOrder, legal: LegalCeiling) -> None:
+def the_trace_is_the_decision(plan: Plan, order: PaidOrder, legal: LegalCeiling) -> None:
     compiled = compile_plan(plan)
     shares = compiled.decide(order, legal)
     assert list(compiled.trace(order, legal).shares) == shares
@@ -116,9 +121,7 @@ def test_order_of_rules_and_lines_has_no_meaning(plan: Plan, order: PaidOrder, l
     assert shuffled.decide(turned, legal) == compile_plan(plan).decide(order, legal)
 
 
-@many
-@given(plans(), orders())
-def test_no_order_pays_more_than_the_worst_case(plan: Plan, order: PaidOrder) -> None:
+def no_order_pays_more_than_the_worst_case(plan: Plan, order: PaidOrder) -> None:
     worst = paid_range(plan)
     uncapped = replace(plan, caps=PlanCaps(FULL_BP))
     bound = paid_range(uncapped).total_rate_bp
@@ -129,9 +132,7 @@ def test_no_order_pays_more_than_the_worst_case(plan: Plan, order: PaidOrder) ->
         assert all(share.depth <= worst.upline_depth for share in shares if share.kind not in BESIDE)
 
 
-@many
-@given(plans(), orders(), ceilings, st.data())
-def test_accrue_and_full_return_is_nothing_in_any_split(
+def accrue_and_full_return_is_nothing_in_any_split(
     plan: Plan, order: PaidOrder, legal: LegalCeiling, data: st.DataObject
 ) -> None:
     by_line = {line.line_id: line for line in order.lines}
