@@ -37,7 +37,7 @@ class Shop:
 
 EVERY_HOUSE = {
     "ack", "cat", "cms", "dst", "ent", "ful", "inc", "lot", "mov", "oln", "ord", "pay", "pcl", "pho", "plv", "prd", "pyo", "ret",
-    "rfd", "sae", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
+    "off", "rfd", "sae", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
 }  # fmt: skip
 """The kinds of rows that a lived shop must have, or what is tried with their ids tries nothing."""
 
@@ -69,9 +69,25 @@ def _let_things_go_wrong(shop: Shop) -> None:
         kind = "orders.order_paid"
         delivered = sql.fetch("SELECT id FROM outbox_events WHERE tenant_id = %s AND kind = %s LIMIT 1", (shop.tenant_id, kind))
         _photograph_a_return()
+        _plan_a_sale()
         SetAsideEvent.objects.create(
             reaction="commission.accrue", event_id=delivered[0][0], kind=kind, error="test", set_aside_at=clock.now()
         )
+
+
+def _plan_a_sale() -> None:
+    """A flash sale of one piece, next year."""
+    from datetime import timedelta
+
+    from banyan.goods.catalog.types import SkuId
+    from banyan.kernel import clock, sql
+    from banyan.trade.offers import commands as offers
+    from banyan.trade.offers.types import NewOffer
+
+    free = "on_hand - reserved - allocated - set_aside"
+    (row,) = sql.fetch(f"SELECT sku_id FROM inventory_stock_levels WHERE {free} > 0 ORDER BY {free} DESC, id LIMIT 1")
+    starts_at = clock.now() + timedelta(days=365)
+    offers.plan([NewOffer("One piece", SkuId(row[0]), 1, 1, 1, starts_at, starts_at + timedelta(hours=1), 1)])
 
 
 def _photograph_a_return() -> None:

@@ -54,6 +54,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             Item(
                 _("Orders"), "receipt_long", "orders:read", ("admin:orders_orderrow_changelist", "admin:orders_order_changelist")
             ),
+            Item(_("Flash sales"), "bolt", "catalog:read", ("console:flash_sales",)),
             Item(_("Waves"), "conveyor_belt", "orders:read", ("console:waves",)),
             Item(_("Ship by list"), "playlist_add_check", "orders:ship", ("console:send",)),
             Item(_("Parcels"), "package_2", "orders:read", ("console:parcels",)),

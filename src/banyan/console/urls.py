@@ -11,6 +11,7 @@ from banyan.console.views import (
     audit,
     distributors,
     explain,
+    flash_sales,
     law,
     lots,
     network,
@@ -42,6 +43,10 @@ _pages: list[URLPattern] = [
     path("return-desk/decide", return_desk.decide, name="return_desk_decide"),
     re_path(r"^returns/photos/(?P<public_id>pho_[^/]+)$", returns.photo, name="return_photo"),
     re_path(r"^returns/(?P<public_id>ret_[^/]+)/hand-back$", returns.hand_back, name="inspection_hand_back"),
+    path("flash-sales/", flash_sales.listing, name="flash_sales"),
+    path("flash-sales/plan", flash_sales.plan, name="flash_sale_plan"),
+    re_path(r"^flash-sales/(?P<public_id>off_[^/]+)/$", flash_sales.live, name="flash_sale"),
+    re_path(r"^flash-sales/(?P<public_id>off_[^/]+)/end$", flash_sales.end, name="flash_sale_end"),
     path("waves/", sending.waves, name="waves"),
     path("waves/release", sending.release, name="wave_release"),
     re_path(r"^waves/(?P<public_id>wav_[^/]+)/$", sending.wave, name="wave"),
@@ -127,6 +132,7 @@ _pages: list[URLPattern] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    re_path(r"^queue/(?P<public_id>off_[0-9a-z]{13})$", flash_sales.waiting, name="waiting_room"),
     path("console/language", set_language, name="set_language"),
     path("console/", include((_pages, "console"))),
     path("console/", admin.site.urls),
