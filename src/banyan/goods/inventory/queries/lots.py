@@ -48,7 +48,7 @@ WHERE l.tenant_id = %s
 
 
 def _lots(rows: Iterable[Sequence[Any]]) -> list[Lot]:
-    return [Lot(*row[:6], LotState(row[6]), *row[7:]) for row in rows]
+    return [Lot(row[0], row[1], row[2], row[3], row[4], row[5], LotState(row[6]), row[7], row[8], row[9]) for row in rows]
 
 
 def list_lots(
