@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +12,7 @@ import pytest
 from django.db import IntegrityError, connections, transaction
 
 from banyan.goods.inventory import commands, queries
+from banyan.goods.inventory.commands import channels, holding
 from banyan.goods.inventory.tests.test_inventory import level, stocked
 from banyan.goods.inventory.types import NewChannelStock, NewWarehouse, Receipt, ReserveLine, ReturnedGoods, Shortage
 from banyan.kernel import clock, sql
@@ -99,20 +102,27 @@ def test_verify_finds_planted_damage(tenant: Any) -> None:
     assert [f.check for f in tenant.verify()] == ["inventory.channel_stock"]
 
 
-def test_channel_and_ordinary_buyers_at_once_each_get_exactly_theirs(tenant: Any) -> None:
+def _rush(tenant: Any, *tolerated: type[Exception]) -> list[str]:
+    """A channel with 7 of 20 pieces and everybody else, all at once and each more than there is; what each sale was."""
     with tenant.enter():
         _, (a,) = stocked([20])
-        commands.set_aside([NewChannelStock(LIVE, a, 8)])
+        commands.set_aside([NewChannelStock(LIVE, a, 7)])
     sold: list[str] = []
+    errors: list[Exception] = []
+    start = threading.Barrier(6)
 
     def buy(worker: int) -> None:
         try:
+            start.wait(20)
             for turn in range(10):
                 order, channel = worker * 100 + turn + 1, LIVE if worker % 2 else ""
-                with tenant.enter():
-                    refused = commands.reserve([wish(order, a, 1, channel)])
-                if not refused:
-                    sold.append(channel)
+                with suppress(*tolerated):
+                    with tenant.enter():
+                        refused = commands.reserve([wish(order, a, 1, channel)])
+                    if not refused:
+                        sold.append(channel)
+        except Exception as error:
+            errors.append(error)
         finally:
             connections.close_all()
 
@@ -121,5 +131,48 @@ def test_channel_and_ordinary_buyers_at_once_each_get_exactly_theirs(tenant: Any
         thread.start()
     for thread in threads:
         thread.join()
-    assert (sold.count(LIVE), sold.count("")) == (8, 12)
+    assert errors == []
+    return sold
+
+
+def test_channel_and_ordinary_buyers_at_once_each_get_exactly_theirs(tenant: Any) -> None:
+    sold = _rush(tenant)
+    assert (sold.count(LIVE), sold.count("")) == (7, 13)
     assert tenant.verify() == []
+
+
+@pytest.fixture
+def unguarded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No lock, no condition, no CHECK of shares; the CHECKs come back afterwards, not looking at what the control left behind."""
+    everybody = threading.Barrier(3)  # the channel's buyers
+
+    def after_all_have_read(holds: Any) -> bool:
+        if any(held.channel_stock_id is not None for held in holds):
+            with suppress(threading.BrokenBarrierError):
+                everybody.wait(2)
+        return channels.take_shares(holds)
+
+    monkeypatch.setattr(holding, "LOCK_LEVELS", holding.READ_LEVELS + "ORDER BY s.sku_id, s.warehouse_id")
+    monkeypatch.setattr(holding, "take_shares", after_all_have_read)
+    monkeypatch.setattr(channels, "_TAKE", channels._TAKE.replace("AND c.quantity - c.taken >= u.quantity", ""))
+    tables = {
+        "stock_never_oversold": "inventory_stock_levels",
+        "channel_takes_no_more_than_its_share": "inventory_channel_stocks",
+    }
+    with connections["owner"].cursor() as cursor:
+        checks = {}
+        for name, table in tables.items():
+            cursor.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", (name,))
+            checks[name] = cursor.fetchone()[0]
+            cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {name}")
+    yield
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("DELETE FROM inventory_channel_stocks WHERE taken > quantity")
+        cursor.execute("DELETE FROM inventory_stock_levels WHERE set_aside < 0 OR on_hand < reserved + allocated + set_aside")
+        for name, table in tables.items():
+            cursor.execute(f"ALTER TABLE {table} ADD CONSTRAINT {name} {checks[name]}")
+
+
+def test_without_the_guards_the_channel_sells_more_than_its_share(tenant: Any, unguarded: None) -> None:
+    """The negative control: the same rush, the same commands."""
+    assert _rush(tenant, commands.StockMoved).count(LIVE) > 7  # ordinary buyers keep their condition, and meet it

@@ -135,6 +135,30 @@ def test_everything_at_once_on_one_row(tenant: Any) -> None:
     assert moved >= {"shipment", "restock", "transfer_out", "transfer_in", "stock_take"}
 
 
+def test_the_same_receipt_and_the_same_approval_from_many_hands_count_once(tenant: Any) -> None:
+    with tenant.enter():
+        places = make_places([10])
+        (sku,) = places.skus
+        transfer = commands.draft_transfer(NewTransfer(places.here, places.there, [Wanted(sku, 6)]), CLERK)
+        commands.send_transfer(transfer, clock.now())
+        found = queries.find_transfer(transfer)
+        assert found is not None
+        told = Arrived(found.lines[0].line_id, 4)
+        take = commands.open_stock_take(NewStockTake(places.here), CLERK)
+        commands.count(take, [Counted(sku, 3)], CLERK)
+
+    def work(worker: int) -> None:
+        with tenant.enter():
+            commands.receive_transfer(transfer, [told], "one and the same", BOSS, clock.now())
+        with tenant.enter():
+            commands.approve_stock_take(take, BOSS, clock.now())
+
+    assert at_once(work) == []
+    with tenant.enter():
+        assert places.on_hand(sku) == (3, 4)
+    assert tenant.verify() == []
+
+
 def _rush(tenant: Any, places: Places) -> tuple[int, Any]:
     """Orders and transfers want more than the pieces that there are; how many they got, and the level afterwards."""
     sku, got = places.skus[0], []
