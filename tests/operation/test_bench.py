@@ -34,6 +34,7 @@ SMALL = {
     "checkout": ("--seconds", "1", "--rounds", "1"),
     "accrual": ("--orders", "300"),
     "recall": ("--movements", "20000"),
+    "sourcing": ("--orders", "100", "--rounds", "1"),
     "tree": ("--members", "12000"),
 }
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from banyan.console.access import may
 from banyan.goods.inventory import queries as stock
+from banyan.goods.sourcing import queries as sourcing
 
 
 class Item(NamedTuple):
@@ -84,6 +85,8 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             Item(_("Transfers"), "local_shipping", "inventory:read", ("console:transfers",)),
             Item(_("Stock takes"), "inventory", "inventory:read", ("console:stock_takes",)),
             Item(_("Channel stock"), "campaign", "inventory:read", ("console:channel_stock",)),
+            Item(_("Sourcing"), "alt_route", "inventory:read", ("console:sourcing",)),
+            Item(_("Backorders"), "hourglass_top", "inventory:read", ("console:backorders",), "backorders"),
             Item(_("Warehouses"), "home_work", "inventory:read", ("console:warehouses",)),
         ),
     ),
@@ -131,7 +134,9 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
 )
 
 
-BADGES: dict[str, Callable[[], int]] = {"stock_alerts": stock.count_open_alerts, "lots": stock.count_expiring_lots}
+BADGES: dict[str, Callable[[], int]] = {
+    "stock_alerts": stock.count_open_alerts, "lots": stock.count_expiring_lots, "backorders": sourcing.count_open_backorders,
+}  # fmt: skip
 """What is counted beside an entry: things that nobody has looked at yet."""
 COUNTED = 99
 

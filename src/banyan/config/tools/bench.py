@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group.command()(checkout)
     group.command()(simulate)
     group.command()(recall)
+    group.command()(sourcing)
     app.add_typer(group, name="bench")
 
 
@@ -103,6 +104,18 @@ def recall(
         result = bench.run(movements, say=_say)
         missed = bench.misses(result)
     _show(result, missed, as_json)
+
+
+def sourcing(
+    orders: Annotated[int, typer.Option(help="Orders of a batch, over 20 warehouses and five SKUs for each.", min=50)] = 1_000,
+    rounds: Annotated[int, typer.Option(help="How many batches; the middle counts.", min=1, max=20)] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One flat object and nothing else.")] = False,
+) -> None:
+    """Sourcing: warehouses for a batch of orders, with the gap to the proven bound. Exit 1 when a bar is missed."""
+    from banyan.config.bench import sourcing as bench
+
+    result = bench.run(orders, rounds, say=_say)
+    _show(result, bench.misses(result), as_json)
 
 
 def checkout(

@@ -11,6 +11,8 @@ from django.utils.translation import gettext as _
 from banyan.console import names, trail
 from banyan.console.access import may, page, show
 from banyan.earnings.commission import queries as commissions
+from banyan.goods.sourcing import queries as sourcing
+from banyan.goods.sourcing.types import BackorderState
 from banyan.kernel import ids
 from banyan.kernel.values.errors import Refusal
 from banyan.trade.attribution import queries as attribution
@@ -42,8 +44,15 @@ def money_story(request: HttpRequest, public_id: str) -> HttpResponse:
         earned=[{"one": c, "name": people.get(c.payee_id), "url": trail.explain_url(c.commission_id)} for c in earned],
         total=sum(c.amount_minor for c in earned), back=sum(c.reversed_minor for c in earned), paid=paid, returned=returned,
         entries=[{"one": e, "url": trail.record_url("ledger_entryrow", e.entry_id)} for e in entries], moments=_moments(order),
-        sees_money=sees_money, record_url=trail.record_url("orders_order", order.order_id),
+        sees_money=sees_money, sees_stock=may(request, "inventory:read"), waiting=_waiting(order),
+        record_url=trail.record_url("orders_order", order.order_id),
     )  # fmt: skip
+
+
+def _waiting(order: Order) -> int:
+    """Pieces of the order that cannot be sent yet."""
+    found = sourcing.backorders_of([order.order_id]).get(order.order_id, [])
+    return sum(one.quantity for one in found if one.state is BackorderState.OPEN)
 
 
 def _entries(order: Order, paid: Iterable[Any], earned: Iterable[Any]) -> list[Any]:

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from banyan.config.bench.batches import make_question
 from banyan.goods.sourcing.engine.batch import decide
 from banyan.goods.sourcing.engine.distances import freight_minor, road_km, zone_of
 from banyan.goods.sourcing.engine.exact import solve
 from banyan.goods.sourcing.engine.sheet import cost_of, lay_out, parcels_of
 from banyan.goods.sourcing.queries import points
-from banyan.goods.sourcing.tests.making import make_question
 from banyan.goods.sourcing.types import (
     DEFAULT_ZONES,
     Answer,
