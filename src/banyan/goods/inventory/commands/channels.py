@@ -260,6 +260,18 @@ def shrink_shares(missing: Mapping[tuple[int, int], int]) -> dict[tuple[int, int
     return {place: pieces for place, pieces in still.items() if pieces > 0}
 
 
+def open_channels(share_ids: Iterable[int | None]) -> dict[int | None, str]:
+    """The channels of these shares; ended ones, None and unknown ones are left out."""
+    wanted = [share_id for share_id in set(share_ids) if share_id is not None]
+    if not wanted:
+        return {}
+    rows = sql.fetch(
+        "SELECT id, channel FROM inventory_channel_stocks WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND ended_at IS NULL",
+        (current_tenant_id(), wanted),
+    )
+    return dict(rows)
+
+
 def lose_of_shares(lost: Iterable[tuple[int | None, int]]) -> None:
     """Pieces (share or None, quantity) of a channel's paid orders are gone: its share shrinks by what it sold of them."""
     totals: dict[int, int] = {}

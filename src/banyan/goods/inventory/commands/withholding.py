@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from banyan.goods.inventory.commands.channels import lose_of_shares, shrink_shares
+from banyan.goods.catalog.types import SkuId
+from banyan.goods.inventory.commands.channels import lose_of_shares, open_channels, shrink_shares
 from banyan.goods.inventory.commands.holding import StockMoved, allocate, release_reserved, reserve
 from banyan.goods.inventory.commands.lots import write_decisions
 from banyan.goods.inventory.commands.moving import Place, shop_day
@@ -253,12 +254,16 @@ def _break_promises(sku_ids: Sequence[int], missing: dict[Place, int]) -> _Loser
         if one.state == "allocated" and missing[place] > 0:
             cuts.append((one, min(one.quantity, missing[place])))
             missing[place] -= cuts[-1][1]
-    unpaid: dict[tuple[int, int, int], int] = defaultdict(int)
-    for _, order_id, line_id, sku_id, _, quantity, *_rest in release_reserved(gone, at):
-        unpaid[order_id, line_id, sku_id] += quantity
+    unpaid: dict[tuple[int, int, int, int | None], int] = defaultdict(int)
+    for _, order_id, line_id, sku_id, _, quantity, share_id in release_reserved(gone, at):
+        unpaid[order_id, line_id, sku_id, share_id] += quantity
+    channels = open_channels(line[3] for line in unpaid)
     _cut(cuts, at)
     return _Losers(
-        [ReserveLine(*line, quantity, gone[line[0]]) for line, quantity in unpaid.items()],  # type: ignore[arg-type]
+        [
+            ReserveLine(order_id, line_id, SkuId(sku_id), quantity, gone[order_id], channels.get(share_id, ""))
+            for (order_id, line_id, sku_id, share_id), quantity in unpaid.items()
+        ],
         frozenset(one.order_id for one, _ in cuts),
     )
 

@@ -17,6 +17,7 @@ from banyan.goods.inventory.types import (
     LotRule,
     LotState,
     LotTurn,
+    NewChannelStock,
     NewLot,
     NewWarehouse,
     Pieces,
@@ -260,6 +261,28 @@ def test_promises_give_way_openly_unpaid_first_latest_first(tenant: Any) -> None
         assert shop.level().available == 0
         commands.ship([1, 2], clock.now())
         assert good in shop.sent(2) and bad not in shop.sent(2) and bad not in shop.sent(1)
+    assert tenant.verify() == []
+
+
+def test_what_a_channel_has_not_sold_gives_way_first(tenant: Any) -> None:
+    with tenant.enter():
+        shop = Shop()
+        bad, _ = shop.receive("L1", 8, 10), shop.receive("L2", 12, 20)
+        commands.set_aside([NewChannelStock("live/1", shop.sku, 12)])
+        assert commands.reserve([ReserveLine(1, 10, shop.sku, 3, None, "live/1"), ReserveLine(2, 20, shop.sku, 6)]) == {}
+        commands.allocate([1], clock.now())
+        commands.hold_lots([bad], "check")
+        level = shop.level()
+        assert (level.held, level.reserved, level.allocated, level.set_aside, level.available) == (8, 6, 3, 3, 0)
+        assert recorded(PromiseBroken) == []
+        commands.reserve([ReserveLine(3, 30, shop.sku, 3, None, "live/1")])
+        commands.quarantine([Pieces(shop.main, shop.sku, 1, "dented", bad)])
+        commands.release_lots([bad], "fine")
+        commands.hold_lots([queries.list_lots(number="L2")[0].lot_id], "check")
+        assert [(e["order_id"], e["was_paid"]) for e in recorded(PromiseBroken)] == [(2, False)]
+        held = {order: [r.quantity for r in rows if r.state.value in ("reserved", "allocated")]
+                for order, rows in queries.list_reservations([1, 2, 3]).items()}  # fmt: skip
+        assert held == {1: [3], 2: [], 3: [3]}
     assert tenant.verify() == []
 
 
