@@ -138,6 +138,13 @@ def test_valkey_is_killed_or_stands_still_midway(shop: storm.Shop, home: Path, b
         valkey.stop()
 
 
+def test_the_web_is_stopped_midway_and_started_again(shop: storm.Shop, home: Path) -> None:
+    """Who was let in is served before it ends; whoever heard nothing asks again and hears what became of him."""
+    with serving(home, 2, "") as web:
+        told = rush(web.port, shop, at_half=lambda: (web.stop(), web.start()))
+    told_the_truth(told, storm.look(shop))
+
+
 def test_the_database_is_killed_midway(make_home: Callable[..., Installation]) -> None:
     """And the web's answers that were lost with it are asked for again."""
     installation = make_home()

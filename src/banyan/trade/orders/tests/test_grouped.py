@@ -15,6 +15,7 @@ from django.test import Client
 
 from banyan.goods.catalog.tests.making import make_skus
 from banyan.goods.inventory import commands as inventory
+from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import NewWarehouse, Receipt
 from banyan.kernel import idempotency, ids, sql
 from banyan.kernel.http import grouped
@@ -176,3 +177,30 @@ def test_who_waits_holds_no_connection(tenant: Any, shop: Any) -> None:
     thread.start()
     thread.join()
     assert kept == [False]
+
+
+def test_baskets_in_any_order_never_block_each_other_and_never_oversell(
+    tenant: Any, make_buyers: Callable[[int], list[Any]]
+) -> None:
+    """(A, B) against (B, A) against A twice, in groups that run side by side: everybody is answered, each piece is sold once."""
+    with tenant.enter():
+        first, second = make_skus([100, 200])
+        warehouse = inventory.open_warehouses([NewWarehouse("main", "主仓")])[0]
+        inventory.receive_stock([Receipt(warehouse, sku, 20) for sku in (first, second)])
+        tokens = [identity.issue_token(buyer, ("orders:write",), "t") for buyer in make_buyers(CALLERS)]
+    baskets = ((first, second), (second, first), (first, first))
+    answers = []
+    for turn in range(2):
+        asked = [
+            (token, {"lines": [want(sku)["lines"][0] for sku in baskets[n % 3]]}, f"t{turn}-{n}")
+            for n, token in enumerate(tokens)
+        ]
+        answers += zip(asked, all_at_once(asked), strict=True)
+    assert {status for _, (status, _, _) in answers} <= {201, 409}
+    sold = [line["sku_id"] for (_, body, _), (status, _, _) in answers if status == 201 for line in body["lines"]]
+    assert sold.count(ids.public("sku", first)) == 20, "what is left of A is less than any basket wants"
+    with tenant.enter():
+        levels = {level.sku_id: level for level in stock.stock_levels([first, second])}
+    assert levels[first].reserved == 20
+    assert levels[second].reserved == sold.count(ids.public("sku", second)) <= 20
+    assert tenant.verify() == []
