@@ -29,6 +29,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 
 from banyan.adapters.file_store import FileStore
+from banyan.adapters.law_feed import HttpLawFeed, parse_keys
 from banyan.adapters.sf_express import CARRIER, SfExpressCarrier, SfExpressSettings
 from banyan.adapters.sf_express.settings import PRODUCTION_URL as SF_PRODUCTION_URL
 from banyan.adapters.simulators.wechat_pay import SandboxKeys, load_or_create
@@ -36,6 +37,7 @@ from banyan.adapters.valkey_mirror import ValkeyMirror
 from banyan.adapters.wechat_pay import CHANNEL, WeChatPaymentChannel, WeChatPayoutChannel, WeChatPaySettings
 from banyan.adapters.wechat_pay.settings import PRODUCTION_URL
 from banyan.goods.inventory import ports as stock_ports
+from banyan.rules.compliance import ports as law_ports
 from banyan.trade.fulfillment import ports as carrier_ports
 from banyan.trade.returns import ports as return_ports
 from banyan.treasury.payments import ports as payment_ports
@@ -66,6 +68,7 @@ def register(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
     and without values, when a description is incomplete."""
     return_ports.register_photo_store(FileStore(Path(environment.get("BANYAN_MEDIA_DIR") or home / "media")))
     names: list[str] = []
+    register_law_feed(environment)
     settings = wechat_settings(environment, home)
     if settings is not None:
         register_wechat(settings)
@@ -76,6 +79,16 @@ def register(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
         carrier_ports.register_carrier(CARRIER, lambda tenant_id: express)
         names.append(CARRIER)
     return tuple(names)
+
+
+def register_law_feed(environment: Mapping[str, str]) -> None:
+    """The feed of the law and the keys that its updates are believed by (`adapters/law_feed`)."""
+    try:
+        law_ports.trust_keys(parse_keys(environment.get("BANYAN_LAW_FEED_KEYS", "")))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"BANYAN_LAW_FEED_KEYS: {error}") from None
+    url = environment.get("BANYAN_LAW_FEED_URL", "")
+    law_ports.register_feed((lambda: HttpLawFeed(url)) if url else None)
 
 
 def register_wechat(settings: WeChatPaySettings) -> None:

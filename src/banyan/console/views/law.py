@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from banyan.console.access import page, person, show
 from banyan.console.names import user_names
+from banyan.earnings.commission import queries as commission
 from banyan.kernel import clock, tenancy
 from banyan.kernel.tenancy.registry import get_tenant
 from banyan.kernel.values.errors import Refusal
@@ -23,6 +24,7 @@ from banyan.rules.compliance.types import (
     Reading,
     Rule,
     RuleSet,
+    StandingGrade,
 )
 
 
@@ -41,6 +43,21 @@ def overview(request: HttpRequest) -> HttpResponse:
         people=user_names(one.accepted_by_id for one in acknowledgements),
         may_acknowledge=person(request).has_scope(ACKNOWLEDGE_SCOPE), jurisdictions=queries.list_jurisdictions(),
         chinese=_chinese(), advice=NOT_LEGAL_ADVICE_ZH if _chinese() else NOT_LEGAL_ADVICE,
+    )  # fmt: skip
+
+
+@page("compliance:read")
+def standing(request: HttpRequest) -> HttpResponse:
+    """One screen: the plan in force under every country's law, organizations near the line, updates taken, plans stopped."""
+    now = clock.now()
+    watched = [one for one in queries.list_watched(200) if one.grade is not StandingGrade.CLEAR]
+    layers, people = queries.lines_of(queries.rule_set_at(now))
+    return show(
+        request, "console/law_standing.html", _("Standing per country"), chinese=_chinese(),
+        countries=commission.standings_per_country(None, now), version=commission.version_at(now), watched=watched,
+        layers=layers, people=people,
+        updates=queries.list_updates(limit=20), suspensions=commission.list_suspensions(limit=20),
+        advice=NOT_LEGAL_ADVICE_ZH if _chinese() else NOT_LEGAL_ADVICE,
     )  # fmt: skip
 
 

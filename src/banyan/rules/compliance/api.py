@@ -9,14 +9,17 @@ from django.http import HttpRequest
 from ninja import Field, Query, Router, Schema
 
 from banyan.kernel import clock
-from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, principal_of
+from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of, public_endpoint
 from banyan.kernel.http.schemas import page_by
+from banyan.kernel.values.errors import Forbidden
+from banyan.people.identity.types import CONSOLE_ROLES
 from banyan.rules.compliance import commands, queries
 from banyan.rules.compliance.types import (
     NOT_LEGAL_ADVICE,
     Finding,
     Jurisdiction,
     LawFact,
+    LawUpdate,
     PlanFacts,
     Reading,
     RuleSet,
@@ -170,6 +173,37 @@ class AcknowledgedOut(Schema):
     standing: StandingOut
 
 
+class TakenOut(Schema):
+    """Whether the update was new, and how many shops were told."""
+
+    taken: bool
+    shops: int
+
+
+class UpdateOut(Schema):
+    """An update of the law that was taken."""
+
+    id: Annotated[int, PublicId("lwu")]
+    key_id: str
+    sequence: int
+    issued_at: datetime
+    received_at: datetime
+    way: str
+    jurisdictions: list[str]
+    rule_sets: list[str]
+    notes: list[tuple[str, str]]
+
+
+class OrganizationOut(Schema):
+    """An organization at the line: the organizer and his own layer count in both."""
+
+    organizer_id: Annotated[int, PublicId("dst")]
+    people: int
+    layers: int
+    grade: str
+    seen_at: datetime
+
+
 @router.get("/compliance/jurisdictions", response={200: list[JurisdictionOut], **_ERRORS})
 @endpoint(scope="compliance:read")
 def list_jurisdictions(request: HttpRequest) -> list[dict[str, Any]]:
@@ -197,6 +231,40 @@ def get_standing(request: HttpRequest) -> dict[str, Any]:
 def ask_verdict(request: HttpRequest, body: PlanFactsIn) -> dict[str, Any]:
     """Judge a plan under this shop's law now, without publishing anything."""
     return _verdict(queries.judge(PlanFacts(**body.dict()), clock.now()))
+
+
+@router.post("/compliance/feed", auth=None, response={200: TakenOut, **_ERRORS}, summary="Updates of the law")
+@public_endpoint
+def take_update(request: HttpRequest) -> dict[str, Any]:
+    """For a feed of the law: one signed envelope as the body. Believed for its Ed25519 signature only; the same twice is one."""
+    update_id = commands.receive_update(request.body)
+    return {"taken": update_id is not None, "shops": commands.tell_shops(update_id) if update_id is not None else 0}
+
+
+@router.get("/compliance/updates", response={200: Page[UpdateOut], **_ERRORS})
+@endpoint(scope="compliance:read")
+def list_updates(
+    request: HttpRequest, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
+) -> dict[str, Any]:
+    """Updates of the law that this installation took, the latest first."""
+    return page_of(
+        lambda before, count: [_update(one) for one in queries.list_updates(before=before, limit=count)],
+        cursor,
+        limit,
+        lambda each: int(each["id"]),
+    )
+
+
+@router.get("/compliance/organizations", response={200: list[OrganizationOut], **_ERRORS})
+@endpoint(scope="compliance:read")
+def list_organizations(request: HttpRequest) -> list[dict[str, Any]]:
+    """Up-and-down-line organizations at the people-and-layers line of the law, the gravest first. A warning blocks nothing."""
+    if not principal_of(request).is_any(*CONSOLE_ROLES):
+        raise Forbidden("Only the shop's staff may see this.")
+    return [
+        {name: getattr(one, name) for name in ("organizer_id", "people", "layers", "seen_at")} | {"grade": one.grade.value}
+        for one in queries.list_watched()
+    ]
 
 
 @router.get("/compliance/acknowledgements", response={200: Page[AcknowledgementOut], **_ERRORS})
@@ -318,6 +386,10 @@ def _fact(fact: LawFact) -> dict[str, Any]:
         "text": fact.text,
         "regime": fact.regime,
     }
+
+
+def _update(one: LawUpdate) -> dict[str, Any]:
+    return {**{name: getattr(one, name) for name in UpdateOut.model_fields}, "way": one.way.value}
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from django.http import HttpRequest
+from django.utils import translation
 from ninja import Query, Router, Schema
 
 from banyan.earnings.commission import queries
 from banyan.earnings.commission.api.plans import ERRORS
 from banyan.earnings.commission.api.schemas import (
+    AnswerOut,
     ArrivalOut,
     BandOut,
     CommissionIdText,
@@ -19,6 +22,7 @@ from banyan.earnings.commission.api.schemas import (
     ExplanationOut,
     LegalOut,
     MemberOut,
+    MomentOut,
     OrderIdText,
     PostingOut,
     ReversalOut,
@@ -29,9 +33,10 @@ from banyan.earnings.commission.api.schemas import (
 from banyan.earnings.commission.queries import outward
 from banyan.earnings.commission.types import Commission, Explanation
 from banyan.kernel.http import Page, endpoint, page_of, principal_of
-from banyan.kernel.values.errors import NotFound
+from banyan.kernel.values.errors import Invalid, NotFound
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
+from banyan.trade.attribution import queries as attribution
 
 router = Router()
 SEES_ALL = ("platform", "operator", "finance", "auditor")
@@ -83,6 +88,61 @@ def get_commission(request: HttpRequest, commission_id: CommissionIdText) -> dic
 def explain(request: HttpRequest, commission_id: CommissionIdText) -> dict[str, Any]:
     """Why this person was paid this amount, computed again from what was frozen at payment."""
     return _explanation(queries.explain(commission_id, payee_id=_own(request)))
+
+
+@router.get("/commissions/orders/{order_id}/answer", response={200: AnswerOut, **ERRORS})
+@endpoint(scope="commissions:read")
+def answer(
+    request: HttpRequest,
+    order_id: OrderIdText,
+    distributor_id: DistributorIdText | None = None,
+    language: Literal["zh-hans", "en"] = "zh-hans",
+) -> dict[str, Any]:
+    """Why this order pays somebody, does not pay him, or not yet: also for orders that earned him nothing.
+
+    Distributors ask for themselves, and only about orders that they stood in the line of; staff name the person.
+    """
+    own = _own(request)
+    wanted = own if own is not None else distributor_id
+    if wanted is None:
+        raise Invalid("Name the distributor.", field="distributor_id")
+    if own is not None and (distributor_id not in (None, own) or not _concerns(order_id, own)):
+        raise NotFound("No such order.")
+    with translation.override(language):
+        found = queries.answer_for(order_id, wanted)
+    return {**_fields(AnswerOut, found), "reasons": list(found.reasons), "words": list(found.words)}
+
+
+@router.get("/commissions/moments/{distributor_id}", response={200: MomentOut, **ERRORS})
+@endpoint(scope="commissions:read")
+def moment(request: HttpRequest, distributor_id: DistributorIdText, at: datetime) -> dict[str, Any]:
+    """Tree, plan, tier, law and balances of a person as of any past moment. Distributors see their own, without the upline."""
+    own = _own(request)
+    if own not in (None, distributor_id):
+        raise NotFound("No such distributor.")
+    if at.tzinfo is None:
+        raise Invalid("The moment needs its offset from UTC.", field="at")
+    found = queries.moment_of(distributor_id, at)
+    version = found.version
+    return {
+        "distributor_id": found.distributor_id, "at": found.at, "tier": found.tier, "status": found.status,
+        "upline": [] if own is not None else list(found.upline), "balances": dict(found.balances),
+        "plan": version.name if version is not None else None,
+        "version_id": version.version_id if version is not None else None,
+        "rule_set": found.caps.rule_set, "upline_depth_allowed": found.caps.upline_depth_paid,
+        "total_bp_allowed": found.caps.total_rate_bp,
+    }  # fmt: skip
+
+
+def _concerns(order_id: int, distributor_id: int) -> bool:
+    """Whether somebody stood in the frozen line of an order, or bought it as a distributor, or earned by it."""
+    found = attribution.frozen([order_id]).get(order_id)
+    if found is None:
+        return False
+    line = {*(each.distributor_id for each in found.upline), found.buyer_distributor_id}
+    return distributor_id in line or any(
+        each.payee_id == distributor_id for each in queries.list_for_orders([order_id]).get(order_id, [])
+    )
 
 
 def _own(request: HttpRequest) -> int | None:

@@ -11,6 +11,7 @@ from ninja import Query, Router
 from banyan.earnings.commission import commands, queries
 from banyan.earnings.commission.api.schemas import (
     ApproveIn,
+    CountryOut,
     DifferenceOut,
     DocumentIn,
     DraftIn,
@@ -102,6 +103,26 @@ def compare(
     with translation.override(language):
         words = queries.describe_differences(before, after)
     return {"changes": queries.list_changes(before, after), "words": words}
+
+
+@router.get("/plans/standings", response={200: list[CountryOut], **ERRORS})
+@endpoint(scope="plans:read")
+def list_standings(request: HttpRequest, version_id: VersionIdText | None = None) -> list[dict[str, Any]]:
+    """How the plan in force (or a version) stands under every country's law, the shop's own first. Not legal advice."""
+    return [
+        {
+            "jurisdiction": one.jurisdiction, "name": one.name, "name_zh": one.name_zh, "is_own": one.is_own,
+            "reading": one.reading.value, "rule_set": one.verdict.rule_set, "legal": one.verdict.legal,
+            "upline_depth_allowed": one.caps.upline_depth_paid, "total_bp_allowed": one.caps.total_rate_bp,
+            "confidence": one.confidence.value, "disclaimer": one.verdict.disclaimer,
+            "broken": [
+                {"clause": each.clause.value, "law": each.law, "article": each.article, "fact_id": each.fact_id or "",
+                 "message": each.message, "message_zh": each.message_zh}
+                for each in one.verdict.findings
+            ],
+        }
+        for one in queries.standings_per_country(version_id, clock.now())
+    ]  # fmt: skip
 
 
 @router.get("/plans/suspensions", response={200: Page[SuspensionOut], **ERRORS})

@@ -329,3 +329,50 @@ class ProofOut(Schema):
     cases: list[ProvenCaseOut]
     beyond_margin: list[ThinSkuOut]
     publishable: bool
+
+
+class CountryOut(Schema):
+    """What one country's law says of a plan: under its letter, or in the shop's own country as it is read there."""
+
+    jurisdiction: str
+    name: str
+    name_zh: str
+    is_own: bool
+    reading: str
+    rule_set: str
+    legal: bool
+    upline_depth_allowed: int
+    total_bp_allowed: int
+    confidence: str
+    broken: list[BrokenOut]
+    disclaimer: str
+
+
+class AnswerOut(Schema):
+    """What an order brings a person, and why. `outcome`: paid, waiting, reversed, nothing or undecided."""
+
+    order_id: OrderIdText
+    distributor_id: DistributorIdText
+    outcome: str
+    amount_minor: int
+    reversed_minor: int
+    reasons: list[str]
+    words: list[str]
+    release_after: datetime | None
+    commission_ids: list[CommissionIdText]
+
+
+class MomentOut(Schema):
+    """A person as of a moment. `tier` null: no distributor then. `balances`: minor units by account kind."""
+
+    distributor_id: DistributorIdText
+    at: datetime
+    tier: str | None
+    status: str | None
+    upline: list[DistributorIdText]
+    balances: dict[str, int]
+    plan: str | None
+    version_id: VersionIdText | None
+    rule_set: str
+    upline_depth_allowed: int
+    total_bp_allowed: int

@@ -1,5 +1,6 @@
 """Reads of the commission house. They return this house's types, never rows."""
 
+from banyan.earnings.commission.queries.absence import Answer, answer_for
 from banyan.earnings.commission.queries.closings import list_closings
 from banyan.earnings.commission.queries.commissions import (
     get_commission,
@@ -16,12 +17,14 @@ from banyan.earnings.commission.queries.explanation import decide_again, explain
 from banyan.earnings.commission.queries.facts import complete
 from banyan.earnings.commission.queries.frozen import FrozenOrder, Slice, compile_document, slices, stream_frozen
 from banyan.earnings.commission.queries.inputs import read_paid_orders, thaw_inputs
+from banyan.earnings.commission.queries.moments import Moment, moment_of
 from banyan.earnings.commission.queries.partners import list_partners
 from banyan.earnings.commission.queries.plans import (
     check_document,
     compiled_versions,
     get_version,
     list_versions,
+    standings_per_country,
     version_at,
     versions_from,
 )
@@ -31,9 +34,12 @@ from banyan.earnings.commission.queries.suspensions import list_suspensions
 
 __all__ = [
     "SHOWN_CASES",
+    "Answer",
     "FrozenOrder",
+    "Moment",
     "ShopProof",
     "Slice",
+    "answer_for",
     "check_document",
     "compile_document",
     "compiled",
@@ -56,12 +62,14 @@ __all__ = [
     "list_reversed_after_release",
     "list_suspensions",
     "list_versions",
+    "moment_of",
     "outward",
     "preview_order",
     "preview_period",
     "prove_document",
     "read_paid_orders",
     "slices",
+    "standings_per_country",
     "stream_frozen",
     "thaw_inputs",
     "totals",

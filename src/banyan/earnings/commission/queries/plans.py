@@ -22,7 +22,7 @@ from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.values.errors import NotFound
 from banyan.rules.compliance import queries as compliance
-from banyan.rules.compliance.types import PlanFacts, Verdict
+from banyan.rules.compliance.types import CountryStanding, PlanFacts, Verdict
 
 
 class PlanVersionNotFound(NotFound):
@@ -98,6 +98,13 @@ def plan_facts(plan: Plan) -> PlanFacts:
         pays_on_team_sales=worst.pays_on_team_sales,
         currency=get_tenant(current_tenant_id()).currency,
     )
+
+
+def standings_per_country(version_id: int | None, at: datetime) -> list[CountryStanding]:
+    """Every country's verdict on a version, or on what is in force at `at`; without either, on a plan that pays nobody."""
+    version = get_version(version_id) if version_id is not None else version_at(at)
+    facts = plan_facts(parse_plan(version.document)) if version is not None else PlanFacts(0, 0)
+    return compliance.standings_of(facts, at)
 
 
 def broken_clauses(verdict: Verdict) -> tuple[BrokenClause, ...]:

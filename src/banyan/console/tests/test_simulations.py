@@ -1,0 +1,51 @@
+"""Simulations and the standing per country in the console."""
+
+from __future__ import annotations
+
+import json
+
+from banyan.console.tests.conftest import Staffed
+from banyan.earnings.commission import commands as commission
+from banyan.earnings.commission.types import DraftPlan
+from banyan.earnings.simulation import commands, queries
+from banyan.kernel import ids
+from banyan.people.identity.types import Role
+
+DOCUMENT = {
+    "format": 1, "title": "Spring", "unqualified": "breakage", "hold_days": 7, "caps": {"total_bp": 2000},
+    "rules": [{"key": "seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 500}}],
+}  # fmt: skip
+
+
+def test_a_simulation_is_asked_for_watched_and_exported(staffed: Staffed) -> None:
+    operator, auditor = staffed.client(Role.OPERATOR), staffed.client(Role.AUDITOR)
+    with staffed.shop.enter():
+        version = ids.public("plv", commission.draft_plan(DraftPlan(DOCUMENT, "usr_a")))
+    assert version in operator.get("/console/simulations/").content.decode()
+    form = {"version": version, "start": "2026-01-01", "end": "2026-02-01"}
+    assert auditor.post("/console/simulations/request", form).status_code == 403
+    assert "排队" in operator.post("/console/simulations/request", form, follow=True).content.decode()
+    assert operator.post("/console/simulations/request", {**form, "end": "x"}, follow=True).status_code == 200
+    with staffed.shop.enter():
+        (run,) = queries.list_runs()
+    address = f"/console/simulations/{ids.public('sim', run.run_id)}/"
+    assert "取消模拟" in operator.get(address).content.decode()
+    assert commands.run_due(staffed.shop.id) == 1
+    told = auditor.get(address).content.decode()
+    assert "sim-by-day" in told and "取消模拟" not in told
+    answer = auditor.get(f"{address}export/totals")
+    assert answer.headers["Content-Type"].startswith("text/csv")
+    assert "old_minor" in answer.content.decode()
+    assert auditor.get(f"{address}export/nothing").status_code == 404
+    again = operator.post("/console/simulations/request", form, follow=True)
+    assert again.status_code == 200
+    with staffed.shop.enter():
+        waiting = ids.public("sim", queries.list_runs()[0].run_id)
+    assert "已取消" in operator.post(f"/console/simulations/{waiting}/cancel", follow=True).content.decode()
+    assert json.dumps(DOCUMENT)
+
+
+def test_one_screen_shows_every_country(staffed: Staffed) -> None:
+    told = staffed.client(Role.OPERATOR).get("/console/law/standing/").content.decode()
+    assert told.count("<tr") > 20
+    assert "韩国" in told and "还没有组织" in told
