@@ -36,6 +36,7 @@ class Shop:
 
 
 EVERY_HOUSE = {
+    "alt", "chs", "stk", "tln", "trf",
     "ack", "cat", "cms", "dst", "ent", "ful", "inc", "lot", "mov", "oln", "ord", "pay", "pcl", "pho", "plv", "prd", "pyo", "ret",
     "off", "rfd", "sae", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
 }  # fmt: skip

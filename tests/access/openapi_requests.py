@@ -95,6 +95,8 @@ class ExampleMaker:
             return "2026-03-01"
         if schema.get("pattern") == "^[A-Z]{3}$":
             return "CNY"
+        if "[0-9]{6}" in schema.get("pattern", ""):
+            return "330402"
         return ("matrix" * 30)[: max(6, schema.get("minLength", 1))][: schema.get("maxLength", 200)]
 
 

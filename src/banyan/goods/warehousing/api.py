@@ -189,7 +189,7 @@ class CountsIn(Schema):
     counts: Annotated[list[CountIn], Field(min_length=1, max_length=5000)]
 
 
-class WrittenOut(Schema):
+class LinesWrittenOut(Schema):
     """How many lines were written."""
 
     written: int
@@ -382,7 +382,7 @@ def list_stock_take_lines(
     return page | {"items": items}
 
 
-@router.post("/stock/takes/{stock_take_id}/counts", response={200: WrittenOut, **_ERRORS})
+@router.post("/stock/takes/{stock_take_id}/counts", response={200: LinesWrittenOut, **_ERRORS})
 @endpoint(scope="inventory:write", write=True)
 def count(request: HttpRequest, stock_take_id: StockTakeRef, body: CountsIn) -> Any:
     """Enter what was counted, compared with the books at this moment; a later count replaces an earlier one."""

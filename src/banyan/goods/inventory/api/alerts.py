@@ -40,7 +40,7 @@ class SafetyStocksIn(Schema):
     stocks: Annotated[list[SafetyStockIn], Field(min_length=1, max_length=1000)]
 
 
-class ChangedOut(Schema):
+class PlacesChangedOut(Schema):
     """How many have changed."""
 
     changed: int
@@ -82,7 +82,7 @@ def list_safety_stock(request: HttpRequest, sku_id: SkuRef | None = None, cursor
     return page | {"items": [one._asdict() for _, one in page["items"]]}
 
 
-@router.put("/stock/safety", response={200: ChangedOut, **ERRORS})
+@router.put("/stock/safety", response={200: PlacesChangedOut, **ERRORS})
 @endpoint(scope="inventory:write", write=True)
 def set_safety_stock(request: HttpRequest, body: SafetyStocksIn) -> Any:
     """Set how many pieces warehouses should have for sale, or stop watching."""
@@ -126,7 +126,7 @@ def list_alerts(
     return page | {"items": items}
 
 
-@router.post("/stock/alerts/seen", response={200: ChangedOut, **ERRORS})
+@router.post("/stock/alerts/seen", response={200: PlacesChangedOut, **ERRORS})
 @endpoint(scope="inventory:write", write=True)
 def see_alerts(request: HttpRequest, body: SeenIn) -> Any:
     """Say that alerts have been seen; they stand until the stock is back."""

@@ -54,7 +54,7 @@ class SharesOut(Schema):
     items: list[ChannelStockOut]
 
 
-class EndIn(Schema):
+class ChannelEndIn(Schema):
     """The channel whose shares end."""
 
     channel: Channel
@@ -108,6 +108,6 @@ def set_aside(request: HttpRequest, body: SharesIn) -> Any:
 
 @router.post("/stock/channels/end", response={200: ReturnedOut, **ERRORS})
 @endpoint(scope="inventory:write", write=True)
-def end_channel(request: HttpRequest, body: EndIn) -> Any:
+def end_channel(request: HttpRequest, body: ChannelEndIn) -> Any:
     """Give what a channel has left back to everybody; what its orders hold stays theirs."""
     return {"returned": commands.end_channels([body.channel])}

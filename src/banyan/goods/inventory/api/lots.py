@@ -108,7 +108,7 @@ class LotMovementOut(Schema):
     occurred_at: datetime
 
 
-class DecisionIn(Schema):
+class LotDecisionIn(Schema):
     """Why."""
 
     reason: Reason
@@ -142,7 +142,7 @@ class WarningIn(Schema):
     near_expiry_days: Days | None
 
 
-class PiecesIn(Schema):
+class StockPiecesIn(Schema):
     """Pieces in one warehouse, with their lot where the SKU is lot-tracked; the same ``key`` twice counts once."""
 
     warehouse_id: WarehouseRef
@@ -156,7 +156,7 @@ class PiecesIn(Schema):
 class QuarantineIn(Schema):
     """Pieces, all or none."""
 
-    pieces: Annotated[list[PiecesIn], Field(min_length=1, max_length=1000)]
+    pieces: Annotated[list[StockPiecesIn], Field(min_length=1, max_length=1000)]
 
 
 class ScrapIn(QuarantineIn):
@@ -333,21 +333,21 @@ def _decide(command: Callable[[Sequence[LotId], str], int], lot_id: int, reason:
 
 @router.post("/lots/{lot_id}/hold", response={200: LotOut, **ERRORS}, tags=["lots"])
 @endpoint(scope="inventory:write", write=True)
-def hold(request: HttpRequest, lot_id: LotRef, body: DecisionIn) -> Any:
+def hold(request: HttpRequest, lot_id: LotRef, body: LotDecisionIn) -> Any:
     """Quality hold: its pieces are not promised nor picked any more. Promises give way and are served again from what is left."""
     return _decide(commands.hold_lots, lot_id, body.reason)
 
 
 @router.post("/lots/{lot_id}/release", response={200: LotOut, **ERRORS}, tags=["lots"])
 @endpoint(scope="inventory:write", write=True)
-def release(request: HttpRequest, lot_id: LotRef, body: DecisionIn) -> Any:
+def release(request: HttpRequest, lot_id: LotRef, body: LotDecisionIn) -> Any:
     """End a hold; a lot that is past its date is expired from then on."""
     return _decide(commands.release_lots, lot_id, body.reason)
 
 
 @router.post("/lots/{lot_id}/recall", response={200: LotOut, **ERRORS}, tags=["lots"])
 @endpoint(scope="inventory:write", write=True)
-def recall(request: HttpRequest, lot_id: LotRef, body: DecisionIn) -> Any:
+def recall(request: HttpRequest, lot_id: LotRef, body: LotDecisionIn) -> Any:
     """Call a lot back for ever: out of sale everywhere. Whom it reached: GET /lots/{lot_id}/buyers."""
     return _decide(commands.recall_lots, lot_id, body.reason)
 

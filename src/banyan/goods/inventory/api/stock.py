@@ -99,7 +99,7 @@ class ReceivedLotIn(Schema):
     supplier_note: Annotated[str, Field(max_length=200)] = ""
 
 
-class ReceiptIn(Schema):
+class StockReceiptIn(Schema):
     """Goods that came in; the same ``key`` twice counts once. Lot-tracked SKUs need their lot; quarantined: to be inspected."""
 
     warehouse_id: WarehouseRef
@@ -114,7 +114,7 @@ class ReceiptIn(Schema):
 class ReceiptsIn(Schema):
     """Receipts, all or none."""
 
-    receipts: Annotated[list[ReceiptIn], Field(min_length=1, max_length=1000)]
+    receipts: Annotated[list[StockReceiptIn], Field(min_length=1, max_length=1000)]
 
 
 class AdjustmentIn(Schema):
