@@ -160,11 +160,26 @@ FREIGHT = (
 )
 
 
-class ReturnForm(SettingForm):
-    """How long goods may come back, and what happens to the freight."""
+NOBODY_TRUSTED = "nobody"
 
-    days_after_receipt = _days(_("Days after receipt"), min_value=0, max_value=3650)
+
+class ReturnForm(SettingForm):
+    """How long goods may come back, what happens to the freight, and whose returns nobody reviews. What is left empty stays."""
+
+    days_after_receipt = _days(_("Days after receipt (the law's at least)"), min_value=0, max_value=3650)
     freight_rule = forms.ChoiceField(label=_("Freight goes back"), choices=FREIGHT)
+    send_back_days = _days(_("Days to send goods back"), min_value=1, max_value=3650, required=False)
+    difference_days = _days(_("Days to pay the difference of an exchange"), min_value=1, max_value=3650, required=False)
+    trusted_tier = forms.ChoiceField(
+        label=_("Without review from tier"), required=False, choices=lambda: [(NOBODY_TRUSTED, _("nobody")), *_words(Tier)]
+    )
+    newcomer_orders = forms.IntegerField(
+        label=_("Newcomer below orders received"), min_value=0, max_value=1_000_000, required=False
+    )
+
+    def __init__(self, *args: Any, currency: str, **options: Any) -> None:
+        super().__init__(*args, currency=currency, **options)
+        self.fields["trusted_below_minor"] = MoneyField(currency, label=_("Known buyers without review below"), required=False)
 
 
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))

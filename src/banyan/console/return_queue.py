@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from banyan.kernel import clock, sql, tenancy
 from banyan.trade.returns import queries as returns
@@ -62,14 +63,20 @@ def list_waiting(tab: str, after_id: int = 0) -> tuple[list[Waiting], int | None
     rows = sql.fetch(_LIST.format(where=TABS[tab]), (tenancy.current_tenant_id(), after_id, PAGE_SIZE + 1))
     now, law = clock.now(), returns.statutory_returns()
     refund_days = law[-1].refund_days if law else None
-    shown = [
-        Waiting(
-            *row[:7], tuple(row[7]), *row[8:10], row[13], row[14], row[15], row[10], (now - row[10]).days,
-            due := _due(row[3], row[10], row[11], row[12], refund_days), due is not None and due < now,
-        )
-        for row in rows[:PAGE_SIZE]
-    ]  # fmt: skip
+    shown = [_waiting(row, now, refund_days) for row in rows[:PAGE_SIZE]]
     return shown, shown[-1].return_id if len(rows) > PAGE_SIZE else None
+
+
+def _waiting(row: Sequence[Any], now: datetime, refund_days: int | None) -> Waiting:
+    (
+        return_id, order_id, buyer_id, status, mode, fault, reason, ruling, currency, refund, requested_at, received_at,
+        send_back_by, asked, pieces, photos,
+    ) = row  # fmt: skip
+    due = _due(status, requested_at, received_at, send_back_by, refund_days)
+    return Waiting(
+        return_id, order_id, buyer_id, status, mode, fault, reason, tuple(ruling), currency, refund, asked, pieces, photos,
+        requested_at, (now - requested_at).days, due, due is not None and due < now,
+    )  # fmt: skip
 
 
 def count_tabs() -> dict[str, int]:

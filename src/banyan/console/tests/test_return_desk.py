@@ -1,4 +1,4 @@
-"""The return desk: what waits, decisions about many, the inspection with what is kept, and the one page of what was turned back."""
+"""The return desk: what waits, many decided at once, the inspection with what is kept, the one page of what was turned back."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 from banyan.console.showing import ground_of, ruling_step
 from banyan.console.tests.conftest import Staffed
 from banyan.kernel import ids
+from banyan.people.distributors.types import Tier
 from banyan.people.identity.types import Role
 from banyan.trade.returns import commands, queries
 from banyan.trade.returns.tests.making import ask, claim, deliver, place_paid, told
 from banyan.trade.returns.tests.test_terms import JPEG
-from banyan.trade.returns.types import Mode, ReturnStatus
+from banyan.trade.returns.types import Mode, ReturnPolicy, ReturnStatus
 
 
 def text(client: Any, address: str) -> str:
@@ -105,3 +106,21 @@ def test_every_step_of_a_ruling_has_words() -> None:
     assert "50%" in ruling_step("gives_back_much:5000")
     assert {ground_of(code) for code in ("policy", "tier")} & {"policy", "tier"} == set()
     assert "cn.return" in ground_of("cn.return.2014-03-15")
+
+
+def test_the_terms_are_set_without_losing_the_others(staffed: Staffed) -> None:
+    operator = staffed.client(Role.OPERATOR)
+    with staffed.shop.enter():
+        commands.set_policy(ReturnPolicy(days_by_tier=((Tier.GOLD, 30),)))
+    page = text(operator, "/console/settings/")
+    assert 'name="trusted_tier"' in page
+    terms = {"days_after_receipt": "9", "freight_rule": "never", "trusted_tier": "platinum", "trusted_below_minor": "50"}
+    assert "已修改" in post(operator, "/console/settings/returns", **terms, send_back_days="", newcomer_orders="5")
+    with staffed.shop.enter():
+        held = queries.get_policy()
+    assert (held.days_after_receipt, held.days_by_tier, held.send_back_days) == (9, ((Tier.GOLD, 30),), 7)
+    assert (held.review.automatic_tiers, held.review.trusted_below_minor) == ((Tier.PLATINUM, Tier.DIAMOND), 5000)
+    assert held.review.newcomer_orders == 5
+    post(operator, "/console/settings/returns", days_after_receipt="9", freight_rule="never", trusted_tier="nobody")
+    with staffed.shop.enter():
+        assert queries.get_policy().review.automatic_tiers == ()

@@ -44,7 +44,7 @@ def inspection(request: HttpRequest, public_id: str) -> HttpResponse:
     order = orders.get_order(OrderId(one.order_id))
     lines = {line.line_id: line for line in order.lines}
     wanted = {each.exchange_sku_id for each in one.lines if each.exchange_sku_id}
-    goods = names.goods_names({*(line.sku.sku_id for line in order.lines), *wanted})  # type: ignore[arg-type]
+    goods = names.goods_names({*(line.sku.sku_id for line in order.lines), *wanted})
     rows = [
         {
             "one": each,

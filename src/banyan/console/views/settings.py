@@ -17,6 +17,7 @@ from banyan.console import forms
 from banyan.console.access import attempt, may, page, person, show
 from banyan.kernel import tenancy
 from banyan.kernel.tenancy.registry import get_tenant
+from banyan.people.distributors.types import Tier
 from banyan.people.network import commands as network
 from banyan.people.network import queries as bindings
 from banyan.people.network.types import BindingMode, BindingSettings
@@ -69,9 +70,36 @@ def _set_binding(asked: Cleaned) -> None:
 
 
 def _set_returns(asked: Cleaned) -> None:
-    freight_rule = FreightRule(asked["freight_rule"])
     held = return_terms.get_policy()
-    returns.set_policy(replace(held, days_after_receipt=asked["days_after_receipt"], freight_rule=freight_rule))
+    review = {name: asked[name] for name in ("newcomer_orders", "trusted_below_minor") if asked[name] is not None}
+    if asked["trusted_tier"]:
+        review["automatic_tiers"] = _from_tier(asked["trusted_tier"])
+    days = {name: asked[name] for name in ("send_back_days", "difference_days") if asked[name] is not None}
+    returns.set_policy(
+        replace(
+            held,
+            days_after_receipt=asked["days_after_receipt"],
+            freight_rule=FreightRule(asked["freight_rule"]),
+            review=replace(held.review, **review),
+            **days,
+        )
+    )
+
+
+def _return_terms() -> Cleaned:
+    held = return_terms.get_policy()
+    tiers = [tier for tier in Tier if tier in held.review.automatic_tiers]
+    return {
+        "days_after_receipt": held.days_after_receipt, "freight_rule": held.freight_rule, "send_back_days": held.send_back_days,
+        "difference_days": held.difference_days, "trusted_tier": tiers[0].value if tiers else forms.NOBODY_TRUSTED,
+        "newcomer_orders": held.review.newcomer_orders, "trusted_below_minor": held.review.trusted_below_minor,
+    }  # fmt: skip
+
+
+def _from_tier(lowest: str) -> tuple[Tier, ...]:
+    """A tier and those above it."""
+    tiers = list(Tier)
+    return () if lowest == forms.NOBODY_TRUSTED else tuple(tiers[tiers.index(Tier(lowest)) :])
 
 
 SETTINGS: dict[str, Setting] = {
@@ -92,7 +120,7 @@ SETTINGS: dict[str, Setting] = {
     "returns": Setting(
         gettext_lazy("Terms of return"), gettext_lazy("They hold for requests and freight from now on."),
         "returns:read", lambda request: bool(person(request).has_perm("returns.decide_returnrow")), forms.ReturnForm,
-        lambda: asdict(return_terms.get_policy()), _set_returns,
+        _return_terms, _set_returns,
     ),
 }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from banyan.goods.sourcing.events import BackorderCancelled
 from banyan.kernel import events
 from banyan.trade.fulfillment.events import ParcelCameBack, PickupExpired
 from banyan.trade.orders.events import OrderCancelled
@@ -36,3 +37,11 @@ def give_back_unfetched(expired: list[PickupExpired]) -> None:
 def ask_for_undelivered(came_back: list[ParcelCameBack]) -> None:
     """A parcel that came back waits on the desk: refund it, or send it again."""
     commands.ask_for_undelivered([commands.Undelivered(e.parcel_id, e.order_id, e.lines, e.occurred_at) for e in came_back])
+
+
+@events.reaction("returns.give_back_missing", on=(BackorderCancelled,))
+def give_back_missing(cancelled: list[BackorderCancelled]) -> None:
+    """Pieces that will not come are paid back."""
+    commands.give_back_missing(
+        [commands.GivenUp(e.backorder_id, e.order_id, e.line_id, e.quantity, e.occurred_at) for e in cancelled]
+    )

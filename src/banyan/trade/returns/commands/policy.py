@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from django.db import models
 
+from banyan.goods.catalog import queries as catalog
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock, tenancy
-from banyan.kernel.values.errors import Invalid
+from banyan.kernel.values.errors import Invalid, NotFound
 from banyan.trade.returns.models import AddressRuleRow, ExclusionRow, ReasonRow, ReturnPolicyRow
 from banyan.trade.returns.types import AddressRule, Exclusion, Fault, Mode, Reason, ReturnPolicy
 
@@ -86,10 +87,11 @@ def set_reasons(reasons: Sequence[Reason]) -> None:
 
 
 def set_exclusions(exclusions: Sequence[Exclusion]) -> None:
-    """Replace the categories without statutory return. Only the law's own grounds exist; idempotent. Raises Invalid."""
+    """Replace the categories without statutory return. Only the law's own grounds exist; idempotent. Raises Invalid, NotFound."""
     categories = [exclusion.category_id for exclusion in exclusions]
     if len(categories) != len(set(categories)) or len(categories) > ROWS_MAX:
         raise Invalid(f"At most {ROWS_MAX} categories, each once.", field="category_id")
+    _check_categories(categories)
     _replace(ExclusionRow, [ExclusionRow(category_id=one.category_id, kind=one.kind.value) for one in exclusions])
 
 
@@ -98,6 +100,7 @@ def set_address_rules(rules: Sequence[AddressRule]) -> None:
     if len(rules) > ROWS_MAX:
         raise Invalid(f"At most {ROWS_MAX} addresses.", field="rules")
     warehouses = {one.warehouse_id for one in inventory.list_warehouses()}
+    _check_categories([rule.category_id for rule in rules if rule.category_id is not None])
     for rule in rules:
         place = rule.address
         if (
@@ -122,6 +125,12 @@ def set_address_rules(rules: Sequence[AddressRule]) -> None:
             for rule in rules
         ],
     )  # fmt: skip
+
+
+def _check_categories(category_ids: Sequence[int]) -> None:
+    known = {one.category_id for one in catalog.list_categories()} if category_ids else set()
+    if not known.issuperset(category_ids):
+        raise NotFound("No such category.")
 
 
 def _replace(model: type[models.Model], rows: Sequence[models.Model]) -> None:

@@ -101,6 +101,9 @@ def receive(receipts: Sequence[GoodsReceipt]) -> list[ReturnOutcome]:
     named = any(receipt.warehouse_id is not None for receipt in receipts)
     warehouses = {warehouse.warehouse_id for warehouse in inventory.list_warehouses()} if named else set()
 
+    lots = inventory.lot_numbers(
+        group.lot_id for receipt in receipts for one in receipt.inspections for group in one.pieces if group.lot_id is not None
+    )
     return_ids = [receipt.return_id for receipt in receipts]
     found, standings = find_locked(return_ids)
 
@@ -110,12 +113,21 @@ def receive(receipts: Sequence[GoodsReceipt]) -> list[ReturnOutcome]:
             return inventory_commands.UnknownWarehouse("No such warehouse.")
         claimed = {claim.line_id: claim.quantity for claim in one.lines}
         refusal = in_status(one) or judge_inspection(claimed, receipt.inspections)
-        return refusal or _judge_deductions(one, receipt, standings)
+        return refusal or _judge_lots(one, receipt, lots) or _judge_deductions(one, receipt, standings)
 
     passed, refusals = judge_each(return_ids, found, judge)
     if passed:
         _write_receipts([by_id[one.return_id] for one in passed])
     return outcomes_of(return_ids, ReturnStatus.RECEIVED, refusals)
+
+
+def _judge_lots(one: Found, receipt: GoodsReceipt, lots: Mapping[int, tuple[int, str]]) -> Refusal | None:
+    """A lot that is named is one of the goods that came back; `lots` are (SKU, number) by id."""
+    for inspection in receipt.inspections:
+        for group in inspection.pieces:
+            if group.lot_id is not None and lots.get(group.lot_id, (0, ""))[0] != one.skus[inspection.line_id]:
+                return inventory_commands.UnknownLot("No such lot of these goods.")
+    return None
 
 
 def _judge_deductions(one: Found, receipt: GoodsReceipt, standings: Mapping[int, Standing]) -> Refusal | None:

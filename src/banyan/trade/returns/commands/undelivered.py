@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from banyan.trade.orders import queries as orders
-from banyan.trade.orders.types import Order, OrderId, OrderState
+from banyan.trade.orders.types import Order, OrderId, OrderLineId, OrderState
 from banyan.trade.returns.commands.acceptance import accept
 from banyan.trade.returns.commands.decisions import NOBODY, approve
 from banyan.trade.returns.commands.requests import request_returns
@@ -52,6 +52,47 @@ def give_back_unfetched(unfetched: Iterable[Unfetched]) -> int:
     waiting = [o.return_id for o in asked if o.return_id is not None and o.status is ReturnStatus.REQUESTED]
     approve(waiting, NOBODY)
     return sum(outcome.refusal is None for outcome in accept(ids))
+
+
+class GivenUp(NamedTuple):
+    """Pieces of a paid line that no warehouse has and that the shop will not wait for."""
+
+    backorder_id: int
+    order_id: int
+    line_id: int
+    quantity: int
+    at: datetime
+
+
+def give_back_missing(given_up: Iterable[GivenUp]) -> int:
+    """Refund pieces that will not come, without review: they never left. Returns how many lines.
+
+    Idempotent by backorder. Orders that ended meanwhile owe nothing any more. Raises the refusal of what cannot be refunded,
+    so that the event is set aside for a person to see.
+    """
+    wanted = list(given_up)
+    found = orders.list_by_ids(OrderId(one.order_id) for one in wanted)
+    asked = request_returns(
+        [
+            RequestReturn(
+                one.order_id, (LineClaim(OrderLineId(one.line_id), one.quantity),), Mode.UNSHIPPED, "缺货",
+                f"backorder/{one.backorder_id}", int(found[OrderId(one.order_id)].buyer_id), one.at,
+            )
+            for one in wanted
+            if OrderId(one.order_id) in found and found[OrderId(one.order_id)].state in (OrderState.PAID,
+            OrderState.PARTLY_SHIPPED)
+        ]
+    )  # fmt: skip
+    for outcome in asked:
+        if outcome.refusal is not None:
+            raise outcome.refusal
+    approve([o.return_id for o in asked if o.return_id is not None and o.status is ReturnStatus.REQUESTED], NOBODY)
+    open_states = (ReturnStatus.REQUESTED, ReturnStatus.APPROVED)
+    waiting = [o.return_id for o in asked if o.return_id is not None and o.status in open_states]
+    for done in accept(waiting):
+        if done.refusal is not None:
+            raise done.refusal
+    return len(asked)
 
 
 def _all_of(order: Order) -> tuple[LineClaim, ...]:

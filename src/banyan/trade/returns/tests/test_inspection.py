@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banyan.goods.inventory import queries as stock
+from banyan.goods.inventory.commands import UnknownLot
 from banyan.kernel import sql
 from banyan.trade.returns import commands, queries
 from banyan.trade.returns.engine.exchanges import exchange_line
@@ -80,6 +81,14 @@ def test_an_inspection_that_does_not_add_up_is_refused(tenant: Any, inspection: 
         with pytest.raises(commands.BadInspection):
             received(tenant, order, LineInspection(order.lines[0].line_id, **inspection), quantity=2)
         assert sql.fetch("SELECT count(*)::bigint FROM return_pieces") == [(0,)]
+
+
+def test_a_lot_that_is_not_of_these_goods_is_refused(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 1)])
+    deliver(tenant, [order])
+    group = PieceGroup(1, Disposition.RESTOCK, lot_id=4711)
+    with tenant.enter(), pytest.raises(UnknownLot):
+        received(tenant, order, LineInspection(order.lines[0].line_id, pieces=(group,)), quantity=1)
 
 
 def test_damage_by_the_buyer_is_kept_and_said(tenant: Any) -> None:

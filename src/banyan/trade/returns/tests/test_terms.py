@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banyan.kernel import clock
+from banyan.kernel.values.errors import NotFound
 from banyan.people.distributors import commands as distributors
 from banyan.people.distributors.types import Tier
 from banyan.trade.orders import commands as orders
@@ -273,6 +274,17 @@ def test_what_the_law_excludes_needs_a_fault(tenant: Any) -> None:
         assert refused.value.details["grounds"] == ["perishable"]
         photo = commands.keep_photo(JPEG, order.buyer_id)
         ask(claim(order, [(0, 1, 0)], key="2", reason_code="defective", photo_ids=(photo.photo_id,)))
+
+
+def test_terms_name_only_what_is_there(tenant: Any, make_shop: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 1)])
+    category = order.lines[0].sku.category_path[0]
+    with make_shop().enter():
+        with pytest.raises(NotFound):
+            commands.set_exclusions([Exclusion(category, ExclusionKind.PERISHABLE)])
+        with pytest.raises(NotFound):
+            commands.set_address_rules([AddressRule(Address("仓", "1", "上海"), category_id=category)])
+        assert queries.list_exclusions() == [] and queries.list_address_rules() == []
 
 
 def test_goods_that_are_not_sent_in_time_close_the_return(tenant: Any, driven_clock: Any) -> None:
