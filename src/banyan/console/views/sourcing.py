@@ -169,7 +169,7 @@ def _currency() -> str:
 
 def _show(request: HttpRequest, **forms: Any) -> HttpResponse:
     policy, currency = queries.get_policy(), _currency()
-    places = {one.warehouse_id: one for one in stock.list_warehouses()}
+    places: dict[int, Any] = {one.warehouse_id: one for one in stock.list_warehouses()}
     latest = [
         {"one": one, "public_id": ids.public(names.ORDER, one.order_id),
          "region": queries.region_name(one.region_code) if one.region_code else "",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from time import monotonic
 from typing import Any
 
 from banyan.goods.inventory.types import WarehouseId
+from banyan.goods.sourcing.engine.batch import decide
 from banyan.goods.sourcing.engine.distances import Points
+from banyan.goods.sourcing.engine.exact import solve
 from banyan.goods.sourcing.types import (
     DEFAULT_ZONES,
+    Answer,
     Backorder,
     BackorderState,
     Capacity,
@@ -24,6 +27,7 @@ from banyan.goods.sourcing.types import (
     Parcel,
     Piece,
     Policy,
+    Question,
     Shortfall,
     Split,
     Weights,
@@ -33,6 +37,8 @@ from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
 
 _POLICY_SECONDS = 30.0
+PROOF_EFFORT = 3.0
+"""In the solver's own deterministic seconds."""
 _policies: dict[int, tuple[float, Policy]] = {}
 
 
@@ -58,6 +64,13 @@ def region_name(code: str) -> str:
     return "".join(words) or code
 
 
+def choose(question: Question, with_solver: bool = False, prove: bool = False) -> Answer:
+    """What would be chosen for this batch; nothing is read, held or kept. ``prove``: see ``exact.solve``; for small batches."""
+    if not with_solver:
+        return decide(question, points())
+    return decide(question, points(), partial(solve, effort=PROOF_EFFORT, prove=True) if prove else solve)
+
+
 def get_policy() -> Policy:
     """The tenant's policy with its zones; off when nothing was set. Kept in the process for half a minute."""
     tenant_id = current_tenant_id()
@@ -74,7 +87,7 @@ def get_policy() -> Policy:
         " WHERE tenant_id = %s ORDER BY position",
         (tenant_id,),
     )
-    tariff = tuple(Zone(*row[:8], tuple(row[8])) for row in zones) or DEFAULT_ZONES
+    tariff = tuple(Zone(*row[:8], provinces=tuple(row[8])) for row in zones) or DEFAULT_ZONES
     policy = Policy(zones=tariff)
     if rows:
         is_on, split, shortfall, promise_hours, fresh_days, *weights = rows[0]
@@ -108,8 +121,7 @@ def list_decisions(order_ids: Iterable[int]) -> dict[int, list[Decision]]:
     )
     found: dict[int, list[Decision]] = {}
     for row in rows:
-        decision = Decision(row[0], row[1], Cause(row[2]), *row[3:8], _choice(row[1], row[8]), row[9], row[10])
-        found.setdefault(row[1], []).append(decision)
+        found.setdefault(row[1], []).append(_decision(row))
     return found
 
 
@@ -119,7 +131,13 @@ def list_recent(before_id: int | None = None, limit: int = 50) -> list[Decision]
         f"SELECT {_DECISION} FROM sourcing_decisions WHERE tenant_id = %s AND id < %s ORDER BY id DESC LIMIT %s",
         (current_tenant_id(), before_id if before_id is not None else 2**63 - 1, limit),
     )
-    return [Decision(row[0], row[1], Cause(row[2]), *row[3:8], _choice(row[1], row[8]), row[9], row[10]) for row in rows]
+    return [_decision(row) for row in rows]
+
+
+def _decision(row: tuple[Any, ...]) -> Decision:
+    return Decision(
+        row[0], row[1], Cause(row[2]), *row[3:8], choice=_choice(row[1], row[8]), decided_at=row[9], hours=row[10]
+    )  # fmt: skip
 
 
 def _choice(order_id: int, kept: dict[str, Any]) -> Choice:
@@ -140,7 +158,14 @@ _BACKORDER = "id, order_id, line_id, sku_id, quantity, shortfall, state, cause, 
 
 
 def _backorder(row: tuple[Any, ...]) -> Backorder:
-    return Backorder(*row[:5], Shortfall(row[5]), BackorderState(row[6]), Cause(row[7]), *row[8:])
+    return Backorder(
+        *row[:5],
+        shortfall=Shortfall(row[5]),
+        state=BackorderState(row[6]),
+        cause=Cause(row[7]),
+        opened_at=row[8],
+        ended_at=row[9],
+    )
 
 
 def list_backorders(

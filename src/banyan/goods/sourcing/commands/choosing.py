@@ -10,7 +10,7 @@ from banyan.goods.catalog.queries import sku_facts
 from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory import queries as stock
-from banyan.goods.inventory.types import Held, Reservation, ReservationState, Warehouse
+from banyan.goods.inventory.types import Held, Reservation, ReservationState, Warehouse, WarehouseId
 from banyan.goods.sourcing.engine.batch import decide
 from banyan.goods.sourcing.engine.exact import solve
 from banyan.goods.sourcing.models import DecisionRow
@@ -140,7 +140,7 @@ def _shelves(
     shelves: dict[int, dict[int, Shelf]] = {sku_id: {} for sku_id in skus}
     for (sku_id, warehouse_id), count in pieces.items():
         if warehouse_id in open_places and count:
-            day = expiry.get((SkuId(sku_id), warehouse_id))  # type: ignore[call-overload]
+            day = expiry.get((SkuId(sku_id), WarehouseId(warehouse_id)))
             shelves[sku_id][warehouse_id] = Shelf(count, (day - today).days if day is not None else None)
     return shelves
 

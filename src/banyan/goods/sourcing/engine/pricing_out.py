@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from banyan.goods.sourcing.engine.sheet import SHORT, Ask, Sheet
+from banyan.goods.sourcing.types import Zone
 
 Ints = npt.NDArray[np.int64]
 STEPS, PATIENCE, MILDEST = 45, 3, 0.1
@@ -41,6 +42,11 @@ class Bound:
     floors: Ints
     pairs: Ints
     regrets: Ints
+
+
+def rates(zone: Zone) -> tuple[int, int, int]:
+    """First weight, further weight, and what that costs."""
+    return zone.first_grams, zone.step_grams, zone.step_minor
 
 
 class _Sets:
@@ -85,10 +91,7 @@ class _Market:
 
     def _further(self, asks: Sequence[Ask]) -> Ints:
         """The least further weight: what only one of a pair has goes there, the rest where it costs least, to the gram."""
-        first, step, price = (
-            np.array([[pick(way.zone) for way in ask.ways] for ask in asks], np.int64)
-            for pick in (lambda z: z.first_grams, lambda z: z.step_grams, lambda z: z.step_minor)
-        )
+        first, step, price = (np.array([[rates(way.zone)[n] for way in ask.ways] for ask in asks], np.int64) for n in range(3))
         one, other = self.sets.first, self.sets.second
         weight = self.have * self.grams[:, None]
         alone = np.add.reduceat(weight, self.starts, axis=0)
