@@ -84,7 +84,7 @@ class ZoneBody(Schema):
     provinces: Annotated[list[Annotated[str, Field(pattern=r"^[0-9]{2}$")]], Field(max_length=40)] = []
 
 
-class TariffBody(Schema):
+class ZonesBody(Schema):
     """The zones of the freight tariff; the first that fits counts. An empty list is the example tariff."""
 
     zones: Annotated[list[ZoneBody], Field(max_length=50)]
@@ -187,7 +187,7 @@ class SourcedOrderOut(Schema):
     backorders: list[BackorderOut]
 
 
-class CancelIn(Schema):
+class CancelBackordersIn(Schema):
     """Backorders to give up, all or none."""
 
     backorder_ids: Annotated[list[BackorderRef], Field(min_length=1, max_length=500)]
@@ -269,7 +269,7 @@ def set_policy(request: HttpRequest, body: SourcingPolicyBody) -> Any:
     return _policy_out(queries.get_policy())
 
 
-@router.get("/sourcing/tariff", response={200: TariffBody, **_ERRORS})
+@router.get("/sourcing/tariff", response={200: ZonesBody, **_ERRORS})
 @endpoint(scope="inventory:read")
 def get_tariff(request: HttpRequest) -> Any:
     """The freight tariff by zones."""
@@ -277,9 +277,9 @@ def get_tariff(request: HttpRequest) -> Any:
     return {"zones": [_zone_out(zone) for zone in queries.get_policy().zones]}
 
 
-@router.put("/sourcing/tariff", response={200: TariffBody, **_ERRORS})
+@router.put("/sourcing/tariff", response={200: ZonesBody, **_ERRORS})
 @endpoint(scope="inventory:write", write=True)
-def set_tariff(request: HttpRequest, body: TariffBody) -> Any:
+def set_tariff(request: HttpRequest, body: ZonesBody) -> Any:
     """Replace the freight tariff; choices that were made keep theirs."""
     _staff(request)
     commands.set_zones(
@@ -344,7 +344,7 @@ def list_backorders(
 
 @router.post("/sourcing/backorders/cancel", response={200: CancelledOut, **_ERRORS})
 @endpoint(scope="inventory:write", write=True)
-def cancel_backorders(request: HttpRequest, body: CancelIn) -> Any:
+def cancel_backorders(request: HttpRequest, body: CancelBackordersIn) -> Any:
     """Give up pieces that wait; their money goes back to the buyer."""
     _staff(request)
     return {"cancelled": commands.cancel_backorders([BackorderId(one) for one in body.backorder_ids])}

@@ -87,7 +87,7 @@ def get_policy() -> Policy:
         " WHERE tenant_id = %s ORDER BY position",
         (tenant_id,),
     )
-    tariff = tuple(Zone(*row[:8], provinces=tuple(row[8])) for row in zones) or DEFAULT_ZONES
+    tariff = tuple(Zone(*[*row[:8], tuple(row[8])]) for row in zones) or DEFAULT_ZONES
     policy = Policy(zones=tariff)
     if rows:
         is_on, split, shortfall, promise_hours, fresh_days, *weights = rows[0]
@@ -135,9 +135,8 @@ def list_recent(before_id: int | None = None, limit: int = 50) -> list[Decision]
 
 
 def _decision(row: tuple[Any, ...]) -> Decision:
-    return Decision(
-        row[0], row[1], Cause(row[2]), *row[3:8], choice=_choice(row[1], row[8]), decided_at=row[9], hours=row[10]
-    )  # fmt: skip
+    values: list[Any] = [row[0], row[1], Cause(row[2]), *row[3:8], _choice(row[1], row[8]), row[9], row[10]]
+    return Decision(*values)
 
 
 def _choice(order_id: int, kept: dict[str, Any]) -> Choice:
@@ -158,14 +157,8 @@ _BACKORDER = "id, order_id, line_id, sku_id, quantity, shortfall, state, cause, 
 
 
 def _backorder(row: tuple[Any, ...]) -> Backorder:
-    return Backorder(
-        *row[:5],
-        shortfall=Shortfall(row[5]),
-        state=BackorderState(row[6]),
-        cause=Cause(row[7]),
-        opened_at=row[8],
-        ended_at=row[9],
-    )
+    values: list[Any] = [*row[:5], Shortfall(row[5]), BackorderState(row[6]), Cause(row[7]), *row[8:]]
+    return Backorder(*values)
 
 
 def list_backorders(
