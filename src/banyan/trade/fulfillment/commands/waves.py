@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import Enum
 
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
@@ -14,7 +15,7 @@ from banyan.kernel import clock, ids, sql, tenancy
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid
 from banyan.trade.fulfillment import queries
-from banyan.trade.fulfillment.commands.opening import Held, held_pieces, open_fulfillments
+from banyan.trade.fulfillment.commands.opening import Held, follow_stock, held_pieces, open_fulfillments
 from banyan.trade.fulfillment.models import ShelfRow, WaveRow
 from banyan.trade.fulfillment.types import WaveId
 from banyan.trade.orders import commands as order_commands
@@ -70,26 +71,37 @@ def _waiting(warehouse_id: WarehouseId, limit: int) -> list[OrderId]:
             break
         after = page[-1]
         known = _known([order_id for _, order_id in page], warehouse_id)
-        free = [order_id for _, order_id in page if known.get(order_id, True)]
+        free = [order_id for _, order_id in page if known.get(order_id) is not _Known.BUSY]
         fetched = queries.fetched_orders(free)
         held = held_pieces(order_id for order_id in free if order_id not in fetched)
         here += [order_id for order_id in free if (order_id, warehouse_id) in held]
     return here[:limit]
 
 
-def _known(order_ids: Sequence[OrderId], warehouse_id: WarehouseId) -> dict[OrderId, bool]:
-    """The fulfillments that there are: whether they may still join a wave."""
+class _Known(Enum):
+    """A fulfillment that there is: it may join a wave, it left and may get more pieces, or a wave has it."""
+
+    FREE = "free"
+    LEFT = "left"
+    BUSY = "busy"
+
+
+def _known(order_ids: Sequence[OrderId], warehouse_id: WarehouseId) -> dict[OrderId, _Known]:
+    """The fulfillments that there are, by order."""
     rows = sql.fetch(
-        "SELECT order_id, wave_id IS NULL AND state = 'open' FROM fulfillments WHERE tenant_id = %s AND warehouse_id = %s"
+        "SELECT order_id, CASE WHEN state IN ('shipped', 'delivered', 'returned') THEN 'left' WHEN state = 'open' AND wave_id IS"
+        " NULL THEN 'free' ELSE 'busy' END FROM fulfillments WHERE tenant_id = %s AND warehouse_id = %s"
         " AND order_id = ANY(%s::bigint[]) AND state <> 'cancelled'",
         (current_tenant_id(), warehouse_id, list(order_ids)),
     )
-    return {OrderId(row[0]): row[1] for row in rows}
+    return {OrderId(row[0]): _Known(row[1]) for row in rows}
 
 
 def _take(order_ids: Sequence[OrderId], warehouse_id: WarehouseId, wave_id: WaveId) -> int:
-    """Put the locked orders that still wait here into the wave. A fulfillment without a wave joins it."""
+    """Put the locked orders that still wait here into the wave. A fulfillment without a wave joins it, and so does one that left
+    and has got more pieces since: what was missing came in."""
     known = _known(order_ids, warehouse_id)
+    follow_stock([order_id for order_id in order_ids if known.get(order_id) is _Known.LEFT])
     held = held_pieces(order_ids)
     fresh: Held = {
         (order_id, warehouse_id): held[order_id, warehouse_id]
@@ -99,8 +111,13 @@ def _take(order_ids: Sequence[OrderId], warehouse_id: WarehouseId, wave_id: Wave
     made = open_fulfillments(fresh, wave_id)
     joined = sql.fetch(
         "UPDATE fulfillments SET wave_id = %s WHERE tenant_id = %s AND warehouse_id = %s AND order_id = ANY(%s::bigint[])"
-        " AND wave_id IS NULL AND state = 'open' RETURNING id",
-        (wave_id, current_tenant_id(), warehouse_id, [order_id for order_id in order_ids if order_id in known]),
+        " AND state = 'open' RETURNING id",
+        (
+            wave_id,
+            current_tenant_id(),
+            warehouse_id,
+            [order_id for order_id in order_ids if known.get(order_id) in (_Known.FREE, _Known.LEFT)],
+        ),
     )
     return len(made) + len(joined)
 

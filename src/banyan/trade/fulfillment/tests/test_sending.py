@@ -248,3 +248,23 @@ def test_a_lot_that_is_held_leaves_the_pick_list(tenant: Any, make_buyers: Any) 
     with tenant.enter():
         assert queries.get_fulfillment(one.fulfillment_id).state is FulfillmentState.CANCELLED
         assert queries.pick_list(one.wave_id) == []
+
+
+def test_what_comes_in_later_is_picked_in_another_wave(tenant: Any, make_buyers: Any) -> None:
+    shop = stock(tenant, make_buyers, ((1, 0), (0, 1)))
+    (placed,) = shop.paid([(0, 1), (1, 1)])
+    (first,) = shop.wave(0)
+    with tenant.enter():
+        (parcel,) = commands.pack([NewParcel(first.fulfillment_id)])
+        commands.ship([ParcelShipment(parcel, "顺丰", "SF1")])
+        assert state_of(placed.order_id) is OrderState.PARTLY_SHIPPED
+        # The other line is served from the first warehouse after all.
+        stocking.receive_stock([Receipt(shop.warehouses[0], shop.skus[1], 1)])
+        assert stocking.move_holds(placed.order_id, shop.warehouses[0])
+    (again,) = shop.wave(0)
+    assert (again.fulfillment_id, again.wave_id != first.wave_id) == (first.fulfillment_id, True)
+    with tenant.enter():
+        assert [(row.sku_id, row.quantity) for row in queries.pick_list(again.wave_id)] == [(shop.skus[1], 1)]
+        assert code_of(commands.ship_orders([OrderShipment(placed.order_id, "顺丰", "SF2")])[0]) == "done"
+        assert state_of(placed.order_id) is OrderState.SHIPPED
+    assert tenant.verify() == []
