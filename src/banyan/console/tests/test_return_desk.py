@@ -64,7 +64,10 @@ def test_the_inspection_keeps_something_and_the_page_says_everything(staffed: St
     assert (seen.content, seen["Content-Type"]) == (JPEG, "image/jpeg")
     form = {f"restock_{line}": "1", f"quarantine_{line}": "1", f"scrap_{line}": "1", f"deduct_{line}": "2.505"}
     assert "金额" in post(warehouse, f"{address}receive", **form, deduction_reason="磨损")
+    form[f"deduct_{line}"] = "30.01"
+    assert "扣款超过退货金额" in post(warehouse, f"{address}receive", **form, deduction_reason="磨损")
     form[f"deduct_{line}"] = "2.50"
+    assert "须写明原因" in post(warehouse, f"{address}receive", **form)
     assert "已收货质检" in post(warehouse, f"{address}receive", **form, deduction_reason="磨损")
     post(operator, f"{address}decide", decision="accept")
     staffed.shop.drain()

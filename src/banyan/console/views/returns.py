@@ -144,7 +144,9 @@ def receive(request: HttpRequest, public_id: str) -> HttpResponse:
             ids.parse(names.WAREHOUSE, warehouse) if warehouse else None,
         )
         refusal = commands.receive([receipt])[0].refusal
-        if isinstance(refusal, commands.BadInspection):  # its own words have numbers in them, which no catalog translates
+        if isinstance(refusal, commands.BadInspection) and not isinstance(
+            refusal, commands.BadDeduction
+        ):  # its own words have numbers in them, which no catalog translates
             raise commands.BadInspection("The pieces do not add up to what the return claims.")
         _raise(refusal)
 

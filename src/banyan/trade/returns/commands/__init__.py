@@ -20,6 +20,7 @@ from banyan.trade.returns.commands.undelivered import (
 )
 from banyan.trade.returns.engine.photos import BadPhoto
 from banyan.trade.returns.engine.requests import (
+    BadDeduction,
     BadInspection,
     DeadlinePassed,
     ExcludedByLaw,
@@ -33,6 +34,7 @@ from banyan.trade.returns.engine.requests import (
 )
 
 __all__ = [
+    "BadDeduction",
     "BadGrant",
     "BadInspection",
     "BadParcel",

@@ -95,6 +95,13 @@ class BadInspection(Invalid):
     )
 
 
+class BadDeduction(BadInspection):
+    """More is kept for damage than the goods are worth, or nobody says why."""
+
+    code = "inspection_deduction_bad"
+    advice = "Keep at most what the goods are worth, and say why: the buyer is shown it."
+
+
 @dataclass(frozen=True)
 class OrderStanding:
     """What the judgement needs of an order; `state` is the order house's word."""
@@ -178,12 +185,12 @@ def judge_inspection(claimed: dict[int, int], inspections: tuple[LineInspection,
         if inspected != quantity:
             return BadInspection(f"{quantity} units are claimed, {inspected} were inspected.")
         if one.deducted_minor < 0 or (one.deducted_minor and not 0 < len(one.deduction_reason.strip()) <= MAX_REASON_LENGTH):
-            return BadInspection("A deduction is not negative and has its reason.")
+            return BadDeduction("A deduction is not negative and has its reason.")
     return None
 
 
 def judge_deduction(one: LineInspection, worth: LineRefund) -> Refusal | None:
     """A deduction keeps at most what the goods are worth. None when it fits."""
     if one.deducted_minor > worth.refund_minor:
-        return BadInspection(f"{one.deducted_minor} is to be kept of {worth.refund_minor}.", left_minor=worth.refund_minor)
+        return BadDeduction("More is kept than the goods are worth.", left_minor=worth.refund_minor)
     return None
