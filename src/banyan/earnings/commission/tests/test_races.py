@@ -11,7 +11,8 @@ import pytest
 from django.db import connections
 
 from banyan.earnings.commission import commands
-from banyan.earnings.commission.tests.shopfront import T0, Sales
+from banyan.earnings.commission.commands import accrual
+from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0, Sales
 from banyan.earnings.commission.types import Cause, ReturnedLine, Takeback
 from banyan.kernel import clock, sql
 from banyan.treasury.ledger.types import AccountKind
@@ -115,3 +116,37 @@ def test_partial_returns_of_one_line_at_once_sum_to_the_one_shot(sales: Sales) -
     at_once(sales.shop, *[lambda back=back: commands.reverse([back]) for back in backs])
     assert [sales.balance(distributor) for distributor in (1, 2, 3)] == [0, 0, 0]
     assert sales.shop.verify(alone=True) == []
+
+
+BUDGET: dict[str, Any] = {
+    **DOCUMENT,
+    "caps": {"total_bp": 2500, "budget_minor": 2500},
+    "rules": [{"key": "seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 1000}}],
+}
+
+
+def test_batches_at_once_never_spend_a_budget_twice(sales: Sales) -> None:
+    sales.publish(BUDGET)
+    orders = [sales.sell(10_000) for _ in range(8)]
+    at_once(sales.shop, *[lambda order=order: commands.accrue([order]) for order in orders])
+    assert sales.balance(1) == 2500
+    assert sales.shop.verify(alone=True) == []
+
+
+def test_without_the_turns_two_batches_spend_the_same_rest(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The negative control: nobody waits for his turn, and both read the budget before either has written."""
+    sales.publish(BUDGET)
+    orders = [sales.sell(20_000) for _ in range(2)]
+    both_have_read = threading.Barrier(2)
+    told = "banyan.earnings.commission.commands.accrual"
+    real = accrual.take_turns
+
+    def unguarded(turns: Any) -> Any:
+        decided = real(turns)
+        both_have_read.wait(10)
+        return decided
+
+    monkeypatch.setattr("banyan.earnings.commission.commands.turns.lock_accrual", lambda: None)
+    monkeypatch.setattr(f"{told}.take_turns", unguarded)
+    at_once(sales.shop, *[lambda order=order: commands.accrue([order]) for order in orders])
+    assert sales.balance(1) == 4000
