@@ -115,10 +115,13 @@ class GroupCommit(Generic[M]):
         group_max: int = GROUP_MAX,
         waiting_max: int = WAITING_MAX,
         leaders: int = 1,
+        crowd_from: int = 1,
     ) -> None:
-        """``leaders``: groups served at the same time, so that one computes while another one waits for the database."""
+        """``leaders``: groups served at the same time, so that one computes while another one waits for the database; a further
+        one begins only when ``crowd_from`` members wait: two small groups cost more than one."""
         self._run = run
         self._leaders = leaders
+        self._crowd_from = crowd_from
         self._group_max = group_max
         self._waiting_max = waiting_max
         self._lock = threading.Lock()
@@ -190,7 +193,7 @@ class GroupCommit(Generic[M]):
                 queue = self._queues[tenant_id] = _Queue()
             queue.add(place)
             self._waiting += 1
-            leads = self._leading < self._leaders
+            leads = not self._leading or (self._leading < self._leaders and self._waiting >= self._crowd_from)
             self._leading += leads
             return leads
 

@@ -39,6 +39,8 @@ Perform = Callable[[Sequence[tuple[Principal, Any]]], Sequence[str | Refusal]]
 
 LEADERS = 2
 """Groups of one operation at the same time in a process: one computes while another one waits for the database."""
+CROWD_FROM = 32
+"""Waiting requests for which a second group is worth its fixed costs."""
 TOKENS_KNOWN = 50_000
 _PROBLEMS = {
     "expired": "The token has expired.",
@@ -133,7 +135,7 @@ class GroupedOperation:
         self._items = items
         self._pace = pace
         self._status = status
-        self._group: GroupCommit[_Member] = GroupCommit(self._run, leaders=LEADERS)
+        self._group: GroupCommit[_Member] = GroupCommit(self._run, leaders=LEADERS, crowd_from=CROWD_FROM)
 
     # ── one request ──────────────────────────────────────────────────────────────────────────────────────────────
     def answer(self, request: HttpRequest) -> HttpResponse:

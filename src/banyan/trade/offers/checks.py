@@ -24,11 +24,11 @@ def per_person(tally: Tally) -> Iterator[Finding]:
         if taken > allowed:
             yield Finding("offers.per_person", f"offers_claims/offer {offer_id} buyer {buyer_id}", allowed, taken)
     places = sql.fetch(
-        "SELECT o.id, o.last_position, count(p.id), coalesce(max(p.position), 0) FROM offers_offers o"
+        "SELECT o.id, o.place_count, count(p.id), coalesce(max(p.position), 0) FROM offers_offers o"
         " LEFT JOIN offers_places p ON p.tenant_id = o.tenant_id AND p.offer_id = o.id WHERE o.tenant_id = %s GROUP BY o.id",
         (tenant_id,),
     )
     tally.compared += len(places)
-    for offer_id, last, count, highest in places:
-        if not last == count == highest:
-            yield Finding("offers.per_person", f"offers_offers/{offer_id} queue", last, [count, highest])
+    for offer_id, given, count, highest in places:
+        if not given == count == highest:
+            yield Finding("offers.per_person", f"offers_offers/{offer_id} queue", given, [count, highest])

@@ -74,7 +74,7 @@ def plan(offers: Sequence[NewOffer]) -> list[OfferId]:
     inventory.set_aside([share_of(one) for one in made])
     columns = (
         "id", "name", "sku_id", "price_minor", "quantity", "per_person", "starts_at", "ends_at", "admit_per_second",
-        "puzzle_bits", "last_position",
+        "puzzle_bits", "place_count",
     )  # fmt: skip
     rows = [
         (
@@ -217,7 +217,7 @@ def _places(offer_id: OfferId, buyers: Sequence[UserId], at: datetime) -> dict[U
         return {}
     tenant_id = current_tenant_id()
     (row,) = sql.fetch(
-        "SELECT last_position FROM offers_offers WHERE tenant_id = %s AND id = %s FOR UPDATE", (tenant_id, offer_id)
+        "SELECT place_count FROM offers_offers WHERE tenant_id = %s AND id = %s FOR UPDATE", (tenant_id, offer_id)
     )
     known = sql.fetch(
         "SELECT buyer_id, position FROM offers_places WHERE tenant_id = %s AND offer_id = %s AND buyer_id = ANY(%s::bigint[])",
@@ -233,7 +233,7 @@ def _places(offer_id: OfferId, buyers: Sequence[UserId], at: datetime) -> dict[U
             [(i, offer_id, buyer, place, at) for i, (buyer, place) in zip(ids.next_ids(len(new)), fresh.items(), strict=True)],
         )
         sql.execute(
-            "UPDATE offers_offers SET last_position = last_position + %s WHERE tenant_id = %s AND id = %s",
+            "UPDATE offers_offers SET place_count = place_count + %s WHERE tenant_id = %s AND id = %s",
             (len(new), tenant_id, offer_id),
         )
         places |= fresh

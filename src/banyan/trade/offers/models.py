@@ -13,10 +13,10 @@ from banyan.kernel.tenancy.base import Audit, TenantModel
 
 
 class OfferRow(TenantModel):
-    """A flash sale. ``last_position`` is the newest place in its queue."""
+    """A flash sale. ``place_count``: so many places in its queue were given."""
 
     audit: ClassVar[Audit] = Audit.CHANGES
-    audit_excluded: ClassVar[tuple[str, ...]] = ("last_position",)
+    audit_excluded: ClassVar[tuple[str, ...]] = ("place_count",)
 
     name = models.CharField(_("name"), max_length=80)
     sku = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("SKU"))
@@ -27,7 +27,7 @@ class OfferRow(TenantModel):
     ends_at = models.DateTimeField(_("ends at"))
     admit_per_second = models.IntegerField(_("let in per second"))
     puzzle_bits = models.SmallIntegerField(_("puzzle bits"))
-    last_position = models.BigIntegerField(default=0)
+    place_count = models.BigIntegerField(default=0)
     ended_at = models.DateTimeField(_("ended at"), null=True)
 
     class Meta:

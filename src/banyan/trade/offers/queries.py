@@ -67,7 +67,7 @@ def standing(offer: Offer, at: datetime) -> Standing:
     tenant_id = current_tenant_id()
     (row,) = sql.fetch(
         "SELECT coalesce(sum(c.quantity), 0)::bigint, count(DISTINCT c.buyer_id),"
-        " (SELECT last_position FROM offers_offers WHERE tenant_id = %s AND id = %s)"
+        " (SELECT place_count FROM offers_offers WHERE tenant_id = %s AND id = %s)"
         " FROM offers_claims c WHERE c.tenant_id = %s AND c.offer_id = %s AND c.ended_at IS NULL",
         (tenant_id, offer.offer_id, tenant_id, offer.offer_id),
     )

@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('ends_at', models.DateTimeField(verbose_name='ends at')),
                 ('admit_per_second', models.IntegerField(verbose_name='let in per second')),
                 ('puzzle_bits', models.SmallIntegerField(verbose_name='puzzle bits')),
-                ('last_position', models.BigIntegerField(default=0)),
+                ('place_count', models.BigIntegerField(default=0)),
                 ('ended_at', models.DateTimeField(null=True, verbose_name='ended at')),
                 ('sku', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='catalog.sku', verbose_name='SKU')),
             ],
