@@ -145,7 +145,7 @@ def _told(decision: Decision, places: Any, goods: Any) -> dict[str, Any]:
 
 def _compared(choice: Choice, places: Any, goods: Any) -> list[dict[str, Any]]:
     """The chosen way, the runner-up, and single warehouses that are neither of them; each with what it costs more."""
-    rows = [_row(_("Chosen"), choice.chosen, choice.chosen, places, goods)]
+    rows = [_row(_("The chosen one"), choice.chosen, choice.chosen, places, goods)]
     shown = {choice.chosen.warehouse_ids}
     if choice.runner_up is not None:
         rows.append(_row(_("Runner-up"), choice.runner_up, choice.chosen, places, goods))

@@ -129,8 +129,8 @@ def _shelves(
 ) -> dict[int, dict[int, Shelf]]:
     """What the batch may take: what is free, and what it holds itself."""
     pieces: dict[tuple[int, int], int] = defaultdict(int)
-    for level in stock.stock_levels(skus, limit=LEVELS_MAX):
-        pieces[level.sku_id, level.warehouse_id] += max(0, level.available)
+    for shelf in stock.stock_levels(skus, limit=LEVELS_MAX):
+        pieces[shelf.sku_id, shelf.warehouse_id] += max(0, shelf.available)
     for rows in holds.values():
         for one in rows:
             pieces[one.sku_id, one.warehouse_id] += one.quantity

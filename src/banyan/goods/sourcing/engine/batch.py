@@ -12,15 +12,15 @@ from dataclasses import dataclass
 
 from banyan.goods.sourcing.engine.distances import Points
 from banyan.goods.sourcing.engine.pricing_out import Bound, Pricing
-from banyan.goods.sourcing.engine.serving import serve, serve_otherwise
+from banyan.goods.sourcing.engine.serving import Served, serve, serve_otherwise
 from banyan.goods.sourcing.engine.sheet import NEEDED, SHORT, Ask, Sheet, Take, cost_of, lay_out, parcels_of, told
 from banyan.goods.sourcing.types import Answer, Choice, Question, Split
 
-ROUNDS = 4
+ROUNDS = 3
 """Rounds of local search; it ends earlier when a round finds nothing."""
-TRIES = 4
+TRIES = 2
 """How many holders of wanted pieces are asked to make room for an order."""
-SHOWN = 4
+SHOWN = 3
 """So many single warehouses are told beside a choice."""
 
 Exact = Callable[[Sheet, Sequence[Sequence[Take]], int], tuple[list[tuple[Take, ...]], int] | None]
@@ -138,6 +138,7 @@ def _improve(sheet: Sheet, plan: _Plan, floors: Sequence[int]) -> None:
     """Local search among the orders that pay more than they would alone: each chooses anew from what is left, then asks
     holders of what it wants to make room."""
     free = [0] * len(sheet.capacity)
+    dreams: dict[int, Served] = {}
     for _ in range(ROUNDS):
         loads = _loads(sheet, plan)
         unhappy = [
@@ -149,7 +150,9 @@ def _improve(sheet: Sheet, plan: _Plan, floors: Sequence[int]) -> None:
             moved |= _choose_anew(sheet, plan, index)
         holders = _holders(sheet, plan)
         for index in unhappy:
-            dream = serve(sheet, sheet.asks[index], sheet.stock, {}, free)
+            if index not in dreams:
+                dreams[index] = serve(sheet, sheet.asks[index], sheet.stock, {}, free)
+            dream = dreams[index]
             if cost_of(sheet, sheet.asks[index], plan.takes[index], free) > dream.cost:
                 moved |= _make_room(sheet, plan, index, dream.takes, holders)
         if not moved:
@@ -261,7 +264,7 @@ def _explain(sheet: Sheet, plan: _Plan, index: int) -> Choice:
     second = serve_otherwise(sheet, ask, plan.left, {}, loads, parcels_of(mine)) if mine else None
     runner_up = told(sheet, ask, second.takes, loads) if second is not None and second.takes else None
     alone = []
-    for warehouse in range(len(sheet.capacity)):
+    for warehouse in sorted(range(len(loads)), key=lambda one: ask.ways[one].fixed + loads[one])[: 2 * SHOWN]:
         takes = tuple(
             (warehouse, number, min(line.quantity, plan.left[line.sku][warehouse]))
             for number, line in enumerate(ask.lines) if plan.left[line.sku][warehouse] > 0

@@ -180,12 +180,12 @@ class _Search:
 
     def _deepen(self, chosen: tuple[_Candidate, ...], begin: int, spent: int, sloped: int) -> None:
         split = self.sheet.split if chosen else 0
-        last = len(self.candidates)
-        for index in range(begin, last):
+        count = len(self.candidates)
+        for index in range(begin, count):
             one = self.candidates[index]
             fixed = spent + one.fixed + split
             least = fixed
-            if not chosen and index + 1 < last:
+            if not chosen and index + 1 < count:
                 least += self.candidates[index + 1].fixed + self.sheet.split
             if least + self.base >= self.cost:
                 return  # the following ones are dearer still
