@@ -102,16 +102,18 @@ UPDATE fulfillments f SET state = s.state,
        delivered_at = CASE WHEN s.state = 'delivered' THEN s.delivered_at END
 FROM (
   SELECT f.id, p.delivered_at, CASE
-    WHEN l.quantity > l.shipped THEN 'open' WHEN l.shipped = 0 THEN 'cancelled' WHEN p.under_way > 0 THEN 'shipped'
-    WHEN p.delivered > 0 THEN 'delivered' ELSE 'returned' END AS state
+    WHEN coalesce(l.quantity > l.shipped, false) THEN 'open' WHEN coalesce(l.shipped, 0) = 0 THEN 'cancelled'
+    WHEN p.under_way > 0 THEN 'shipped' WHEN p.delivered > 0 THEN 'delivered' ELSE 'returned' END AS state
   FROM fulfillments f
-  CROSS JOIN LATERAL (
-    SELECT coalesce(sum(quantity), 0) AS quantity, coalesce(sum(shipped_quantity), 0) AS shipped
-    FROM fulfillment_lines l WHERE l.tenant_id = f.tenant_id AND l.fulfillment_id = f.id) l
-  CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE state NOT IN ('packed', 'void', 'delivered', 'taken_back')) AS under_way,
+  LEFT JOIN (
+    SELECT fulfillment_id, sum(quantity) AS quantity, sum(shipped_quantity) AS shipped
+    FROM fulfillment_lines WHERE tenant_id = %(tenant)s AND fulfillment_id = ANY(%(ids)s::bigint[]) GROUP BY fulfillment_id
+  ) l ON l.fulfillment_id = f.id
+  LEFT JOIN (
+    SELECT fulfillment_id, count(*) FILTER (WHERE state NOT IN ('packed', 'void', 'delivered', 'taken_back')) AS under_way,
            count(*) FILTER (WHERE state = 'delivered') AS delivered, max(delivered_at) AS delivered_at
-    FROM fulfillment_parcels p WHERE p.tenant_id = f.tenant_id AND p.fulfillment_id = f.id) p
+    FROM fulfillment_parcels WHERE tenant_id = %(tenant)s AND fulfillment_id = ANY(%(ids)s::bigint[]) GROUP BY fulfillment_id
+  ) p ON p.fulfillment_id = f.id
   WHERE f.tenant_id = %(tenant)s AND f.id = ANY(%(ids)s::bigint[]) AND f.state NOT IN ('received', 'cancelled')
 ) s WHERE f.id = s.id AND f.tenant_id = %(tenant)s AND (f.state <> s.state OR f.delivered_at IS DISTINCT FROM s.delivered_at)
 RETURNING f.id
