@@ -58,7 +58,9 @@ class TariffForm(SettingForm):
     """The zones, one a line, as people copy them out of a carrier's table."""
 
     lines = forms.CharField(
-        label=_("Zones, one a line"), widget=forms.Textarea(attrs={"rows": 7, "class": "bn-mono", "style": "width:100%", "wrap": "off", "spellcheck": "false"}),
+        label=_("Zones, one a line"), widget=forms.Textarea(
+            attrs={"rows": 7, "class": "bn-mono", "style": "width:100%", "wrap": "off", "spellcheck": "false"}
+        ),
         max_length=6000,
     )  # fmt: skip
 
