@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import resource
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -93,11 +94,14 @@ def run(order_count: int = ORDERS_BAR, say: Callable[[str], None] = lambda text:
     with connections["owner"].cursor() as cursor:
         cursor.execute("ANALYZE commission_accruals")
     say("simulating")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.perf_counter()
     found = simulation.simulate(tenant_id, DRAFT, BEGIN, BEGIN + YEAR)
     seconds = time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     assert found is not None
-    say("checking")
+    say(f"checking; the workers took {cpu:.1f} s of processor time")
     _check(tenant_id, order_count, found)
     return {"orders": order_count, "seconds": round(seconds, 2), "peak_mib": found.peak_mib}
 

@@ -94,8 +94,8 @@ def simulate(
         tenant = _tenant(shop)
         document = _document(file)
         compile_document(document)
-        zoned = [moment.replace(tzinfo=tenant.zone) for moment in (start, end)]
-        found = commands.simulate(tenant.id, document, *zoned, progress=_progress)
+        begins, ends = (moment.replace(tzinfo=tenant.zone) for moment in (start, end))
+        found = commands.simulate(tenant.id, document, begins, ends, _progress)
         assert found is not None
         outcome = summarize(found.tally)
     if json:

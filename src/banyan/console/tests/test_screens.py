@@ -272,6 +272,28 @@ def test_english_is_one_switch_away_and_stays(tab: Any) -> None:
         assert not any("\u4e00" <= letter <= "\u9fff" for letter in text), address
 
 
+def _a_simulation(world: World) -> str:
+    """The address of a finished run of the plan in force over the world's own orders; one for all windows."""
+    from datetime import timedelta
+
+    from banyan.earnings.commission import queries as plans
+    from banyan.earnings.simulation import commands, queries
+    from banyan.earnings.simulation.types import NewRun
+    from banyan.kernel import clock, ids, tenancy
+
+    with tenancy.enter(world.tenant_id, actor="screens"):
+        runs = queries.list_runs()
+        if not runs:
+            version = plans.version_at(clock.now())
+            assert version is not None
+            document = {**version.document, "title": "Half of it", "caps": {"total_bp": 400}}
+            commands.request(NewRun(document, clock.now() - timedelta(days=60), clock.now()))
+    commands.run_due(world.tenant_id)
+    with tenancy.enter(world.tenant_id, actor="screens"):
+        run = queries.list_runs()[0]
+    return f"/console/simulations/{ids.public('sim', run.run_id)}/"
+
+
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1440", "390"])
 def test_the_pages_that_act_open_and_fit(tab: Any, size: dict[str, int], language: str, world: World) -> None:
@@ -287,6 +309,9 @@ def test_the_pages_that_act_open_and_fit(tab: Any, size: dict[str, int], languag
         ("sponsor-own", f"/console/network/{member}/sponsor?to={member}"),
         ("plans", "/console/plans/"),
         ("plan-new", "/console/plans/new"),
+        ("simulations", "/console/simulations/"),
+        ("simulation", _a_simulation(world)),
+        ("law-standing", "/console/law/standing/"),
         ("settings", "/console/settings/"),
         ("policies", "/console/settlement-policies/"),
         ("incidents", "/console/payments/incidentrow/"),

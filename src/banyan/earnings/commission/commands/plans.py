@@ -13,14 +13,14 @@ from banyan.earnings.commission.commands.turns import fill_sales
 from banyan.earnings.commission.engine import PlanDocumentError, Proof, compile_plan, parse_plan, write_plan
 from banyan.earnings.commission.models import VERSION_UNAPPROVED, VERSION_UNJUDGED, PlanRow, PlanVersionRow, ProofRow
 from banyan.earnings.commission.queries.plans import PlanVersionNotFound, broken_clauses, check_document, plan_facts
-from banyan.earnings.commission.queries.proofs import describe_case, prove_plan
+from banyan.earnings.commission.queries.proofs import ShopProof, describe_case, prove_plan
 from banyan.earnings.commission.types import DraftPlan, Plan, PlanId, PlanVersionId, VersionStatus
 from banyan.earnings.commission.types.document import is_storable
 from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import context, current_tenant_id, get_tenant
 from banyan.kernel.values.errors import Conflict, Invalid, NotFound, Refusal
 from banyan.rules.compliance import queries as compliance
-from banyan.rules.compliance.types import PlanFacts
+from banyan.rules.compliance.types import PlanFacts, Verdict
 
 FURTHEST = timedelta(days=3660)
 
@@ -139,37 +139,9 @@ def publish_plan(
     plan = _parsed(row.document)
     facts = plan_facts(plan)
     verdict = compliance.judge(facts, start_at)
-    if not verdict.legal:
-        broken = broken_clauses(verdict)
-        raise IllegalPlan(
-            "The plan breaks " + "; ".join(f"{each.law} {each.article}: {each.message}" for each in broken),
-            rule_set=verdict.rule_set,
-            broken=[
-                {
-                    "clause": e.clause,
-                    "law": e.law,
-                    "article": e.article,
-                    "fact_id": e.fact_id,
-                    "message": e.message,
-                    "message_zh": e.message_zh,
-                }
-                for e in broken
-            ],
-        )
+    _refuse_illegal(verdict)
     proof = prove_plan(plan, check_document(row.document, start_at), start_at)
-    if proof.thin:
-        raise PlanBeyondMargin(
-            f"On {len(proof.thin)} goods the plan can pay more than their margin.",
-            goods=[
-                {
-                    "sku_id": ids.public("sku", each.sku_id),
-                    "price_minor": each.price_minor,
-                    "margin_minor": each.margin_minor,
-                    "worst_minor": each.worst_minor,
-                }
-                for each in proof.thin[:50]
-            ],
-        )
+    _refuse_beyond_margin(proof)
     if not compliance.is_simulation() and not is_approved(row.pk):
         raise NotApproved("Nobody but its author has approved this document.")
     _lock_plans()
@@ -272,6 +244,42 @@ def _make_room(start_at: datetime) -> datetime | None:
     )
     later = in_force.filter(effective_from__gt=start_at).order_by("effective_from")
     return later.values_list("effective_from", flat=True).first()
+
+
+def _refuse_illegal(verdict: Verdict) -> None:
+    if not verdict.legal:
+        broken = broken_clauses(verdict)
+        raise IllegalPlan(
+            "The plan breaks " + "; ".join(f"{each.law} {each.article}: {each.message}" for each in broken),
+            rule_set=verdict.rule_set,
+            broken=[
+                {
+                    "clause": e.clause,
+                    "law": e.law,
+                    "article": e.article,
+                    "fact_id": e.fact_id,
+                    "message": e.message,
+                    "message_zh": e.message_zh,
+                }
+                for e in broken
+            ],
+        )
+
+
+def _refuse_beyond_margin(proof: ShopProof) -> None:
+    if proof.thin:
+        raise PlanBeyondMargin(
+            f"On {len(proof.thin)} goods the plan can pay more than their margin.",
+            goods=[
+                {
+                    "sku_id": ids.public("sku", each.sku_id),
+                    "price_minor": each.price_minor,
+                    "margin_minor": each.margin_minor,
+                    "worst_minor": each.worst_minor,
+                }
+                for each in proof.thin[:50]
+            ],
+        )
 
 
 def _keep_proof(version_id: int, digest: str, rule_set: str, facts: PlanFacts, proof: Proof) -> None:

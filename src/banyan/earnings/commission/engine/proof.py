@@ -9,7 +9,7 @@ is not known here, or with too many cases, is not proven: the answer says so, an
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import product
@@ -23,12 +23,10 @@ from banyan.earnings.commission.types import (
     HasTag,
     InCategory,
     IsSku,
-    Measure,
     Multiplier,
     NewGoods,
     Not,
     PayeeTier,
-    Per,
     Plan,
     Progressive,
     Rate,
@@ -44,33 +42,10 @@ from banyan.earnings.commission.types import (
 
 from . import curves
 from .curves import Curve, Peak
+from .provable import leaves_of, unknown_of
 
 CASES_MAX = 40_000
 """Beyond so many cases a plan is not proven but bounded."""
-_KNOWN = {
-    "plan": {"title", "unqualified", "hold_days", "caps", "rules", "groups", "reach", "terms"},
-    "plan_caps": {
-        "total_bp",
-        "order_minor",
-        "payee_minor",
-        "margin_bp",
-        "period",
-        "payee_period_minor",
-        "budget_minor",
-        "budget_is_total",
-    },
-    "rule": {"key", "pays", "amount", "when", "group", "priority", "caps", "title"},
-    "rule_caps": {"line_minor", "order_minor", "payee_minor", "period_minor"},
-    "pays": {"to", "depth", "min_tier"},
-}
-_AMOUNTS: dict[type, set[str]] = {
-    Fixed: {"minor", "per"},
-    Rate: {"rate_bp"},
-    Progressive: {"by", "bands"},
-    WholeBand: {"by", "bands"},
-    Multiplier: {"of", "times_bp"},
-    Uplift: {"of", "rate_bp"},
-}
 _RANK = {tier: rank for rank, tier in enumerate(TIERS)}
 
 
@@ -127,7 +102,7 @@ def prove(plan: Plan, category_sets: Sequence[frozenset[int]] | None = None) -> 
     `category_sets`: which of the named categories one product can lie in together (its chain up to the root); without it every
     combination is thought possible.
     """
-    unknown = tuple(sorted(_unknown(plan)))
+    unknown = tuple(sorted(unknown_of(plan)))
     if unknown:
         return Proof(False, unknown)
     prover = _Prover(plan)
@@ -148,7 +123,7 @@ def prove(plan: Plan, category_sets: Sequence[frozenset[int]] | None = None) -> 
 def worst_at(plan: Plan, goods: Goods, base_minor: int) -> int:
     """The most that one sale of these goods at this amount can pay, over all tier paths, rounded down. Raises ValueError where
     the plan is not provable."""
-    if any(True for _ in _unknown(plan)):
+    if any(True for _ in unknown_of(plan)):
         raise ValueError("not provable")
     prover = _Prover(plan)
     paths = product(prover.tiers, repeat=prover.length)
@@ -158,7 +133,7 @@ def worst_at(plan: Plan, goods: Goods, base_minor: int) -> int:
 
 def amount_at(plan: Plan, goods: Goods, path: Sequence[str], base_minor: int) -> Fraction:
     """What the proof says of one sale, before rounding: for tests, which compare it with the engine. Raises ValueError."""
-    if any(True for _ in _unknown(plan)):
+    if any(True for _ in unknown_of(plan)):
         raise ValueError("not provable")
     return curves.value_at(_Prover(plan).total(goods, tuple(path))[0], base_minor)
 
@@ -181,7 +156,7 @@ class _Prover:
         self.reach = plan.reach if plan.reach is not None else deepest
         self.length = 1 + (self.reach if self.compressed else deepest)
         self.rules = sorted(plan.rules, key=lambda rule: (rule.priority, rule.key))
-        self.leaves = [leaf for rule in plan.rules for leaf in _leaves(rule.when)]
+        self.leaves = [leaf for rule in plan.rules for leaf in leaves_of(rule.when)]
         self.tiers = self._tiers()
         self._known: dict[Any, tuple[Curve, tuple[tuple[str, Curve], ...], Peak]] = {}
 
@@ -337,19 +312,6 @@ def _capped(rule: Rule, curve: Curve) -> Curve:
     return curves.least([curve, curves.straight(Fraction(1)), *bounds])
 
 
-def _leaves(condition: Any) -> Iterator[Any]:
-    match condition:
-        case None:
-            return
-        case All() | Some():
-            for each in condition.conditions:
-                yield from _leaves(each)
-        case Not():
-            yield from _leaves(condition.condition)
-        case _:
-            yield condition
-
-
 def _holds(condition: Any, goods: Goods, tier: str) -> bool:
     match condition:
         case All():
@@ -380,55 +342,3 @@ def _subsets(members: Sequence[Any]) -> list[frozenset[Any]]:
     for member in members[:16]:
         found += [each | {member} for each in found]
     return found
-
-
-def _unknown(plan: Plan) -> Iterator[str]:
-    """What of the plan cannot be proven, in words."""
-    yield from _beyond("plan", plan, "plan")
-    yield from _beyond("plan_caps", plan.caps, "caps")
-    stackings, sizes = dict(plan.groups), [rule.group for rule in plan.rules]
-    for rule in plan.rules:
-        at, amount = f"rule {rule.key}", rule.amount
-        yield from _beyond("rule", rule, at)
-        yield from _beyond("rule_caps", rule.caps, at)
-        yield from _beyond("pays", rule.pays, at)
-        if rule.pays.to not in (Recipient.SELLER, Recipient.ANCESTOR, Recipient.EARNER):
-            yield f"{at}: pays {rule.pays.to}"
-        if type(amount) not in _AMOUNTS or not _is_plain(amount, _AMOUNTS[type(amount)]):
-            yield f"{at}: {type(amount).__name__}"
-        elif getattr(amount, "by", Measure.LINE) not in (Measure.LINE, Measure.ORDER):
-            yield f"{at}: by {amount.by}"  # type: ignore[union-attr]
-        elif getattr(amount, "per", Per.LINE) not in (Per.LINE, Per.UNIT):
-            yield f"{at}: per {amount.per}"  # type: ignore[union-attr]
-        later = any(cap is not None for cap in (rule.caps.order_minor, rule.caps.payee_minor, rule.caps.period_minor))
-        if later and stackings[rule.group] is not Stacking.ADD and sizes.count(rule.group) > 1:
-            yield f"{at}: a cap per order or person on one of several rivals"
-        if rule.caps.order_minor is not None and rule.pays.to is Recipient.EARNER:
-            yield f"{at}: a cap per order over several earners"
-        for leaf in _leaves(rule.when):
-            if not isinstance(leaf, InCategory | IsSku | HasTag | PayeeTier | NewGoods | Window):
-                yield f"{at}: {type(leaf).__name__}"
-    tags = {tag for rule in plan.rules for leaf in _leaves(rule.when) if isinstance(leaf, HasTag) for tag in leaf.tags}
-    if len(tags) > 12:
-        yield f"{len(tags)} tags"
-
-
-def _beyond(kind: str, value: Any, at: str) -> Iterator[str]:
-    if not _is_plain(value, _KNOWN[kind]):
-        yield f"{at}: a member that the proof does not know"
-
-
-def _is_plain(value: Any, known: set[str]) -> bool:
-    """Whether everything that `value` says beyond the `known` members is what is said by saying nothing."""
-    for each in fields(value):
-        if each.name in known:
-            continue
-        if each.default is not MISSING:
-            silent = each.default
-        elif each.default_factory is not MISSING:
-            silent = each.default_factory()
-        else:
-            return False
-        if getattr(value, each.name) != silent:
-            return False
-    return True

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from banyan.earnings.commission.types import (
@@ -44,25 +42,9 @@ from banyan.earnings.commission.types import (
 )
 from banyan.kernel.values.money import allocate
 
-_KNOWN: dict[str, frozenset[str]] = {
-    "plan": frozenset({"title", "unqualified", "hold_days", "caps", "rules", "groups", "reach", "terms"}),
-    "rule": frozenset({"key", "pays", "amount", "when", "group", "priority", "caps", "title"}),
-    "plan_caps": frozenset({"total_bp", "order_minor", "payee_minor", "period", "budget_is_total"}),
-    "rule_caps": frozenset({"line_minor", "order_minor"}),
-    "pays": frozenset({"to", "depth", "min_tier"}),
-}
-_AMOUNTS: dict[type, frozenset[str]] = {
-    Fixed: frozenset({"minor", "per"}),
-    Rate: frozenset({"rate_bp"}),
-    Progressive: frozenset({"by", "bands", "figure"}),
-    WholeBand: frozenset({"by", "bands", "figure"}),
-    Multiplier: frozenset({"of", "times_bp"}),
-    Uplift: frozenset({"of", "rate_bp"}),
-}
-_RECIPIENTS = frozenset({Recipient.SELLER, Recipient.ANCESTOR, Recipient.EARNER})
+from .known import DAY, gather, is_known, micros
+
 _RANK = {tier: rank for rank, tier in enumerate(TIERS)}
-DAY = 86_400_000_000
-"""Moments here are microseconds since 1970, so that they cost nothing to compare."""
 Amounts = list[tuple[int, int, int, int]]
 """(rule, place in the upline, line, amount) of every share of an order."""
 _Line = Callable[[int, int], int]
@@ -108,7 +90,7 @@ class Quick:
         self.edges: list[int] = []
         self.spans: list[int] = []
         for rule in self.rules:
-            _gather(rule.when, self.edges, self.spans)
+            gather(rule.when, self.edges, self.spans)
         self.silence = (None,) * len(self.rules)
         """The shape of every line of a plan without conditions."""
         self.asks_lines = any(rule.when is not None for rule in self.rules)
@@ -135,7 +117,7 @@ class Quick:
         if any(tier not in _RANK for _, tier, _ in upline):
             return None
         found: dict[Pays, int | None] = {}
-        places = []
+        places: list[int | None] = []
         for rule in self.rules:
             if rule.pays.to is Recipient.EARNER:
                 places.append(None)
@@ -225,19 +207,26 @@ class Quick:
     ) -> Amounts | None:
         """The shares of one order, or None where a cap over several shares would cut."""
         shares: Amounts = []
+        append, total, by_line = shares.append, 0, self.lines
         for index, place, lines in structure.terms:
-            alone = self.lines[index]
+            alone = by_line[index]
             if alone is not None:
                 for line in lines:
-                    shares.append((index, place, line, alone(bases[line], quantities[line])))
+                    amount = alone(bases[line], quantities[line])
+                    total += amount
+                    append((index, place, line, amount))
             else:
-                shares += self._by_order(index, place, lines, bases)
-        chosen = self._choose(shares, structure.rivals)
-        if chosen is not None:
-            shares = [(i, p, n, a if at in chosen else -1) for at, (i, p, n, a) in enumerate(shares)]
-        if structure.overlays:
-            shares += self._overlay(structure, shares, bases)
-        return shares if self._within(shares, sum(bases), legal_bp) else None
+                parts = self._by_order(index, place, lines, bases)
+                shares += parts
+                total += sum([part[3] for part in parts])
+        if structure.rivals or structure.overlays:
+            chosen = self._choose(shares, structure.rivals)
+            if chosen is not None:
+                shares = [(i, p, n, a if at in chosen else -1) for at, (i, p, n, a) in enumerate(shares)]
+            if structure.overlays:
+                shares += self._overlay(structure, shares, bases)
+            total = sum([share[3] for share in shares if share[3] > 0])
+        return shares if self._within(shares, total, sum(bases), legal_bp) else None
 
     def _by_order(self, index: int, place: int, lines: tuple[int, ...], bases: Sequence[int]) -> Amounts:
         amount = self.rules[index].amount
@@ -287,12 +276,8 @@ class Quick:
             chosen.difference_update(number for number in here if number != best)
         return chosen
 
-    def _within(self, shares: Amounts, base_total: int, legal_bp: int | None) -> bool:
+    def _within(self, shares: Amounts, total: int, base_total: int, legal_bp: int | None) -> bool:
         """Whether no cap over several shares cuts."""
-        total = 0
-        for _, _, _, amount in shares:
-            if amount > 0:
-                total += amount
         caps = self.caps
         if total > base_total * caps.total_bp // FULL_BP:
             return False
@@ -315,59 +300,7 @@ class Quick:
 
 def quick_of(plan: Plan) -> Quick | None:
     """The plan made ready, or None when it holds a kind of rule that is not known here."""
-    if not _is_plain(plan, _KNOWN["plan"]) or not _is_plain(plan.caps, _KNOWN["plan_caps"]):
-        return None
-    return Quick(plan) if all(_is_known(rule) for rule in plan.rules) else None
-
-
-def _is_known(rule: Rule) -> bool:
-    amount = rule.amount
-    return (
-        _is_plain(rule, _KNOWN["rule"])
-        and _is_plain(rule.pays, _KNOWN["pays"])
-        and rule.pays.to in _RECIPIENTS
-        and _is_plain(rule.caps, _KNOWN["rule_caps"])
-        and type(amount) in _AMOUNTS
-        and _is_plain(amount, _AMOUNTS[type(amount)])
-        and getattr(amount, "by", Measure.LINE) in (Measure.LINE, Measure.ORDER)
-        and getattr(amount, "per", Per.LINE) in (Per.LINE, Per.UNIT)
-        and _gather(rule.when, [], [])
-    )
-
-
-def _is_plain(value: Any, known: frozenset[str]) -> bool:
-    """Whether everything that `value` says beyond the `known` fields is what is said by saying nothing."""
-    for each in fields(value):
-        if each.name in known:
-            continue
-        if each.default is not MISSING:
-            silent = each.default
-        elif each.default_factory is not MISSING:
-            silent = each.default_factory()
-        else:
-            return False
-        if getattr(value, each.name) != silent:
-            return False
-    return True
-
-
-def _gather(condition: Any, edges: list[int], spans: list[int]) -> bool:
-    """Gather the moments that a condition looks at; False when it is of an unknown kind."""
-    match condition:
-        case None | InCategory() | IsSku() | HasTag() | PayeeTier():
-            return True
-        case All() | Some():
-            return all([_gather(each, edges, spans) for each in condition.conditions])  # noqa: C419 (every one is gathered)
-        case Not():
-            return _gather(condition.condition, edges, spans)
-        case Window():
-            edges += [micros(at) for at in (condition.from_at, condition.to_at) if at is not None]
-            return True
-        case NewGoods():
-            spans.append(condition.days * DAY)
-            return True
-        case _:
-            return False
+    return Quick(plan) if is_known(plan) else None
 
 
 def _tier_leaves(condition: Any, leaves: list[PayeeTier]) -> None:
@@ -379,11 +312,6 @@ def _tier_leaves(condition: Any, leaves: list[PayeeTier]) -> None:
                 _tier_leaves(each, leaves)
         case Not():
             _tier_leaves(condition.condition, leaves)
-
-
-def micros(at: datetime) -> int:
-    """A moment as whole microseconds since 1970."""
-    return int(at.timestamp()) * 1_000_000 + at.microsecond
 
 
 def _holds(condition: Any, goods: Goods, tier: str) -> bool:

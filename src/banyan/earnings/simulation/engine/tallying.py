@@ -13,7 +13,8 @@ import orjson
 from banyan.earnings.commission.types import LegalCeiling, PaidOrder, Plan, Share
 from banyan.earnings.simulation.types import Pair, Tally
 
-from .quick import Goods, Quick, Structure, micros, quick_of
+from .known import micros
+from .quick import Goods, Quick, Structure, quick_of
 
 REMEMBERED_MAX = 50_000
 """Entries kept in each of a worker's memories of lines, uplines and structures, under 1 KiB each; a full one is emptied."""
@@ -128,10 +129,13 @@ class Counter:
             lines.sort(key=_first)
         lines = [line for line in lines if line[1] > 0]
         sums = [[line[1], 0, 0] for line in lines]
-        plain = len(kept) == 2
-        path = tuple([(member[1], member[2], member[3]) for member in upline]) if plain else None
-        paid_old = self._decide(frozen, old, lines, upline, path, sums)
-        paid_new = self._decide(frozen, new, lines, upline, path, sums)
+        path = None
+        # Somebody who stands in an upline twice is one payee; the engine knows how to go about it.
+        if len(kept) == 2 and len({member[0] for member in upline}) == len(upline):
+            path = (frozen.legal_depth, *[(member[1], member[2], member[3]) for member in upline])
+        sold = ([line[1] for line in lines], [line[2] for line in lines])
+        paid_old = self._decide(frozen, old, lines, upline, path, sums, sold)
+        paid_new = self._decide(frozen, new, lines, upline, path, sums, sold)
         base = 0
         for line, (line_base, line_old, line_new) in zip(lines, sums, strict=True):
             base += line_base
@@ -160,16 +164,32 @@ class Counter:
         if paid_new:
             released_new[due] = released_new.get(due, 0) + paid_new
 
-    def _decide(self, frozen: Frozen, side: _Side, lines: list[Any], upline: list[Any], path: Any, sums: list[list[int]]) -> int:
-        """Decide one order on one side and count its shares; returns what it pays in all."""
+    def _decide(
+        self,
+        frozen: Frozen,
+        side: _Side,
+        lines: list[Any],
+        upline: list[Any],
+        path: Any,
+        sums: list[list[int]],
+        sold: tuple[list[int], list[int]],
+    ) -> int:
+        """Decide one order on one side and count its shares; returns what it pays in all. `sold`: bases and quantities."""
         quick = side.quick
         if quick is None or path is None:
             return self._decide_fully(frozen, side, lines, sums)
-        seats = self._seats(side, quick, frozen.legal_depth, path, upline)
+        seats = side.uplines.get(path)
+        if seats is None:
+            seats = self._seats(side, quick, path)
         if seats < 0:
             return self._decide_fully(frozen, side, lines, sums)
-        structure = self._structure(side, quick, seats, frozen.paid_micros, lines)
-        shares = quick.decide(structure, [line[1] for line in lines], [line[2] for line in lines], frozen.legal_bp)
+        shapes: Any = len(lines)
+        if quick.asks_lines:
+            shapes = tuple([self._shape(side, quick, frozen.paid_micros, line) for line in lines])
+        structure = side.structures.get((seats, shapes))
+        if structure is None:
+            structure = self._structure(side, quick, seats, shapes)
+        shares = quick.decide(structure, *sold, frozen.legal_bp)
         if shares is None:
             return self._decide_fully(frozen, side, lines, sums)
         total, at = 0, side.side + 1
@@ -179,7 +199,10 @@ class Counter:
                 total += amount
                 member, slot = upline[place], slots[rule]
                 key = (member[0], slot, member[2])
-                paid[key] = paid.get(key, 0) + amount
+                if key in paid:
+                    paid[key] += amount
+                else:
+                    paid[key] = amount
                 rules[slot] += amount
                 sums[line][at] += amount
                 depth = member[1]
@@ -207,32 +230,24 @@ class Counter:
             depths[share.depth] = depths.get(share.depth, 0) + amount
         return total
 
-    def _seats(self, side: _Side, quick: Quick, legal_depth: int, path: Any, upline: list[Any]) -> int:
+    def _seats(self, side: _Side, quick: Quick, path: Any) -> int:
         """The number of an upline's seats; -1 where the quick way does not know them."""
-        key = (legal_depth, path)
-        found = side.uplines.get(key)
-        if found is None:
-            depths = [depth for depth, _, _ in path]
-            seats = quick.seats(path, legal_depth) if depths == sorted(set(depths)) else None
-            found = -1 if seats is None else side.number(seats)
-            _remember(side.uplines, key, found)
-        # Somebody who stands in an upline twice is one payee; the engine knows how to go about it.
-        return found if len({member[0] for member in upline}) == len(upline) else -1
+        legal_depth, *members = path
+        depths = [depth for depth, _, _ in members]
+        seats = quick.seats(members, legal_depth) if depths == sorted(set(depths)) else None
+        found = -1 if seats is None else side.number(seats)
+        _remember(side.uplines, path, found)
+        return found
 
-    def _structure(self, side: _Side, quick: Quick, seats: int, paid_micros: int, lines: list[Any]) -> Structure:
-        shapes = tuple([self._shape(side, quick, paid_micros, line) for line in lines])
-        key = (seats, shapes)
-        found = side.structures.get(key)
-        if found is None:
-            found = quick.structure(side.kinds[seats], [side.kinds[shape] for shape in shapes])
-            _remember(side.structures, key, found)
+    def _structure(self, side: _Side, quick: Quick, seats: int, shapes: Any) -> Structure:
+        kinds = [quick.silence] * shapes if isinstance(shapes, int) else [side.kinds[shape] for shape in shapes]
+        found = quick.structure(side.kinds[seats], kinds)
+        _remember(side.structures, (seats, shapes), found)
         return found
 
     def _shape(self, side: _Side, quick: Quick, paid_micros: int, line: list[Any]) -> int:
         """Which conditions hold on a line: the same for all payments that no window and no new-goods span tells apart."""
         age, part = None, 0
-        if not quick.asks_lines:
-            return side.number(quick.silence)
         if quick.spans:
             listed = line[6]
             if listed is not None:
@@ -295,9 +310,10 @@ def merge(into: Tally, part: Tally) -> None:
     for sums, more in ((into.by_sku, part.by_sku), (into.by_category, part.by_category), (into.by_day, part.by_day)):
         for name, numbers in more.items():
             _add(sums, name, numbers)
-    for flat, amounts in ((into.by_rule, part.by_rule), (into.paid, part.paid)):
-        for rule, amount in amounts.items():
-            flat[rule] = flat.get(rule, 0) + amount
+    for rule, amount in part.by_rule.items():
+        into.by_rule[rule] = into.by_rule.get(rule, 0) + amount
+    for share, amount in part.paid.items():
+        into.paid[share] = into.paid.get(share, 0) + amount
 
 
 def _day(number: int) -> str:

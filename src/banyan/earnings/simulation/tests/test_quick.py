@@ -8,7 +8,7 @@ from banyan.earnings.commission.engine import compile_plan
 from banyan.earnings.commission.tests.strategies import ceilings, orders, plans
 from banyan.earnings.commission.types import LegalCeiling, PaidOrder, Plan
 from banyan.earnings.simulation.engine import Goods, quick_of
-from banyan.earnings.simulation.engine.quick import micros
+from banyan.earnings.simulation.engine.known import micros
 
 
 @settings(max_examples=400, deadline=None)

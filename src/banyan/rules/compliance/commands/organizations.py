@@ -24,14 +24,17 @@ def watch_organizations(at: datetime) -> int:
     layer_line, _ = queries.lines_of(rules)
     found = network.list_organizations(layer_line, WATCHED_MAX)
     before = {one.organizer_id: one.grade for one in queries.list_watched()}
-    new = []
+    new: list[tuple[int, int, int, str]] = []
     for organizer_id, people, layers in found:
         grade = queries.grade_of(people, layers, rules)
         if grade is not StandingGrade.CLEAR and before.get(organizer_id) is not grade:
             new.append((organizer_id, people, layers, grade.value))
-    for organizer_id, grade in before.items():
-        if grade is not StandingGrade.CLEAR and organizer_id not in {one[0] for one in found}:
-            new.append((organizer_id, 1, 1, StandingGrade.CLEAR.value))
+    seen = {int(one[0]) for one in found}
+    new += [
+        (known, 1, 1, StandingGrade.CLEAR.value)
+        for known, grade in before.items()
+        if grade is not StandingGrade.CLEAR and known not in seen
+    ]
     numbers = ids.next_ids(len(new))
     sql.insert(
         OrganizationWarningRow,
