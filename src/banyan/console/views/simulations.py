@@ -137,7 +137,7 @@ def _base(currency: str, words: list[str]) -> dict[str, Any]:
 
 
 def _two_lines(words: list[str], rows: list[dict[str, Any]], currency: str) -> dict[str, Any]:
-    lines = [(_("In force"), "old_minor"), (_("This plan"), "new_minor")]
+    lines = [(_("Plan in force then"), "old_minor"), (_("This plan"), "new_minor")]
     series = [
         {"name": name, "type": "line", "data": [row[key] for row in rows], "showSymbol": False, "lineStyle": {"width": 2}}
         for name, key in lines
@@ -146,6 +146,6 @@ def _two_lines(words: list[str], rows: list[dict[str, Any]], currency: str) -> d
 
 
 def _bars(words: list[str], rows: list[dict[str, Any]], currency: str) -> dict[str, Any]:
-    bars = [(_("In force"), "old_minor"), (_("This plan"), "new_minor")]
+    bars = [(_("Plan in force then"), "old_minor"), (_("This plan"), "new_minor")]
     series = [{"name": name, "type": "bar", "barMaxWidth": 36, "data": [row[key] for row in rows]} for name, key in bars]
     return {**_base(currency, words), "series": series}

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from banyan.earnings.commission.engine import Change, differences
+from banyan.earnings.commission.engine import Change, PlanDocumentError, differences, parse_plan, write_plan
 from banyan.earnings.commission.queries.documents import outward
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.values.money import format_minor
@@ -15,15 +15,23 @@ from banyan.kernel.values.money import format_minor
 def describe_differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """One sentence for each change; none where the documents say the same."""
     currency = get_tenant(current_tenant_id()).currency
-    return [_sentence(each, currency) for each in differences(outward(before), outward(after))]
+    return [_sentence(each, currency) for each in differences(outward(_canonical(before)), outward(_canonical(after)))]
 
 
 def list_changes(before: dict[str, Any], after: dict[str, Any]) -> list[dict[str, Any]]:
     """Each change with its place: the rule ("" for the plan itself), the path in it, and both sides."""
     return [
         {"rule": each.rule, "path": each.path, "before": each.before, "after": each.after}
-        for each in differences(outward(before), outward(after))
+        for each in differences(outward(_canonical(before)), outward(_canonical(after)))
     ]
+
+
+def _canonical(document: dict[str, Any]) -> dict[str, Any]:
+    """As the database keeps it, so that what is said by saying nothing is no difference; what is no plan is left as it is."""
+    try:
+        return write_plan(parse_plan(document))
+    except PlanDocumentError:
+        return document
 
 
 def _sentence(change: Change, currency: str) -> str:
