@@ -51,7 +51,9 @@ def track_lots(rules: Sequence[Rule], first_lot: NewLot = FIRST_LOT) -> int:
 
 
 def untrack_lots(sku_ids: Sequence[SkuId]) -> int:
-    """Let SKUs be without lots again; what happened stays traceable. Returns how many were tracked. Raises LotsOnHand."""
+    """Let SKUs be without lots again; what happened stays traceable. Returns how many were tracked. Raises UnknownSku, LotsOnHand."""
+    if catalog.known_skus(sku_ids) != set(sku_ids):
+        raise UnknownSku("A SKU of this batch does not exist.")
     _lock_levels(sorted(sku_ids))
     there = sql.fetch(
         "SELECT 1 FROM inventory_lot_stock WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[]) AND on_hand > 0 LIMIT 1",
