@@ -51,7 +51,7 @@ def track_lots(rules: Sequence[Rule], first_lot: NewLot = FIRST_LOT) -> int:
 
 
 def untrack_lots(sku_ids: Sequence[SkuId]) -> int:
-    """Let SKUs be without lots again; what happened stays traceable. Returns how many were tracked. Raises UnknownSku, LotsOnHand."""
+    """Let SKUs be without lots again; what happened stays traceable. Returns how many were. Raises UnknownSku, LotsOnHand."""
     if catalog.known_skus(sku_ids) != set(sku_ids):
         raise UnknownSku("A SKU of this batch does not exist.")
     _lock_levels(sorted(sku_ids))
