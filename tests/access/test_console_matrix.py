@@ -30,7 +30,7 @@ PREFIXES = {
     "plan_approve": "plv", "plan_publish": "plv", "plan_retire": "plv", "policy_retire": "spo",
 }  # fmt: skip
 """Which kind of row a page of our own is about, where its pattern does not say so."""
-WORDS = {"code": "cn", "key": "orders", "app_label": "orders", "url": "nowhere"}
+WORDS = {"code": "cn", "key": "orders", "app_label": "orders", "url": "nowhere", "table": "rules"}
 """Parts of addresses that name no row of a shop."""
 PART = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>([a-z]+_)?[^)]*\)")
 

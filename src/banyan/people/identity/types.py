@@ -69,7 +69,9 @@ class Scope(StrEnum):
     RETURNS_REVIEW = "returns:review"
     PLANS_READ = "plans:read"
     PLANS_WRITE = "plans:write"
+    PLANS_APPROVE = "plans:approve"
     PLANS_PUBLISH = "plans:publish"
+    PLANS_SIMULATE = "plans:simulate"
     COMMISSIONS_READ = "commissions:read"
     SETTLEMENTS_READ = "settlements:read"
     SETTLEMENTS_WRITE = "settlements:write"
@@ -107,11 +109,13 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         Scope.RETURNS_WRITE,
         Scope.RETURNS_REVIEW,
         Scope.PLANS_WRITE,
+        Scope.PLANS_APPROVE,
         Scope.PLANS_PUBLISH,
+        Scope.PLANS_SIMULATE,
         Scope.SETTLEMENTS_WRITE,
         Scope.EVENTS_WRITE,
     },
-    # Finance moves money but does not write the rules by which it is earned.
+    # Finance moves money but does not write the rules by which it is earned; it may be the second person who approves them.
     Role.FINANCE: _EVERYBODY
     | {
         Scope.USERS_READ,
@@ -126,6 +130,8 @@ ROLE_SCOPES: dict[Role, frozenset[Scope]] = {
         Scope.ORDERS_READ,
         Scope.RETURNS_READ,
         Scope.PLANS_READ,
+        Scope.PLANS_APPROVE,
+        Scope.PLANS_SIMULATE,
         Scope.COMMISSIONS_READ,
         Scope.SETTLEMENTS_READ,
         Scope.SETTLEMENTS_WRITE,

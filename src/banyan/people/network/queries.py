@@ -157,6 +157,18 @@ def list_roots(before_id: int | None = None, count: int = 200) -> list[Member]:
     return [Member(*row) for row in rows]
 
 
+def list_organizations(layers: int, count: int = 1000) -> list[tuple[DistributorId, int, int]]:
+    """(root, people, layers) of organizations of at least so many layers, the root and its layer included; the largest first."""
+    return [
+        (DistributorId(row[0]), int(row[1]), int(row[2]))
+        for row in sql.fetch(
+            "SELECT path[1], count(*), max(depth) + 1 FROM network_members WHERE tenant_id = %s GROUP BY path[1]"
+            " HAVING max(depth) + 1 >= %s ORDER BY count(*) DESC, path[1] LIMIT %s",
+            (tenancy.current_tenant_id(), layers, count),
+        )
+    ]
+
+
 TEAM = """
 WITH RECURSIVE team(id, depth) AS (
   SELECT m.id, 0 FROM network_members m WHERE m.tenant_id = %s AND m.id = %s
