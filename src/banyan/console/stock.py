@@ -1,4 +1,4 @@
-"""Stock as one table: every SKU in every warehouse with all that is known of it. A report: it reads in sets and decides nothing."""
+"""Stock as one table: every SKU in every warehouse with all that is known of it. A report: reads in sets, decides nothing."""
 
 from __future__ import annotations
 

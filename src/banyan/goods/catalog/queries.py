@@ -57,7 +57,7 @@ def sku_facts(sku_ids: Iterable[SkuId]) -> dict[SkuId, SkuFacts]:
 
 
 def thin_margins(rate_bp: int, count: int = 2_000) -> list[SkuFacts]:
-    """SKUs on sale with a known cost whose margin is below `rate_bp` of the price, the thinnest first; free goods are left out."""
+    """SKUs on sale of a known cost whose margin is below `rate_bp` of the price, thinnest first; free goods are left out."""
     rows = sql.fetch(
         "SELECT id FROM catalog_skus WHERE tenant_id = %s AND on_sale AND cost_minor > 0 AND price_minor > 0"
         " AND (price_minor - cost_minor) * 10000 < price_minor * %s::bigint"

@@ -88,7 +88,7 @@ class ErrorOut(Schema):
     advice: str
 
 
-class OutcomeOut(Schema):
+class ApplicationOutcomeOut(Schema):
     """What was done for one distributor of a batch."""
 
     id: DistributorIdOut
@@ -159,42 +159,42 @@ def list_distributors(
     return {**page, "items": [distributor_out(row) for row in page["items"]]}
 
 
-@router.post("/distributors/approve", response={200: list[OutcomeOut], **ERRORS}, summary="Approve applications")
+@router.post("/distributors/approve", response={200: list[ApplicationOutcomeOut], **ERRORS}, summary="Approve applications")
 @endpoint(scope=Scope.DISTRIBUTORS_WRITE, write=True)
 def approve(request: HttpRequest, body: IdsIn) -> list[dict[str, Any]]:
     """From now on; the place under the named sponsor follows by itself."""
     return _outcomes(commands.approve([DistributorId(key) for key in body.ids], clock.now()))
 
 
-@router.post("/distributors/reject", response={200: list[OutcomeOut], **ERRORS}, summary="Reject applications")
+@router.post("/distributors/reject", response={200: list[ApplicationOutcomeOut], **ERRORS}, summary="Reject applications")
 @endpoint(scope=Scope.DISTRIBUTORS_WRITE, write=True)
 def reject(request: HttpRequest, body: DecisionIn) -> list[dict[str, Any]]:
     """The users may apply again."""
     return _outcomes(commands.reject([DistributorId(key) for key in body.ids], body.reason))
 
 
-@router.post("/distributors/freeze", response={200: list[OutcomeOut], **ERRORS}, summary="Freeze distributors")
+@router.post("/distributors/freeze", response={200: list[ApplicationOutcomeOut], **ERRORS}, summary="Freeze distributors")
 @endpoint(scope=Scope.DISTRIBUTORS_WRITE, write=True)
 def freeze(request: HttpRequest, body: DecisionIn) -> list[dict[str, Any]]:
     """They earn nothing and win no consumers until unfrozen."""
     return _outcomes(commands.freeze([DistributorId(key) for key in body.ids], body.reason))
 
 
-@router.post("/distributors/unfreeze", response={200: list[OutcomeOut], **ERRORS}, summary="Unfreeze distributors")
+@router.post("/distributors/unfreeze", response={200: list[ApplicationOutcomeOut], **ERRORS}, summary="Unfreeze distributors")
 @endpoint(scope=Scope.DISTRIBUTORS_WRITE, write=True)
 def unfreeze(request: HttpRequest, body: DecisionIn) -> list[dict[str, Any]]:
     """They earn again from now on."""
     return _outcomes(commands.unfreeze([DistributorId(key) for key in body.ids], body.reason))
 
 
-@router.post("/distributors/close", response={200: list[OutcomeOut], **ERRORS}, summary="Close distributors for good")
+@router.post("/distributors/close", response={200: list[ApplicationOutcomeOut], **ERRORS}, summary="Close distributors for good")
 @endpoint(scope=Scope.DISTRIBUTORS_WRITE, write=True)
 def close(request: HttpRequest, body: DecisionIn) -> list[dict[str, Any]]:
     """The place in the network stays, so that nobody's upline changes."""
     return _outcomes(commands.close([DistributorId(key) for key in body.ids], body.reason))
 
 
-@router.post("/distributors/tier", response={200: list[OutcomeOut], **ERRORS}, summary="Set a tier")
+@router.post("/distributors/tier", response={200: list[ApplicationOutcomeOut], **ERRORS}, summary="Set a tier")
 @endpoint(scope=Scope.DISTRIBUTORS_WRITE, write=True)
 def set_tier(request: HttpRequest, body: TierIn) -> list[dict[str, Any]]:
     """From now on; what was earned before keeps the tier of its time."""

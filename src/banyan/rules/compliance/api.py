@@ -30,7 +30,7 @@ router = Router(tags=["compliance"])
 _ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
 
 
-class FactOut(Schema):
+class LegalFactOut(Schema):
     """One sourced fact. `value` null: the law gives no number."""
 
     id: str
@@ -85,7 +85,7 @@ class JurisdictionOut(Schema):
 class JurisdictionDetailOut(JurisdictionOut):
     """A jurisdiction with every sourced fact."""
 
-    facts: list[FactOut]
+    facts: list[LegalFactOut]
 
 
 class FindingOut(Schema):
@@ -123,7 +123,7 @@ class PlanFactsIn(Schema):
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
 
 
-class StandingOut(Schema):
+class CountryStandingOut(Schema):
     """The law of this shop now."""
 
     jurisdiction: str
@@ -170,7 +170,7 @@ class AcknowledgedOut(Schema):
     """The law of this shop after the decision."""
 
     acknowledgement_id: Annotated[int, PublicId("ack")] | None
-    standing: StandingOut
+    standing: CountryStandingOut
 
 
 class TakenOut(Schema):
@@ -219,7 +219,7 @@ def get_jurisdiction(request: HttpRequest, code: str) -> dict[str, Any]:
     return {**_jurisdiction(found), "facts": [_fact(fact) for fact in found.facts]}
 
 
-@router.get("/compliance/standing", response={200: StandingOut, **_ERRORS})
+@router.get("/compliance/standing", response={200: CountryStandingOut, **_ERRORS})
 @endpoint(scope="compliance:read")
 def get_standing(request: HttpRequest) -> dict[str, Any]:
     """The reading and caps that count for this shop now."""

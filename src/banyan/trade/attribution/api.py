@@ -45,7 +45,7 @@ class LinkOut(Schema):
     click_count: int
 
 
-class CodeOut(Schema):
+class ReferralCodeOut(Schema):
     """The caller's own referral code."""
 
     code: str
@@ -58,7 +58,7 @@ class LinkTargetOut(Schema):
     product_id: ProductRef | None
 
 
-class PolicyBody(Schema):
+class AttributionPolicyBody(Schema):
     """Whether distributors may refer themselves (自购)."""
 
     self_purchase: bool
@@ -94,7 +94,7 @@ def create_link(request: HttpRequest, body: LinkIn) -> Any:
     return 201, _link(commands.create_links([NewLink(own, body.product_id)])[0])
 
 
-@router.get("/links/code", response={200: CodeOut, **_ERRORS})
+@router.get("/links/code", response={200: ReferralCodeOut, **_ERRORS})
 @endpoint(scope="network:read")
 def get_code(request: HttpRequest) -> Any:
     """The caller's own referral code."""
@@ -121,16 +121,16 @@ def record_click(request: HttpRequest, token: Token) -> Any:
     return 204, None
 
 
-@router.get("/attribution/policy", response={200: PolicyBody, **_ERRORS})
+@router.get("/attribution/policy", response={200: AttributionPolicyBody, **_ERRORS})
 @endpoint(scope="network:read")
 def get_policy(request: HttpRequest) -> Any:
     """The shop's rules of attribution."""
     return {"self_purchase": queries.get_policy().self_purchase}
 
 
-@router.put("/attribution/policy", response={200: PolicyBody, **_ERRORS})
+@router.put("/attribution/policy", response={200: AttributionPolicyBody, **_ERRORS})
 @endpoint(scope="network:write", write=True)
-def set_policy(request: HttpRequest, body: PolicyBody) -> Any:
+def set_policy(request: HttpRequest, body: AttributionPolicyBody) -> Any:
     """Change the shop's rules of attribution; orders placed before keep what was recorded."""
     commands.set_policy(Policy(body.self_purchase))
     return {"self_purchase": body.self_purchase}

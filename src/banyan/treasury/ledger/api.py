@@ -26,7 +26,7 @@ PREFIXES = {"payment": "pay", "refund": "rfd", "payout": "pyo", "commission": "c
 """How the ids of the facts that entries come from are shown; others are shown as `ref_…`."""
 
 
-class PostingOut(Schema):
+class LedgerPostingOut(Schema):
     """One line: debit positive, credit negative, minor units."""
 
     kind: AccountKind
@@ -44,10 +44,10 @@ class EntryOut(Schema):
     currency: str
     occurred_at: datetime
     posted_at: datetime
-    postings: list[PostingOut]
+    postings: list[LedgerPostingOut]
 
 
-class AccountOut(Schema):
+class LedgerAccountOut(Schema):
     """An account with its balance in its natural sign, minor units. `distributor_id` null: the shop's own."""
 
     id: AccountIdOut
@@ -58,7 +58,7 @@ class AccountOut(Schema):
     opened_at: datetime
 
 
-class LineOut(Schema):
+class LedgerLineOut(Schema):
     """One line of an account's statement, in its natural sign; `balance_minor` after the line."""
 
     entry_id: EntryIdOut
@@ -150,7 +150,7 @@ def get_entry(request: HttpRequest, entry_id: EntryIdOut) -> dict[str, Any]:
     return _entry(queries.get_entry(entry_id))
 
 
-@router.get("/ledger/accounts", response={200: Page[AccountOut], **ERRORS}, summary="Accounts and balances")
+@router.get("/ledger/accounts", response={200: Page[LedgerAccountOut], **ERRORS}, summary="Accounts and balances")
 @endpoint(scope=Scope.LEDGER_READ)
 def list_accounts(
     request: HttpRequest,
@@ -171,14 +171,16 @@ def list_accounts(
     return {**page, "items": [_account(account) for account in page["items"]]}
 
 
-@router.get("/ledger/accounts/{account_id}", response={200: AccountOut, **ERRORS}, summary="One account")
+@router.get("/ledger/accounts/{account_id}", response={200: LedgerAccountOut, **ERRORS}, summary="One account")
 @endpoint(scope=Scope.LEDGER_READ)
 def get_account(request: HttpRequest, account_id: AccountIdOut) -> dict[str, Any]:
     """404 for other people's."""
     return _account(queries.get_account(account_id, owner_id=_own(request)))
 
 
-@router.get("/ledger/accounts/{account_id}/lines", response={200: Page[LineOut], **ERRORS}, summary="Statement of an account")
+@router.get(
+    "/ledger/accounts/{account_id}/lines", response={200: Page[LedgerLineOut], **ERRORS}, summary="Statement of an account"
+)
 @endpoint(scope=Scope.LEDGER_READ)
 def list_lines(request: HttpRequest, account_id: AccountIdOut, cursor: str | None = None, limit: Limit = 50) -> dict[str, Any]:
     """Latest recorded first, with the balance after each line. 404 for other people's accounts."""

@@ -105,7 +105,7 @@ class ResolveIn(Schema):
     resolution: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
-class ReceivedOut(Schema):
+class PaymentReceivedOut(Schema):
     """The word by which a channel knows that it need not repeat the notice."""
 
     code: str = "SUCCESS"
@@ -220,10 +220,13 @@ def get_refund(request: HttpRequest, refund_id: RefundIdOut) -> dict[str, Any]:
 
 
 @router.post(
-    "/payments/notify/{channel}/{tenant_id}", auth=None, response={200: ReceivedOut, **UNCLEAR}, summary="Notices of a channel"
+    "/payments/notify/{channel}/{tenant_id}",
+    auth=None,
+    response={200: PaymentReceivedOut, **UNCLEAR},
+    summary="Notices of a channel",
 )
 @public_endpoint
-def notify(request: HttpRequest, channel: ChannelName, tenant_id: Annotated[int, PublicId("tnt")]) -> ReceivedOut:
+def notify(request: HttpRequest, channel: ChannelName, tenant_id: Annotated[int, PublicId("tnt")]) -> PaymentReceivedOut:
     """For payment channels. The body is verified by the channel's adapter with the tenant's own credentials."""
     commands.take_notice(tenant_id, channel, request.headers, request.body)
-    return ReceivedOut()
+    return PaymentReceivedOut()

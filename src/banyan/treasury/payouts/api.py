@@ -56,7 +56,7 @@ class CancelIn(Schema):
     reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
-class ReceivedOut(Schema):
+class PayoutReceivedOut(Schema):
     """The word by which a channel knows that it need not repeat the notice."""
 
     code: str = "SUCCESS"
@@ -133,11 +133,11 @@ def cancel(request: HttpRequest, payout_id: PayoutIdOut, body: CancelIn) -> dict
 @router.post(
     "/payouts/notify/{channel}/{tenant_id}",
     auth=None,
-    response={200: ReceivedOut, **ERRORS, 503: ErrorBody},
+    response={200: PayoutReceivedOut, **ERRORS, 503: ErrorBody},
     summary="Notices of a payout channel",
 )
 @public_endpoint
-def notify(request: HttpRequest, channel: ChannelName, tenant_id: Annotated[int, PublicId("tnt")]) -> ReceivedOut:
+def notify(request: HttpRequest, channel: ChannelName, tenant_id: Annotated[int, PublicId("tnt")]) -> PayoutReceivedOut:
     """For payout channels. The body is verified by the channel's adapter with the tenant's own credentials."""
     commands.take_notice(tenant_id, channel, request.headers, request.body)
-    return ReceivedOut()
+    return PayoutReceivedOut()

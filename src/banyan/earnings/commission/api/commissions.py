@@ -17,17 +17,17 @@ from banyan.earnings.commission.api.schemas import (
     BandOut,
     CommissionIdText,
     CommissionOut,
+    CommissionPostingOut,
     CutOut,
     DistributorIdText,
     ExplanationOut,
     LegalOut,
-    MemberOut,
     MomentOut,
     OrderIdText,
-    PostingOut,
+    PeriodMemberOut,
+    ReasonStepOut,
     ReversalOut,
     SkippedOut,
-    StepOut,
     TotalsOut,
 )
 from banyan.earnings.commission.queries import outward
@@ -162,7 +162,7 @@ def _commission(commission: Commission) -> dict[str, Any]:
 def _explanation(explanation: Explanation) -> dict[str, Any]:
     trace, commission = explanation.decision.trace, explanation.commission
     steps = [
-        _fields(StepOut, each, bands=[_fields(BandOut, band) for band in each.bands])
+        _fields(ReasonStepOut, each, bands=[_fields(BandOut, band) for band in each.bands])
         for each in trace.evaluations
         if (each.rule_key, each.line_id, each.payee_id) == (commission.rule_key, commission.line_id, commission.payee_id)
     ]
@@ -175,7 +175,7 @@ def _explanation(explanation: Explanation) -> dict[str, Any]:
         "version_id": explanation.version.version_id,
         "rule_title": explanation.rule_title,
         "rule": outward(explanation.rule),
-        "upline": [_fields(MemberOut, each) for each in explanation.decision.upline],
+        "upline": [_fields(PeriodMemberOut, each) for each in explanation.decision.upline],
         "skipped": [_fields(SkippedOut, each, reason=each.reason.value) for each in explanation.skipped],
         "steps": steps,
         "cuts": [_fields(CutOut, each) for each in trace.cuts],
@@ -183,6 +183,6 @@ def _explanation(explanation: Explanation) -> dict[str, Any]:
         "rounding": trace.rounding,
         "agrees": explanation.decision.agrees,
         "reversals": [_fields(ReversalOut, each, cause=each.cause.value) for each in explanation.reversals],
-        "postings": [_fields(PostingOut, each) for each in explanation.postings],
+        "postings": [_fields(CommissionPostingOut, each) for each in explanation.postings],
         "siblings": [_commission(each) for each in explanation.siblings],
     }

@@ -10,11 +10,11 @@ from ninja import Query, Router
 
 from banyan.earnings.commission import commands, queries
 from banyan.earnings.commission.api.schemas import (
-    ApproveIn,
     CountryOut,
     DifferenceOut,
     DocumentIn,
     DraftIn,
+    PlanApproveIn,
     PlanIdText,
     ProofOut,
     ProveIn,
@@ -87,7 +87,7 @@ def revise_draft(request: HttpRequest, version_id: VersionIdText, body: Document
 
 @router.post("/plans/versions/{version_id}/approve", response={200: VersionOut, **ERRORS})
 @endpoint(scope="plans:approve", write=True)
-def approve_plan(request: HttpRequest, version_id: VersionIdText, body: ApproveIn) -> dict[str, Any]:
+def approve_plan(request: HttpRequest, version_id: VersionIdText, body: PlanApproveIn) -> dict[str, Any]:
     """Approve a draft's document as it stands. Never one's own; a revised document needs a new approval."""
     commands.approve_plan(version_id, approved_by=_actor(request), note=body.note)
     return _version(queries.get_version(version_id))

@@ -41,7 +41,7 @@ class PublishIn(Schema):
     effective_on: date | None = None
 
 
-class ApproveIn(Schema):
+class PlanApproveIn(Schema):
     """The second person's word, kept with the version."""
 
     note: str = Field(default="", max_length=200)
@@ -161,7 +161,7 @@ class ReversalOut(Schema):
     occurred_at: datetime
 
 
-class PostingOut(Schema):
+class CommissionPostingOut(Schema):
     """One ledger line: debit positive, credit negative."""
 
     entry_id: EntryIdText
@@ -179,7 +179,7 @@ class SkippedOut(Schema):
     reason: str
 
 
-class MemberOut(Schema):
+class PeriodMemberOut(Schema):
     """One member of the path frozen at payment."""
 
     distributor_id: DistributorIdText
@@ -196,7 +196,7 @@ class BandOut(Schema):
     rate_bp: int
 
 
-class StepOut(Schema):
+class ReasonStepOut(Schema):
     """What the rule gave before stacking and caps."""
 
     line_id: LineIdText
@@ -251,15 +251,15 @@ class ExplanationOut(Schema):
     version_id: VersionIdText
     rule_title: str
     rule: dict[str, Any]
-    upline: list[MemberOut]
+    upline: list[PeriodMemberOut]
     skipped: list[SkippedOut]
-    steps: list[StepOut]
+    steps: list[ReasonStepOut]
     cuts: list[CutOut]
     legal: LegalOut
     rounding: str
     agrees: bool
     reversals: list[ReversalOut]
-    postings: list[PostingOut]
+    postings: list[CommissionPostingOut]
     siblings: list[CommissionOut]
 
 

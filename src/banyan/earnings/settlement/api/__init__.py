@@ -11,18 +11,18 @@ from ninja import Query, Router, Status
 from banyan.earnings.settlement import commands, queries
 from banyan.earnings.settlement.api.schemas import (
     AccountIn,
-    AccountOut,
-    BatchIn,
-    BatchOut,
     DistributorRef,
-    Filters,
-    LineOut,
     Paging,
+    PayeeAccountOut,
     PolicyIn,
     PolicyOut,
     PolicyRef,
-    ReasonIn,
+    ReviewBatchIn,
+    ReviewBatchOut,
     ReviewIn,
+    ReviewReasonIn,
+    StatementFilters,
+    StatementLineOut,
     StatementOut,
     StatementRef,
     WaitingList,
@@ -151,7 +151,7 @@ def retire_policy(request: HttpRequest, policy_id: PolicyRef) -> dict[str, Any]:
 
 @router.get("/settlements/statements", response={200: Page[StatementOut], **ERRORS}, summary="List statements")
 @endpoint(scope="settlements:read")
-def list_statements(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+def list_statements(request: HttpRequest, filters: Query[StatementFilters]) -> dict[str, Any]:
     """Statements, newest first; distributors see their own."""
     own = _own_only(principal_of(request))
     if own is not None and filters.distributor_id not in (None, own):
@@ -201,9 +201,9 @@ def _waiting(one: Waiting) -> dict[str, Any]:
     return {"reason": one.reason, "amount_minor": one.amount_minor, "until": one.until, "statement_id": one.reference_id}
 
 
-@router.post("/settlements/reviews", response={200: BatchOut, **ERRORS}, summary="Review many statements")
+@router.post("/settlements/reviews", response={200: ReviewBatchOut, **ERRORS}, summary="Review many statements")
 @endpoint(scope="settlements:review", write=True)
-def review_many(request: HttpRequest, body: BatchIn) -> dict[str, Any]:
+def review_many(request: HttpRequest, body: ReviewBatchIn) -> dict[str, Any]:
     """Decide about up to 5,000 statements at once; good decisions are carried out even where others are refused."""
     reviewer = principal_of(request).user_id
     outcomes = commands.review(
@@ -230,7 +230,7 @@ def _visible(request: HttpRequest, statement_id: int) -> Statement:
     return found
 
 
-@router.get("/settlements/statements/{statement_id}/lines", response={200: Page[LineOut], **ERRORS}, summary="Lines")
+@router.get("/settlements/statements/{statement_id}/lines", response={200: Page[StatementLineOut], **ERRORS}, summary="Lines")
 @endpoint(scope="settlements:read")
 def list_lines(request: HttpRequest, statement_id: StatementRef, paging: Query[Paging]) -> dict[str, Any]:
     """What a statement is made of, and why each line is there."""
@@ -278,14 +278,14 @@ def retry(request: HttpRequest, statement_id: StatementRef) -> dict[str, Any]:
 
 @router.post("/settlements/statements/{statement_id}/return", response={200: StatementOut, **ERRORS}, summary="Give up payout")
 @endpoint(scope="settlements:review", write=True)
-def give_up(request: HttpRequest, statement_id: StatementRef, body: ReasonIn) -> dict[str, Any]:
+def give_up(request: HttpRequest, statement_id: StatementRef, body: ReviewReasonIn) -> dict[str, Any]:
     """Let the amount of a failed payout go into the distributor's next statement."""
     _visible(request, statement_id)
     commands.return_to_next([statement_id], body.reason)
     return _statement(_visible(request, statement_id))
 
 
-@router.put("/settlements/my-account", response={200: AccountOut, **ERRORS}, summary="Where I am paid")
+@router.put("/settlements/my-account", response={200: PayeeAccountOut, **ERRORS}, summary="Where I am paid")
 @endpoint(scope="me:write", write=True)
 def set_my_account(request: HttpRequest, body: AccountIn) -> dict[str, Any]:
     """Set the own payee account on a channel."""
@@ -296,7 +296,7 @@ def set_my_account(request: HttpRequest, body: AccountIn) -> dict[str, Any]:
     return {"channel": body.channel, "known": True}
 
 
-@router.put("/settlements/accounts/{distributor_id}", response={200: AccountOut, **ERRORS}, summary="Where somebody is paid")
+@router.put("/settlements/accounts/{distributor_id}", response={200: PayeeAccountOut, **ERRORS}, summary="Where somebody is paid")
 @endpoint(scope="settlements:write", write=True)
 def set_account(request: HttpRequest, distributor_id: DistributorRef, body: AccountIn) -> dict[str, Any]:
     """Set a distributor's payee account on a channel, on their behalf."""

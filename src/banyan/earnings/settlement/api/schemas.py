@@ -76,7 +76,7 @@ class StatementOut(Schema):
     attempt: int
 
 
-class LineOut(Schema):
+class StatementLineOut(Schema):
     """One line. `source` is the commission, reversal or earlier statement it stands for, `cause` what that belongs to."""
 
     line_id: Annotated[int, PublicId("stl")]
@@ -102,13 +102,13 @@ class NamedReviewIn(ReviewIn):
     statement_id: StatementRef
 
 
-class BatchIn(Schema):
+class ReviewBatchIn(Schema):
     """Decisions about up to 5,000 statements."""
 
     reviews: Annotated[list[NamedReviewIn], Field(min_length=1, max_length=BATCH_MAX)]
 
 
-class OutcomeOut(Schema):
+class ReviewOutcomeOut(Schema):
     """What became of one decision: the new status, or the code of the refusal."""
 
     statement_id: StatementRef
@@ -117,13 +117,13 @@ class OutcomeOut(Schema):
     message: str
 
 
-class BatchOut(Schema):
+class ReviewBatchOut(Schema):
     """One outcome per decision, in order."""
 
-    outcomes: list[OutcomeOut]
+    outcomes: list[ReviewOutcomeOut]
 
 
-class ReasonIn(Schema):
+class ReviewReasonIn(Schema):
     """Why."""
 
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=r"^[^\x00]*$")]
@@ -137,7 +137,7 @@ class AccountIn(Schema):
     account_name: Annotated[str, Field(max_length=80, pattern=r"^[^\x00]*$")] = ""
 
 
-class AccountOut(Schema):
+class PayeeAccountOut(Schema):
     """That an account is known for a channel."""
 
     channel: str
@@ -159,7 +159,7 @@ class WaitingList(Schema):
     items: list[WaitingOut]
 
 
-class Filters(Schema):
+class StatementFilters(Schema):
     """Which statements to list."""
 
     status: StatementStatus | None = None

@@ -246,7 +246,7 @@ def take_back(request: HttpRequest, parcel_id: s.ParcelRef, body: s.TakeBackIn) 
     return s.parcel_out(queries.get_parcel(outcome), to_buyer=False)
 
 
-@router.get("/fulfillment/policy", response={200: s.PolicyBody, **ERRORS}, summary="Terms of fulfillment")
+@router.get("/fulfillment/policy", response={200: s.FulfillmentPolicyBody, **ERRORS}, summary="Terms of fulfillment")
 @endpoint(scope=Scope.CATALOG_READ)
 def get_policy(request: HttpRequest) -> dict[str, Any]:
     """Days until receipt, days at the store; the sender's phone is shown to the shop's people."""
@@ -255,9 +255,9 @@ def get_policy(request: HttpRequest) -> dict[str, Any]:
     return {"receive_after_days": policy.receive_after_days, "pickup_days": policy.pickup_days, "sender_phone": phone}
 
 
-@router.put("/fulfillment/policy", response={200: s.PolicyBody, **ERRORS}, summary="Change the terms")
+@router.put("/fulfillment/policy", response={200: s.FulfillmentPolicyBody, **ERRORS}, summary="Change the terms")
 @endpoint(scope=Scope.CATALOG_WRITE, write=True)
-def set_policy(request: HttpRequest, body: s.PolicyBody) -> dict[str, Any]:
+def set_policy(request: HttpRequest, body: s.FulfillmentPolicyBody) -> dict[str, Any]:
     """For what is delivered or made ready from now on."""
     commands.set_policy(Policy(body.receive_after_days, body.pickup_days, body.sender_phone))
     return body.dict()
@@ -297,7 +297,7 @@ def cancel_pickup(request: HttpRequest, order_id: s.OrderRef) -> dict[str, Any]:
     return s.pickup_out(queries.get_pickup(found.pickup_id))
 
 
-@router.post("/orders/{order_id}/pickup/code", response={200: s.CodeOut, **ERRORS}, summary="Redeem code")
+@router.post("/orders/{order_id}/pickup/code", response={200: s.PickupCodeOut, **ERRORS}, summary="Redeem code")
 @endpoint(scope=Scope.ORDERS_WRITE, write=True)
 def issue_code(request: HttpRequest, order_id: s.OrderRef) -> dict[str, Any]:
     """A fresh code to show at the store; any code before it is void. Only a digest of it is kept."""

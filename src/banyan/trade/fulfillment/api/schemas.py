@@ -244,7 +244,7 @@ class ParcelDetailOut(ParcelOut):
     track: list[TrackEventOut]
 
 
-class PolicyBody(Schema):
+class FulfillmentPolicyBody(Schema):
     """Days from delivery to receipt when the buyer says nothing, days that a store keeps an order, the sender's phone."""
 
     receive_after_days: Annotated[int, Field(ge=0, le=90)] = 7
@@ -271,7 +271,7 @@ class PickupOut(Schema):
     redeemed_at: datetime | None
 
 
-class CodeOut(Schema):
+class PickupCodeOut(Schema):
     """The code, shown once; any code before it is void."""
 
     code: str

@@ -150,7 +150,7 @@ PLACING = GroupedOperation(
 
 @router.post("/orders/batch", response={200: list[s.BatchOutcomeOut], **_ERRORS})
 @endpoint(scope="orders:write", write=True)
-def place_batch(request: HttpRequest, body: s.BatchIn) -> Any:
+def place_batch(request: HttpRequest, body: s.OrderBatchIn) -> Any:
     """Place up to 500 orders, each accepted or refused alone. For operators."""
     principal = principal_of(request)
     if not principal.is_any("operator"):
@@ -234,7 +234,7 @@ def list_lot_buyers(
     return page | {"items": [s.lot_buyer_out(one, *buyers.get(one.buyer_id, (None, None))) for one in page["items"]]}
 
 
-@router.post("/orders/ship", response={200: list[s.StepOut], **_ERRORS})
+@router.post("/orders/ship", response={200: list[s.OrderStepOut], **_ERRORS})
 @endpoint(scope="orders:ship", write=True)
 def ship(request: HttpRequest, body: s.ShipmentsIn) -> Any:
     """Hand paid orders to their carriers, each accepted or refused alone."""
@@ -247,16 +247,16 @@ def ship(request: HttpRequest, body: s.ShipmentsIn) -> Any:
     ]
 
 
-@router.get("/orders/policy", response={200: s.PolicyBody, **_ERRORS})
+@router.get("/orders/policy", response={200: s.OrderPolicyBody, **_ERRORS})
 @endpoint(scope="catalog:read")
 def get_policy(request: HttpRequest) -> Any:
     """The shop's times and freight tariff."""
     return s.policy_out(queries.get_policy())
 
 
-@router.put("/orders/policy", response={200: s.PolicyBody, **_ERRORS})
+@router.put("/orders/policy", response={200: s.OrderPolicyBody, **_ERRORS})
 @endpoint(scope="catalog:write", write=True)
-def set_policy(request: HttpRequest, body: s.PolicyBody) -> Any:
+def set_policy(request: HttpRequest, body: s.OrderPolicyBody) -> Any:
     """Change the shop's times and freight tariff; orders placed before keep theirs."""
     tariff = FreightTariff(**body.tariff.dict())
     commands.set_policy(Policy(body.payment_window_seconds, body.receive_after_days, body.close_after_days, tariff))
@@ -288,7 +288,7 @@ def _may_act(request: HttpRequest, order_id: int) -> Order:
     return order
 
 
-@router.post("/orders/{order_id}/payment", response={200: s.PaymentOut, **_ERRORS})
+@router.post("/orders/{order_id}/payment", response={200: s.OrderPaymentOut, **_ERRORS})
 @endpoint(scope="orders:write", write=True)
 def open_payment(request: HttpRequest, order_id: s.OrderRef, body: s.PaymentIn) -> Any:
     """Open the payment of an order; asking again answers the same payment."""

@@ -109,7 +109,7 @@ class PlacedOut(Schema):
     expires_at: datetime
 
 
-class BatchIn(Schema):
+class OrderBatchIn(Schema):
     """Orders to place, each accepted or refused alone. A ``client_key`` places its order once, whatever the batch."""
 
     orders: Annotated[list[BatchOrderIn], Field(min_length=1, max_length=500)]
@@ -121,7 +121,7 @@ class BatchOrderIn(OrderIn):
     client_key: Text | None = None
 
 
-BatchIn.model_rebuild()
+OrderBatchIn.model_rebuild()
 
 
 class BatchOutcomeOut(Schema):
@@ -133,7 +133,7 @@ class BatchOutcomeOut(Schema):
     details: dict[str, Any] = {}
 
 
-class LineOut(Schema):
+class OrderLineOut(Schema):
     """One line. Amounts are absent for the warehouse."""
 
     id: LineRef
@@ -146,7 +146,7 @@ class LineOut(Schema):
     tax_minor: int | None = None
 
 
-class ParcelOut(Schema):
+class OrderParcelOut(Schema):
     """A parcel on its way."""
 
     carrier: str
@@ -176,14 +176,14 @@ class OrderOut(Schema):
     closed_at: datetime | None
     cancelled_at: datetime | None
     cancel_reason: str
-    lines: list[LineOut]
+    lines: list[OrderLineOut]
 
 
 class OrderDetailOut(OrderOut):
     """An order with where it goes and its parcels."""
 
     recipient: RecipientBody | None = None
-    parcels: list[ParcelOut] = []
+    parcels: list[OrderParcelOut] = []
 
 
 class PaymentIn(Schema):
@@ -192,7 +192,7 @@ class PaymentIn(Schema):
     channel: Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[a-z0-9_]+$")]
 
 
-class PaymentOut(Schema):
+class OrderPaymentOut(Schema):
     """The opened payment; null when there was nothing to pay."""
 
     payment_id: Annotated[int, PublicId("pay")] | None
@@ -212,7 +212,7 @@ class ShipmentsIn(Schema):
     shipments: Annotated[list[ShipmentIn], Field(min_length=1, max_length=500)]
 
 
-class StepOut(Schema):
+class OrderStepOut(Schema):
     """What became of one order: ``code`` null means that it moved."""
 
     order_id: OrderRef
@@ -230,7 +230,7 @@ class TariffBody(Schema):
     free_from_minor: Amount | None = None
 
 
-class PolicyBody(Schema):
+class OrderPolicyBody(Schema):
     """The shop's times and freight tariff."""
 
     payment_window_seconds: Annotated[int, Field(ge=60, le=30 * 86_400)] = 1800
@@ -318,7 +318,7 @@ class LotBuyerOut(Schema):
     returned: int
     warehouse_ids: list[Annotated[int, PublicId("whs")]]
     first_shipped_at: datetime
-    parcels: list[ParcelOut]
+    parcels: list[OrderParcelOut]
 
 
 def lot_buyer_out(one: LotBuyer, name: str | None, phone: str | None) -> dict[str, Any]:

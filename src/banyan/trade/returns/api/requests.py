@@ -16,20 +16,20 @@ from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId
 from banyan.trade.returns import commands, queries
 from banyan.trade.returns.api.schemas import (
-    ApproveIn,
-    BatchIn,
-    BatchOut,
-    Filters,
     OrderRef,
-    ParcelIn,
     PhotoIn,
     PhotoOut,
     PhotoRef,
-    ReasonIn,
     ReceiptIn,
     RequestIn,
     ReturnableOut,
+    ReturnApproveIn,
+    ReturnBatchIn,
+    ReturnBatchOut,
+    ReturnFilters,
     ReturnOut,
+    ReturnParcelIn,
+    ReturnReasonIn,
     ReturnRef,
 )
 from banyan.trade.returns.types import (
@@ -71,7 +71,7 @@ def _one(outcome: ReturnOutcome) -> Return:
 
 @router.get("/returns", response={200: Page[ReturnOut], **ERRORS}, summary="List returns")
 @endpoint(scope="returns:read")
-def list_returns(request: HttpRequest, filters: Query[Filters]) -> dict[str, Any]:
+def list_returns(request: HttpRequest, filters: Query[ReturnFilters]) -> dict[str, Any]:
     """Returns, newest first; buyers see their own."""
     own = _own_only(principal_of(request))
     return page_of(
@@ -113,9 +113,9 @@ def request_return(request: HttpRequest, body: RequestIn) -> Status[Return]:
     return Status(201, _one(commands.request_returns([wanted])[0]))
 
 
-@router.post("/returns/batch", response={200: BatchOut, **ERRORS}, summary="Decide about many returns")
+@router.post("/returns/batch", response={200: ReturnBatchOut, **ERRORS}, summary="Decide about many returns")
 @endpoint(scope="returns:review", write=True)
-def decide_many(request: HttpRequest, body: BatchIn) -> dict[str, Any]:
+def decide_many(request: HttpRequest, body: ReturnBatchIn) -> dict[str, Any]:
     """Approve, reject or accept up to 500 returns; good ones are done even where others are refused."""
     principal = principal_of(request)
     _need(principal, Role.OPERATOR, Role.PLATFORM)
@@ -205,7 +205,7 @@ def withdraw(request: HttpRequest, return_id: ReturnRef) -> Return:
 
 @router.post("/returns/{return_id}/parcel", response={200: ReturnOut, **ERRORS}, summary="Say that goods were sent back")
 @endpoint(scope="returns:write", write=True)
-def send_back(request: HttpRequest, return_id: ReturnRef, body: ParcelIn) -> Return:
+def send_back(request: HttpRequest, return_id: ReturnRef, body: ReturnParcelIn) -> Return:
     """The parcel with the goods of an approved return; it stops the deadline for sending. Again, to correct it."""
     queries.get_return(return_id, _own_only(principal_of(request)))
     return _one(commands.send_back([Parcel(ReturnId(return_id), body.carrier, body.tracking_number)])[0])
@@ -213,7 +213,7 @@ def send_back(request: HttpRequest, return_id: ReturnRef, body: ParcelIn) -> Ret
 
 @router.post("/returns/{return_id}/approve", response={200: ReturnOut, **ERRORS}, summary="Approve a return")
 @endpoint(scope="returns:review", write=True)
-def approve(request: HttpRequest, return_id: ReturnRef, body: ApproveIn | None = None) -> Return:
+def approve(request: HttpRequest, return_id: ReturnRef, body: ReturnApproveIn | None = None) -> Return:
     """Let the buyer send the goods, or let the refund go on, perhaps of less than was asked; an exchange's goods are held."""
     principal = principal_of(request)
     _need(principal, Role.OPERATOR, Role.PLATFORM)
@@ -231,7 +231,7 @@ def refund_instead(request: HttpRequest, return_id: ReturnRef) -> Return:
 
 @router.post("/returns/{return_id}/hand-back", response={200: ReturnOut, **ERRORS}, summary="Send rejected goods to the buyer")
 @endpoint(scope="returns:review", write=True)
-def hand_back(request: HttpRequest, return_id: ReturnRef, body: ParcelIn) -> Return:
+def hand_back(request: HttpRequest, return_id: ReturnRef, body: ReturnParcelIn) -> Return:
     """The parcel with which goods of a rejected return go back to the buyer."""
     _need(principal_of(request), Role.WAREHOUSE, Role.OPERATOR, Role.PLATFORM)
     return _one(commands.hand_back([Parcel(ReturnId(return_id), body.carrier, body.tracking_number)])[0])
@@ -239,7 +239,7 @@ def hand_back(request: HttpRequest, return_id: ReturnRef, body: ParcelIn) -> Ret
 
 @router.post("/returns/{return_id}/reject", response={200: ReturnOut, **ERRORS}, summary="Reject a return")
 @endpoint(scope="returns:review", write=True)
-def reject(request: HttpRequest, return_id: ReturnRef, body: ReasonIn) -> Return:
+def reject(request: HttpRequest, return_id: ReturnRef, body: ReturnReasonIn) -> Return:
     """Decline with a reason for the buyer; the claimed units are free again."""
     principal = principal_of(request)
     _need(principal, Role.OPERATOR, Role.PLATFORM)

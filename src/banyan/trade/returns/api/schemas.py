@@ -47,7 +47,7 @@ class RequestIn(Schema):
     photo_ids: Annotated[list[PhotoRef], Field(max_length=PHOTOS_MAX)] = []
 
 
-class ReasonIn(Schema):
+class ReturnReasonIn(Schema):
     """Why; shown to the buyer."""
 
     reason: Reason
@@ -84,13 +84,13 @@ class GrantIn(Schema):
     amount_minor: Annotated[int, Field(ge=1, le=10**15)]
 
 
-class ApproveIn(Schema):
+class ReturnApproveIn(Schema):
     """With refunds by amount, less than what was asked may be granted; lines that are not named get what was asked."""
 
     grants: Annotated[list[GrantIn], Field(max_length=200)] = []
 
 
-class ParcelIn(Schema):
+class ReturnParcelIn(Schema):
     """Goods on their way."""
 
     carrier: Annotated[str, Field(max_length=60, pattern=r"^[^\x00]*$")] = ""
@@ -104,7 +104,7 @@ class ReceiptIn(Schema):
     warehouse_id: Annotated[int, PublicId("whs")] | None = None
 
 
-class BatchIn(Schema):
+class ReturnBatchIn(Schema):
     """One decision about many returns."""
 
     action: Literal["approve", "reject", "accept", "retry_refund", "refund_instead"]
@@ -112,7 +112,7 @@ class BatchIn(Schema):
     reason: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] = ""
 
 
-class OutcomeOut(Schema):
+class ReturnOutcomeOut(Schema):
     """What became of one return of a batch."""
 
     return_id: ReturnRef
@@ -122,10 +122,10 @@ class OutcomeOut(Schema):
     message: str
 
 
-class BatchOut(Schema):
+class ReturnBatchOut(Schema):
     """One outcome per return, in order."""
 
-    outcomes: list[OutcomeOut]
+    outcomes: list[ReturnOutcomeOut]
 
 
 class PieceOut(Schema):
@@ -137,7 +137,7 @@ class PieceOut(Schema):
     note: str
 
 
-class LineOut(Schema):
+class ReturnLineOut(Schema):
     """One line of a return; `refund_minor` is 0 until it is accepted."""
 
     line_id: LineRef
@@ -191,7 +191,7 @@ class ReturnOut(Schema):
     received_at: datetime | None
     accepted_at: datetime | None
     refunded_at: datetime | None
-    lines: list[LineOut]
+    lines: list[ReturnLineOut]
     reason_code: str
     ruling: list[str]
     is_automatic: bool
@@ -241,7 +241,7 @@ class ReturnableOut(Schema):
     lines: list[LeftOut]
 
 
-class Filters(Schema):
+class ReturnFilters(Schema):
     """Which returns to list."""
 
     order_id: Annotated[int, PublicId("ord")] | None = None
