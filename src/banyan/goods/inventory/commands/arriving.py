@@ -15,12 +15,12 @@ from banyan.kernel.tenancy import current_tenant_id
 WAITING_MAX = 500
 """Orders that are served with one arrival; the others follow by themselves (``mend_due``)."""
 _LOST = """
-SELECT order_id FROM inventory_reservations WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[]) AND state = 'lost'
+SELECT order_id FROM inventory_reservations WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[]) AND state = 'lost' AND lost_at IS NOT NULL
 ORDER BY id LIMIT %s FOR UPDATE
 """
 # Only where something is for sale again: an order whose pieces are still missing everywhere is not asked for again and again.
 _MENDABLE = """
-SELECT r.order_id FROM inventory_reservations r WHERE r.tenant_id = %s AND r.state = 'lost' AND EXISTS (
+SELECT r.order_id FROM inventory_reservations r WHERE r.tenant_id = %s AND r.state = 'lost' AND r.lost_at IS NOT NULL AND EXISTS (
   SELECT 1 FROM inventory_stock_levels s JOIN inventory_warehouses w ON w.id = s.warehouse_id AND w.is_active
   WHERE s.tenant_id = r.tenant_id AND s.sku_id = r.sku_id
   AND s.on_hand - s.quarantined - s.held - s.reserved - s.allocated - s.set_aside > 0)

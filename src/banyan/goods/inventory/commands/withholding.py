@@ -274,9 +274,9 @@ def _cut(cuts: Sequence[tuple[_Open, int]], at: datetime) -> None:
     parted = [(one, pieces) for one, pieces in cuts if pieces < one.quantity]
     tenant_id = current_tenant_id()
     sql.execute(
-        "UPDATE inventory_reservations SET state = 'lost', channel_stock_id = NULL, changed_at = %s"
+        "UPDATE inventory_reservations SET state = 'lost', channel_stock_id = NULL, changed_at = %s, lost_at = %s"
         " WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
-        (at, tenant_id, whole),
+        (at, at, tenant_id, whole),
     )
     sql.execute(
         "UPDATE inventory_reservations r SET quantity = r.quantity - u.pieces FROM unnest(%s::bigint[], %s::int[])"
@@ -285,9 +285,9 @@ def _cut(cuts: Sequence[tuple[_Open, int]], at: datetime) -> None:
     )
     sql.insert(
         Reservation,
-        ("id", "order_id", "line_id", "warehouse_id", "sku_id", "quantity", "state", "expires_at", "changed_at"),
+        ("id", "order_id", "line_id", "warehouse_id", "sku_id", "quantity", "state", "expires_at", "changed_at", "lost_at"),
         [
-            (identity, one.order_id, one.line_id, one.warehouse_id, one.sku_id, pieces, "lost", None, at)
+            (identity, one.order_id, one.line_id, one.warehouse_id, one.sku_id, pieces, "lost", None, at, at)
             for identity, (one, pieces) in zip(ids.next_ids(len(parted)), parted, strict=True)
         ],
     )
