@@ -15,7 +15,7 @@ from banyan.people.identity.types import Role, scopes_of
 from tests.access.lived import PUBLIC_ID, Shop, changes, newcomer, send, snapshot
 from tests.access.openapi_requests import Operation, operations, requests_for
 
-PUBLIC_GOODS = {"cat", "prd", "sku"}
+PUBLIC_GOODS = {"cat", "prd", "sku", "off"}
 """What every visitor of a shop may see."""
 SHOWN = {Role.SUPPLIER: {"whs"}}
 """What a role may see besides: where suppliers deliver to."""

@@ -264,7 +264,7 @@ def test_a_plan_is_checked_drafted_revised_and_published_in_the_console(staffed:
     faulty = _post(operator, "/console/plans/new", document=_document(hold_days="7", extra=1), act="draft").content.decode()
     assert "hold_days" in faulty and "须为整数" in faulty and "extra" in faulty
     limits = _post(operator, "/console/plans/new", document=_document(hold_days=9999, unqualified="x"), act="check")
-    assert "须在 0 到 3650 之间" in limits.content.decode() and "须为以下之一：compression, breakage" in limits.content.decode()
+    assert "须不大于 3650" in limits.content.decode() and "须为以下之一：compression, breakage" in limits.content.decode()
     checked = _post(finance, "/console/plans/new", document=_document(), act="check").content.decode()
     assert "最多付给上级层数" in checked and "5%" in checked
     assert finance.post("/console/plans/new", {"document": _document(), "act": "draft"}).status_code == 403

@@ -219,14 +219,18 @@ def faults(report: PlanReport | None) -> list[tuple[str, str]]:
 
 def _fault_words(message: str) -> str:
     """Messages name limits and choices; the catalog knows them with # for a number, and choices by how they begin."""
-    head, choices = message.partition("must be one of ")[1:]
-    if head and message.startswith(head):
-        return _("must be one of %s") % choices
+    for head, words in (
+        ("must be one of ", _("must be one of %s")),
+        ("must be written like ", _("must be written like %s")),
+        ("a condition has exactly one key of ", _("a condition has exactly one key of %s")),
+    ):
+        if message.startswith(head):
+            return words % message.removeprefix(head)
     numbers = re.findall(r"\d+", message)
-    said = _(re.sub(r"\d+", "#", message))
+    shown = _(re.sub(r"\d+", "#", message))
     for number in numbers:
-        said = said.replace("#", number, 1)
-    return said
+        shown = shown.replace("#", number, 1)
+    return shown
 
 
 def _read(text: str) -> tuple[Any, str]:

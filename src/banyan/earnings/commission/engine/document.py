@@ -109,6 +109,11 @@ def _fault(error: Any) -> Fault:
     return Fault(path.encode("utf-8", "replace").decode()[:300], _words(error))
 
 
+def _choices(text: str) -> str:
+    """pydantic's `'a', 'b' or 'c'` as `a, b, c`."""
+    return text.replace(" or ", ", ").replace("'", "")
+
+
 def _words(error: Any) -> str:
     context = error.get("ctx", {})
     match error["type"]:
@@ -131,9 +136,9 @@ def _words(error: Any) -> str:
         case "union_tag_not_found":
             return "is required: it says which kind this is"
         case "union_tag_invalid":
-            return f"must be one of {context.get('expected_tags', '')}"
+            return f"must be one of {_choices(context.get('expected_tags', ''))}"
         case "literal_error":
-            return f"must be {context.get('expected', '')}"
+            return f"must be one of {_choices(context.get('expected', ''))}"
         case "greater_than_equal" | "greater_than":
             return f"must be at least {context.get('ge', context.get('gt', 0) + 1)}"
         case "less_than_equal" | "less_than":
