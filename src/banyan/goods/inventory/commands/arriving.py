@@ -15,7 +15,8 @@ from banyan.kernel.tenancy import current_tenant_id
 WAITING_MAX = 500
 """Orders that are served with one arrival; the others follow by themselves (``mend_due``)."""
 _LOST = """
-SELECT order_id FROM inventory_reservations WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[]) AND state = 'lost' AND lost_at IS NOT NULL
+SELECT order_id FROM inventory_reservations
+WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[]) AND state = 'lost' AND lost_at IS NOT NULL
 ORDER BY id LIMIT %s FOR UPDATE
 """
 # Only where something is for sale again: an order whose pieces are still missing everywhere is not asked for again and again.
