@@ -38,7 +38,7 @@ class Shop:
 EVERY_HOUSE = {
     "alt", "chs", "stk", "tln", "trf",
     "ack", "cat", "cms", "dst", "ent", "ful", "inc", "lot", "mov", "oln", "ord", "pay", "pcl", "pho", "plv", "prd", "pyo", "ret",
-    "off", "rfd", "sae", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
+    "off", "rfd", "sae", "sim", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
 }  # fmt: skip
 """The kinds of rows that a lived shop must have, or what is tried with their ids tries nothing."""
 
@@ -52,10 +52,26 @@ def build(name: str, schema: dict[str, Any]) -> Shop:
     assert built.findings == []
     shop = Shop(built.shop.tenant_id, slug)
     _let_things_go_wrong(shop)
+    _ask_for_a_simulation(shop)
     shop.tokens = {role: newcomer(shop, (role,)) for role in Role}
     shop.ids = _read_everything(newcomer(shop, tuple(Role)), schema)
     assert set(shop.ids) >= EVERY_HOUSE, f"the shop has no {EVERY_HOUSE - set(shop.ids)}"
     return shop
+
+
+def _ask_for_a_simulation(shop: Shop) -> None:
+    """Of the plan in force over the shop's own orders; nobody runs it."""
+    from datetime import timedelta
+
+    from banyan.earnings.commission import queries as plans
+    from banyan.earnings.simulation import commands
+    from banyan.earnings.simulation.types import NewRun
+    from banyan.kernel import clock, tenancy
+
+    with tenancy.enter(shop.tenant_id, actor="matrix"):
+        version = plans.version_at(clock.now())
+        assert version is not None
+        commands.request(NewRun(version.document, clock.now() - timedelta(days=30), clock.now()))
 
 
 def _let_things_go_wrong(shop: Shop) -> None:

@@ -10,6 +10,8 @@ import pytest
 
 from banyan.people.identity.types import NewUser, Role
 
+from .screens import browser, tab, world  # noqa: F401  for every test of the console
+
 PASSWORD = "Correct-horse-9"
 STAFF = (Role.OPERATOR, Role.FINANCE, Role.WAREHOUSE, Role.AUDITOR)
 

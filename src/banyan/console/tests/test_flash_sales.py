@@ -12,7 +12,6 @@ import pytest
 from django.test import Client
 
 from banyan.config import in_process
-from banyan.console.tests.test_screens import browser as browser_of_screens
 from banyan.goods.catalog.tests.making import make_skus
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import NewWarehouse, Receipt
@@ -23,7 +22,6 @@ from banyan.trade.offers import commands
 from banyan.trade.offers.types import NewOffer
 
 PASSWORD = "flash-Sale-1"
-browser = browser_of_screens
 
 
 @pytest.fixture

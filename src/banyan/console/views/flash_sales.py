@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -68,6 +68,13 @@ def _row(offer: Offer) -> dict[str, Any]:
     return {"one": offer, "public_id": ids.public(OFFER, offer.offer_id), "phase": offer.phase(clock.now()).value}
 
 
+def _find(public_id: str) -> Offer:
+    try:
+        return queries.get_offer(OfferId(ids.parse(OFFER, public_id)))
+    except Refusal as refusal:
+        raise Http404(public_id) from refusal
+
+
 def _currency() -> str:
     return tenancy.get_tenant(tenancy.current_tenant_id()).currency
 
@@ -75,7 +82,7 @@ def _currency() -> str:
 @page("catalog:read")
 def live(request: HttpRequest, public_id: str) -> HttpResponse:
     """One sale as it goes; the browser looks again by itself while it is planned or on."""
-    offer = queries.get_offer(OfferId(ids.parse(OFFER, public_id)))
+    offer = _find(public_id)
     at = clock.now()
     return show(
         request, "console/flash_sale.html", offer.name, **_row(offer), now=queries.standing(offer, at), at=at,
@@ -88,7 +95,7 @@ def live(request: HttpRequest, public_id: str) -> HttpResponse:
 @page("catalog:write")
 def end(request: HttpRequest, public_id: str) -> HttpResponse:
     """End a sale before its time."""
-    offer = queries.get_offer(OfferId(ids.parse(OFFER, public_id)))
+    offer = _find(public_id)
     attempt(request, lambda: commands.end([offer.offer_id]), _("Ended. What was left is everybody's again."))
     return redirect("console:flash_sale", public_id=public_id)
 

@@ -336,7 +336,8 @@
   }
   function draw() {
     var fits = read();
-    root.querySelector("[data-cards]").hidden = !fits;
+    /* Nothing moves away under the finger that is on its way to a button. */
+    root.querySelector("[data-cards]").inert = head.inert = !fits;
     root.querySelector("[data-unreadable]").hidden = fits;
     if (fits) { drawHead(); drawRules(); }
     ask();
@@ -361,7 +362,7 @@
     area.value = JSON.stringify(json("plan-starts").find(function (one) { return one.key === start.value; }).document, null, 2);
     open.clear(); draw();
   });
-  area.addEventListener("change", draw);
+  area.addEventListener("change", function () { setTimeout(draw, 300); }); /* after the click that took the focus away */
   root.querySelectorAll("[data-sample]").forEach(function (input) { input.addEventListener("input", ask); });
   if (window.Sortable) window.Sortable.create(cards, { handle: ".bn-grip", animation: 120, onEnd: function (event) {
     plan.rules.splice(event.newIndex, 0, plan.rules.splice(event.oldIndex, 1)[0]);
