@@ -292,10 +292,18 @@ class ProvenPartOut(Schema):
     rate_bp: int
 
 
+class ProvenBesideOut(Schema):
+    """Somebody who is paid for something else than a place on the path: `buyer`, `regional_partner:city`, `person:…`."""
+
+    whom: str
+    tier: str
+
+
 class ProvenCaseOut(Schema):
     """One class of goods and one tier path (from the seller up) with the greatest part of a sale that it can pay, rounded up to
     a basis point. `sku_id` null: any that the plan does not name. `base_minor`: a sale that pays that part; null: approached as
-    sales grow."""
+    sales grow. `inactive_depths`: where on the path somebody is not active. `channel` to `local_minute`: what the plan asks of
+    the order itself; empty or null where it does not, or where it names none of the kind."""
 
     rate_bp: int
     path: list[str]
@@ -304,6 +312,14 @@ class ProvenCaseOut(Schema):
     tags: list[str]
     age_days: int | None
     at: datetime | None
+    product_id: Annotated[int, PublicId("prd")] | None
+    supplier_id: Annotated[int, PublicId("usr")] | None
+    channel: str
+    region_code: str
+    first_order: bool | None
+    local_minute: int | None
+    inactive_depths: list[int]
+    beside: list[ProvenBesideOut]
     base_minor: int | None
     parts: list[ProvenPartOut]
 

@@ -8,7 +8,8 @@ from .facts import PaidRange, paid_range
 from .faults import Fault, PlanDocumentError
 from .legalizing import nearest_lawful
 from .log import empty_trace
-from .proof import Case, Goods, Proof, prove, worst_at
+from .proof import Case, Proof, prove, worst_at
+from .sale_classes import Goods, Sale
 
 __all__ = [
     "Case",
@@ -20,6 +21,7 @@ __all__ = [
     "PaidRange",
     "PlanDocumentError",
     "Proof",
+    "Sale",
     "compile_plan",
     "differences",
     "empty_trace",

@@ -60,6 +60,18 @@ def greatest(curves: Sequence[Curve]) -> Curve:
     return _folded(curves, lower=False) if curves else ZERO
 
 
+def shifted(curve: Curve, by: int) -> Curve:
+    """The curve of what lies above `by`: nothing up to there, and from there on as if counted from there."""
+    if by <= 0:
+        return curve
+    return ((1, *ZERO[0][1:]), *((start + by, slope, offset - slope * by) for start, slope, offset in curve))
+
+
+def where_paid(curve: Curve, paid: Curve) -> Curve:
+    """The curve where `paid` gives anything, else nothing."""
+    return _merged(curve, paid, lambda start, _end, a, b: [(start, *(a if any(b) else ZERO[0][1:]))])
+
+
 def is_zero(curve: Curve) -> bool:
     return all(slope == 0 and offset == 0 for _, slope, offset in curve)
 

@@ -8,25 +8,25 @@ from typing import Any
 
 from banyan.earnings.commission.types import (
     All,
+    Band,
+    Basis,
+    Condition,
+    Differential,
     Fixed,
-    HasTag,
-    InCategory,
-    IsSku,
     Measure,
     Multiplier,
-    NewGoods,
     Not,
-    PayeeTier,
     Per,
     Plan,
     Progressive,
     Rate,
     Recipient,
+    Rule,
     Some,
     Stacking,
+    UnitBands,
     Uplift,
     WholeBand,
-    Window,
 )
 
 _KNOWN = {
@@ -41,15 +41,20 @@ _KNOWN = {
         "budget_minor",
         "budget_is_total",
     },
-    "rule": {"key", "pays", "amount", "when", "group", "priority", "caps", "title"},
+    "rule": {"key", "pays", "amount", "when", "group", "priority", "caps", "title", "basis"},
     "rule_caps": {"line_minor", "order_minor", "payee_minor", "period_minor"},
-    "pays": {"to", "depth", "min_tier"},
+    "pays": {"to", "depth", "min_tier", "to_depth", "scope", "distributor_id"},
 }
+BESIDE = frozenset({Recipient.BUYER, Recipient.REGIONAL_PARTNER, Recipient.PERSON})
+"""Paid for something else than a place on the path."""
+_RECIPIENTS = BESIDE | {Recipient.SELLER, Recipient.ANCESTOR, Recipient.PATH, Recipient.GENERATION, Recipient.EARNER}
 _AMOUNTS: dict[type, set[str]] = {
     Fixed: {"minor", "per"},
     Rate: {"rate_bp"},
-    Progressive: {"by", "bands"},
-    WholeBand: {"by", "bands"},
+    Progressive: {"by", "bands", "figure", "true_up"},
+    WholeBand: {"by", "bands", "figure", "true_up"},
+    UnitBands: {"by", "progressive", "bands"},
+    Differential: {"rates", "peer"},
     Multiplier: {"of", "times_bp"},
     Uplift: {"of", "rate_bp"},
 }
@@ -72,31 +77,84 @@ def unknown_of(plan: Plan) -> Iterator[str]:
     """What of the plan cannot be proven, in words."""
     yield from _beyond("plan", plan, "plan")
     yield from _beyond("plan_caps", plan.caps, "caps")
-    stackings, sizes = dict(plan.groups), [rule.group for rule in plan.rules]
     for rule in plan.rules:
-        at, amount = f"rule {rule.key}", rule.amount
-        yield from _beyond("rule", rule, at)
-        yield from _beyond("rule_caps", rule.caps, at)
-        yield from _beyond("pays", rule.pays, at)
-        if rule.pays.to not in (Recipient.SELLER, Recipient.ANCESTOR, Recipient.EARNER):
-            yield f"{at}: pays {rule.pays.to}"
-        if type(amount) not in _AMOUNTS or not _is_plain(amount, _AMOUNTS[type(amount)]):
-            yield f"{at}: {type(amount).__name__}"
-        elif getattr(amount, "by", Measure.LINE) not in (Measure.LINE, Measure.ORDER):
-            yield f"{at}: by {amount.by}"  # type: ignore[union-attr]
-        elif getattr(amount, "per", Per.LINE) not in (Per.LINE, Per.UNIT):
-            yield f"{at}: per {amount.per}"  # type: ignore[union-attr]
-        later = any(cap is not None for cap in (rule.caps.order_minor, rule.caps.payee_minor, rule.caps.period_minor))
-        if later and stackings[rule.group] is not Stacking.ADD and sizes.count(rule.group) > 1:
-            yield f"{at}: a cap per order or person on one of several rivals"
-        if rule.caps.order_minor is not None and rule.pays.to is Recipient.EARNER:
-            yield f"{at}: a cap per order over several earners"
-        for leaf in leaves_of(rule.when):
-            if not isinstance(leaf, InCategory | IsSku | HasTag | PayeeTier | NewGoods | Window):
-                yield f"{at}: {type(leaf).__name__}"
-    tags = {tag for rule in plan.rules for leaf in leaves_of(rule.when) if isinstance(leaf, HasTag) for tag in leaf.tags}
+        yield from _unknown_of_rule(rule)
+        yield from _meeting_caps(rule, plan)
+        yield from _overlay_beside(rule, plan)
+    yield from _figures(plan)
+    yield from _chosen_by_absence(plan)
+    tags = {tag for rule in plan.rules for leaf in leaves_of(rule.when) for tag in getattr(leaf, "tags", ())}
     if len(tags) > 12:
         yield f"{len(tags)} tags"
+
+
+def _unknown_of_rule(rule: Rule) -> Iterator[str]:
+    at, amount = f"rule {rule.key}", rule.amount
+    yield from _beyond("rule", rule, at)
+    yield from _beyond("rule_caps", rule.caps, at)
+    yield from _beyond("pays", rule.pays, at)
+    if rule.pays.to not in _RECIPIENTS:
+        yield f"{at}: pays {rule.pays.to}"
+    if type(amount) not in _AMOUNTS or not _is_plain(amount, _AMOUNTS[type(amount)]):
+        yield f"{at}: {type(amount).__name__}"
+    elif getattr(amount, "by", Measure.LINE) is Measure.PERIOD or getattr(amount, "per", Per.LINE) is Per.PERIOD:
+        yield f"{at}: by period"
+    for leaf in leaves_of(rule.when):
+        if not isinstance(leaf, Condition):
+            yield f"{at}: {type(leaf).__name__}"
+
+
+def _meeting_caps(rule: Rule, plan: Plan) -> Iterator[str]:
+    """Caps that are shared in proportion between shares of which others then take another part: no straight lines any more."""
+    caps, at = rule.caps, f"rule {rule.key}"
+    rivals = dict(plan.groups)[rule.group] is not Stacking.ADD and [each.group for each in plan.rules].count(rule.group) > 1
+    if rivals and any(cap is not None for cap in (caps.order_minor, caps.payee_minor, caps.period_minor)):
+        yield f"{at}: a cap per order or person on one of several rivals"
+    if caps.order_minor is not None:
+        if rule.pays.to is Recipient.EARNER:
+            yield f"{at}: a cap per order over several earners"
+        elif rule.pays.to is Recipient.PATH and rule.pays.to_depth > rule.pays.depth:
+            yield f"{at}: a cap per order over several payees"
+
+
+def _overlay_beside(rule: Rule, plan: Plan) -> Iterator[str]:
+    """Whoever is paid for something else may be the very seller, and then gets the seller's overlay."""
+    if isinstance(rule.amount, Multiplier | Uplift) and rule.pays.to is not Recipient.EARNER:
+        of = rule.amount.of
+        if any(each.group == of and each.pays.to in BESIDE for each in plan.rules):
+            yield f"rule {rule.key}: an overlay for one place on a group that also pays others"
+
+
+def _figures(plan: Plan) -> Iterator[str]:
+    """A figure can be anything. One rule takes its worst; several take theirs together only if that is the last band of each."""
+    amounts = [rule.amount for rule in plan.rules]
+    bands = [each.bands for each in amounts if isinstance(each, Progressive | WholeBand) and each.by is Measure.FIGURE]
+    if len(bands) > 1 and not all(ends_highest(each) for each in bands):
+        yield "several rules by figures, of which one is highest below its last band"
+
+
+def ends_highest(bands: tuple[Band, ...]) -> bool:
+    return bands[-1].rate_bp == max(band.rate_bp for band in bands)
+
+
+def _chosen_by_absence(plan: Plan) -> Iterator[str]:
+    """Where less of one share makes room for more of another, the greatest margin need not be the worst, nor the exact amount the
+    bound of the rounded one."""
+    of_margin = [rule for rule in plan.rules if rule.basis is Basis.MARGIN]
+    for group, stacking in plan.groups:
+        rules = [rule for rule in plan.rules if rule.group == group]
+        if stacking is not Stacking.EXCLUSIVE or len(rules) < 2:
+            continue
+        if of_margin:
+            yield f"group {group}: one of several excludes others, and rules are on the margin"
+        if len({rule.amount.of for rule in rules if isinstance(rule.amount, Multiplier | Uplift)}) > 1:
+            yield f"group {group}: one of several overlays on different groups excludes others"
+    for rule in of_margin:
+        amount = rule.amount
+        if isinstance(amount, WholeBand) and amount.by is not Measure.FIGURE:
+            rates = [band.rate_bp for band in amount.bands]
+            if rates != sorted(rates):
+                yield f"rule {rule.key}: a falling band on the margin"
 
 
 def _beyond(kind: str, value: Any, at: str) -> Iterator[str]:

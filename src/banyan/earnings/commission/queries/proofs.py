@@ -76,11 +76,13 @@ def thin_skus(plan: Plan, proof: Proof | None, at: datetime) -> tuple[ThinSku, .
 
 def _class_of(sku: SkuFacts, at: datetime) -> Goods:
     age = (at - sku.listed_at) // timedelta(days=1) if sku.listed_at is not None and at >= sku.listed_at else None
-    return Goods(int(sku.sku_id), frozenset(int(each) for each in sku.category_path), frozenset(sku.tags), age, at)
+    categories, supplier = frozenset(int(each) for each in sku.category_path), sku.supplier_id
+    return Goods(int(sku.sku_id), categories, frozenset(sku.tags), age, at, int(sku.product_id), supplier, max(sku.cost_minor, 0))
 
 
 def describe_case(case: Case) -> dict[str, Any]:
-    """A case as plain values: goods class, tiers from the seller up, the part in basis points (rounded up) and the witness."""
+    """A case as plain values: goods class, tiers from the seller up, the part in basis points (rounded up) and the witness.
+    `beside`: others who are paid, such as the buyer. An empty channel or region is one that the plan does not name."""
     goods = case.goods
     return {
         "rate_bp": case.rate_bp,
@@ -90,6 +92,11 @@ def describe_case(case: Case) -> dict[str, Any]:
         "tags": sorted(goods.tags),
         "age_days": goods.age_days,
         "at": goods.at,
+        "product_id": goods.product_id or None,
+        "supplier_id": goods.supplier_id,
+        **case.sale._asdict(),
+        "inactive_depths": list(case.inactive),
+        "beside": [{"whom": whom, "tier": tier} for whom, tier in case.beside],
         "base_minor": case.base_minor,
         "parts": [{"rule": key, "rate_bp": -(-part.numerator * FULL_BP // part.denominator)} for key, part in case.parts],
     }
