@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from django.views.i18n import set_language
 
 from banyan.console.views import (
+    answers,
     audit,
     distributors,
     explain,
@@ -41,6 +42,7 @@ _pages: list[URLPattern] = [
     path("sellers/", distributors.listing, name="distributors"),
     path("commissions/<str:public_id>/explain", explain.explain, name="explain"),
     path("orders/<str:public_id>/money", orders.money_story, name="money_story"),
+    re_path(r"^orders/(?P<public_id>ord_[^/]+)/answer$", answers.order_answer, name="order_answer"),
     path("return-desk/", return_desk.desk, name="return_desk"),
     path("return-desk/decide", return_desk.decide, name="return_desk_decide"),
     re_path(r"^returns/photos/(?P<public_id>pho_[^/]+)$", returns.photo, name="return_photo"),
@@ -76,6 +78,7 @@ _pages: list[URLPattern] = [
     path("law/<str:code>/", law.jurisdiction, name="law_jurisdiction"),
     path("network/", network.search, name="network"),
     re_path(r"^network/(?P<public_id>dst_[^/]+)/$", network.tree, name="network_tree"),  # admin lists live below network/ too
+    re_path(r"^network/(?P<public_id>dst_[^/]+)/moment$", answers.moment, name="moment"),
     re_path(r"^network/(?P<public_id>dst_[^/]+)/sponsor$", sponsor.choose, name="sponsor"),
     re_path(r"^network/(?P<public_id>dst_[^/]+)/move$", sponsor.move, name="sponsor_move"),
     re_path(r"^network/(?P<public_id>dst_[^/]+)/tier$", sponsor.set_tier, name="set_tier"),

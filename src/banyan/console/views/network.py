@@ -60,6 +60,7 @@ def tree(request: HttpRequest, public_id: str) -> HttpResponse:
         standing=compliance.organization_standing(team + 1, layers, clock.now()), history=network.list_sponsorships(own),
         consumers=network.count_bound_consumers([own], clock.now()).get(own, 0), tiers=list(Tier),
         may_move=may(request, "network:write"), may_set_tier=may(request, "distributors:write"),
+        sees_money=may(request, "commissions:read"),
         bindings=trail.list_url("network_bindingrow", names[own].code),
         tier_since=distributors.list_tier_history(own)[-1].valid_from,
         orders=trail.list_url("attribution_referral", public_id), record=trail.record_url("distributors_distributor", own),

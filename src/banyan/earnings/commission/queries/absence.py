@@ -136,5 +136,9 @@ def _words_of(reason: str) -> str:
             return _("You stood deeper than the plan reaches.")
         case SkipReason.LEGAL_DEPTH:
             return _("The law that counted when the order was paid does not allow pay at your depth.")
+        case SkipReason.NO_DIFFERENCE:
+            return _("Somebody of your tier or above it, nearer to the buyer, had already been paid the difference.")
+        case SkipReason.BELOW_MINIMUM:
+            return _("Your sales of the period were below what the rule asks for.")
         case _:
             return _("The plan in force did not pay you: %(reason)s.") % {"reason": reason}
