@@ -6,16 +6,17 @@ Exit 0: fine; 1: the plan has faults, is illegal or goes beyond the margin of so
 from __future__ import annotations
 
 import json as jsonlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 ShopOption = Annotated[str, typer.Option("--shop", help="The shop's slug; not needed where there is one shop only.")]
 FileArgument = Annotated[Path, typer.Argument(help="A plan document (JSON).", exists=True, dir_okay=False)]
+PLAN_AT_FAULT = ("invalid_plan", "illegal_plan", "plan_beyond_margin")
 JsonOption = Annotated[bool, typer.Option("--json", help="One object and nothing else.")]
 
 
@@ -36,8 +37,7 @@ def check(file: FileArgument, shop: ShopOption = "", json: JsonOption = False) -
     if json:
         _print(asdict(report))
     else:
-        for path, message in report.faults:
-            print(f"{path or '$'}: {message}")
+        _print_faults(report.faults)
         if not report.faults:
             print(f"{'allowed' if report.legal else 'not allowed'} by {report.rule_set}")
             print(f"ancestors paid, at most: {report.upline_depth_paid}; all pay together, at most: {report.total_rate_bp} bp")
@@ -52,15 +52,16 @@ def prove(file: FileArgument, shop: ShopOption = "", json: JsonOption = False) -
     with _inside(shop) as (commission, clock):
         found = commission.prove_document(_document(file), clock.now())
         if not isinstance(found, commission.ShopProof):
-            for path, message in found.faults:
-                print(f"{path or '$'}: {message}")
-            raise typer.Exit(1)
-        cases = [commission.describe_case(case) for case in found.proof.cases[: commission.SHOWN_CASES]]
+            _end_with_faults(found.faults, json)
+        from banyan.kernel import ids
+
+        cases = [_outward(commission.describe_case(case)) for case in found.proof.cases[: commission.SHOWN_CASES]]
     told = {
         "publishable": found.is_publishable, "legal": found.report.legal, "exact": found.proof.exact,
         "why_not_exact": list(found.proof.why), "bound_bp": found.bound_bp,
         "worst_bp": found.proof.worst.rate_bp if found.proof.worst is not None else None, "case_count": found.proof.case_count,
-        "cases": cases, "beyond_margin": [[each.sku_id, each.margin_minor, each.worst_minor] for each in found.thin],
+        "cases": cases, "beyond_margin": [[ids.public("sku", each.sku_id), each.margin_minor, each.worst_minor]
+                                            for each in found.thin],
     }  # fmt: skip
     if json:
         _print(told)
@@ -72,7 +73,7 @@ def prove(file: FileArgument, shop: ShopOption = "", json: JsonOption = False) -
             rules = ", ".join(f"{part['rule']} {part['rate_bp']}" for part in case["parts"])
             print(f"  {case['rate_bp']:>6} bp  {'/'.join(case['path'])}  {goods}  {rules}")
         for each in found.thin:
-            print(f"  beyond the margin: sku {each.sku_id} pays up to {each.worst_minor} of {each.margin_minor}")
+            print(f"  beyond the margin: {ids.public('sku', each.sku_id)} pays up to {each.worst_minor} of {each.margin_minor}")
     raise typer.Exit(0 if found.is_publishable else 1)
 
 
@@ -86,14 +87,19 @@ def simulate(
     """What the plan would have cost over past orders, beside what was in force."""
     from banyan.config import runtime
 
-    with runtime.database_ready():
-        from banyan.earnings.commission.queries import compile_document
+    if end <= start:
+        typer.echo("banyan plan: --until must lie after --from.", err=True)
+        raise typer.Exit(2)
+    with _inside(shop) as (commission, clock):
+        document = _document(file)
+        report = commission.check_document(document, clock.now())
+    if report.faults:
+        _end_with_faults(report.faults, json)
+    with runtime.database_ready(), _refusals_told():  # outside of the shop: the simulation enters it itself, slice by slice
         from banyan.earnings.simulation import commands
         from banyan.earnings.simulation.queries import summarize
 
         tenant = _tenant(shop)
-        document = _document(file)
-        compile_document(document)
         begins, ends = (moment.replace(tzinfo=tenant.zone) for moment in (start, end))
         found = commands.simulate(tenant.id, document, begins, ends, _progress)
         assert found is not None
@@ -122,6 +128,10 @@ def diff(
         after = _document(file)
         version = commission.version_at(clock.now())
         before = _document(other) if other is not None else version.document if version is not None else {"rules": []}
+        for document in [after, before] if other is not None else [after]:
+            report = commission.check_document(document, clock.now())
+            if report.faults:
+                _end_with_faults(report.faults, json)
         with translation.override("zh-hans" if chinese else "en"):
             words = commission.describe_differences(before, after)
         changes = commission.list_changes(before, after)
@@ -138,8 +148,9 @@ def publish(
     approved_by: Annotated[str, typer.Option(help="Login of the second person who approves it; not needed in the sandbox.")] = "",
     name: Annotated[str, typer.Option(help="Name of a new plan; without it, the next version of the plan in force.")] = "",
     on: Annotated[
-        str, typer.Option(help="Day from whose midnight in the shop's zone it holds (YYYY-MM-DD); now without it.")
-    ] = "",
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Day from whose midnight in the shop's zone it holds; now without it."),
+    ] = None,
 ) -> None:
     """Draft, have approved and publish: the same commands, law, proof and four eyes as in the console."""
     with _inside(shop) as (commission, clock):
@@ -151,27 +162,58 @@ def publish(
         version_id = commands.draft_plan(DraftPlan(_document(file), _person(drafted_by), name, plan_id))
         if approved_by:
             commands.approve_plan(version_id, approved_by=_person(approved_by), note="banyan plan publish")
-        commands.publish_plan(version_id, published_by=_person(drafted_by), effective_on=date.fromisoformat(on) if on else None)
+        commands.publish_plan(version_id, published_by=_person(drafted_by), effective_on=on.date() if on else None)
         version = commission.get_version(version_id)
     print(f"{version.name}, version {version.number}: {version.status} from {version.effective_from}")
 
 
 @contextmanager
 def _inside(shop: str) -> Iterator[tuple[Any, Any]]:
-    """The commission house's reads and the clock, inside the shop; refusals are told in words with exit 2."""
+    """The commission house's reads and the clock, inside the shop."""
     from banyan.config import runtime
 
-    with runtime.database_ready():
+    with runtime.database_ready(), _refusals_told():
         from banyan.earnings.commission import queries
         from banyan.kernel import clock, tenancy
-        from banyan.kernel.values.errors import Refusal
 
-        try:
-            with tenancy.enter(_tenant(shop).id, actor="banyan plan", reason="command line"):
-                yield queries, clock
-        except Refusal as refusal:
-            typer.echo(f"banyan plan: {refusal.message}\n{' ' * 13}{refusal.advice}", err=True)
-            raise typer.Exit(2) from None
+        with tenancy.enter(_tenant(shop).id, actor="banyan plan", reason="command line"):
+            yield queries, clock
+
+
+@contextmanager
+def _refusals_told() -> Iterator[None]:
+    """Refusals are told in words: exit 1 where the plan is at fault, 2 where it could not be asked."""
+    from banyan.kernel.values.errors import Refusal
+
+    try:
+        yield
+    except Refusal as refusal:
+        typer.echo(f"banyan plan: {refusal.message}\n{' ' * 13}{refusal.advice}", err=True)
+        for fault in refusal.details.get("faults", ()):
+            typer.echo(f"{' ' * 13}{fault['path'] or '$'}: {fault['message']}", err=True)
+        raise typer.Exit(1 if refusal.code in PLAN_AT_FAULT else 2) from None
+
+
+def _end_with_faults(faults: Sequence[tuple[str, str]], json: bool) -> NoReturn:
+    if json:
+        _print({"faults": faults})
+    else:
+        _print_faults(faults)
+    raise typer.Exit(1)
+
+
+def _print_faults(faults: Sequence[tuple[str, str]]) -> None:
+    for path, message in faults:
+        print(f"{path or '$'}: {message}")
+
+
+def _outward(case: dict[str, Any]) -> dict[str, Any]:
+    """A case of the proof with public ids: outside nobody names things by number."""
+    from banyan.kernel import ids
+
+    sku = case["sku_id"]
+    categories = [ids.public("cat", each) for each in case["category_ids"]]
+    return case | {"sku_id": ids.public("sku", sku) if sku else None, "category_ids": categories}
 
 
 def _tenant(shop: str) -> Any:
