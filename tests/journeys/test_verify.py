@@ -120,7 +120,7 @@ CHANGES = [
     ("orders_orders", "payment_id = NULL", "payment_id > 0", "river.captures"),
     ("payments_payments", "is_extra = true", "state = 'captured' AND id IN (SELECT payment_id FROM orders_orders)",
      "river.captures"),
-    ("returns", "refund_minor = refund_minor - 1", "refund_minor > 1", "river.refunds"),
+    ("returns", "refund_minor = refund_minor - 1", "refund_minor > 1", "returns.returns"),
     ("commission_accruals", "received_at = NULL, release_after = NULL, due_at = NULL",
      "received_at IS NOT NULL AND released_at IS NULL", "river.holds"),
 ]  # fmt: skip

@@ -37,6 +37,8 @@ from banyan.kernel.values.errors import Invalid, NotFound
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
 from banyan.trade.attribution import queries as attribution
+from banyan.trade.orders import queries as orders
+from banyan.trade.orders.types import OrderId
 
 router = Router()
 SEES_ALL = ("platform", "operator", "finance", "auditor")
@@ -108,6 +110,9 @@ def answer(
         raise Invalid("Name the distributor.", field="distributor_id")
     if own is not None and (distributor_id not in (None, own) or not _concerns(order_id, own)):
         raise NotFound("No such order.")
+    if own is None:
+        orders.get_order(OrderId(order_id))
+        distributors.get_distributor(DistributorId(wanted))
     with translation.override(language):
         found = queries.answer_for(order_id, wanted)
     return {**_fields(AnswerOut, found), "reasons": list(found.reasons), "words": list(found.words)}
