@@ -1,7 +1,7 @@
 """Stock 50 and a storm of buyers over HTTP, on one web process and on four, with Valkey and without, while Valkey or the database
 is killed: exactly 50 are sold, and everybody is told the truth. With the guards off the same storm sells more.
 
-STORM_BUYERS says how many buyers (300, so that CI stays short); `make faults` storms with 5,000.
+STORM_BUYERS says how many buyers (150, so that CI stays short); `make faults` storms with 5,000.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tests.races.test_stock import unchecked_table
 pytestmark = pytest.mark.slow
 unchecked, make_home = unchecked_table, make_installation
 STOCK = 50
-BUYERS = int(os.environ.get("STORM_BUYERS", "300"))
+BUYERS = int(os.environ.get("STORM_BUYERS", "150"))
 SECONDS = 120.0
 RACES = Path(__file__).parent
 

@@ -137,7 +137,7 @@ class Story:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2, 3, 123, 136, 158])
+@pytest.mark.parametrize("seed", [1, 123, 136, 158])
 def test_the_books_agree_whatever_happens(tenant: Any, driven_clock: Any, seed: int) -> None:
     driven_clock(START)
     story = Story(tenant, seed)
