@@ -157,7 +157,10 @@ def send(token: str | None, method: str, url: str, body: str | None = None) -> A
 
 
 def snapshot(tenant_id: int, without: Iterable[str] = ()) -> dict[str, dict[int, str]]:
-    """Every row of the tenant by table and id, as the owner sees it: content hashed by PostgreSQL."""
+    """Every row of the tenant by table and id, as the owner sees it: content hashed by PostgreSQL.
+
+    The number of places given out in a queue is left out: every visitor of the shop may take the next one.
+    """
     taken: dict[str, dict[int, str]] = {}
     with connections["owner"].cursor() as cursor:
         cursor.execute(
@@ -166,7 +169,7 @@ def snapshot(tenant_id: int, without: Iterable[str] = ()) -> dict[str, dict[int,
             " WHERE c.column_name = 'tenant_id' AND c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"
         )
         for table in sorted({name for (name,) in cursor.fetchall()} - set(without)):
-            cursor.execute(f'SELECT id, md5(t::text) FROM "{table}" t WHERE tenant_id = %s', (tenant_id,))
+            cursor.execute(f'SELECT id, md5((to_jsonb(t) - 'place_count')::text) FROM "{table}" t WHERE tenant_id = %s', (tenant_id,))
             taken[table] = dict(cursor.fetchall())
     return taken
 
