@@ -169,7 +169,8 @@ def snapshot(tenant_id: int, without: Iterable[str] = ()) -> dict[str, dict[int,
             " WHERE c.column_name = 'tenant_id' AND c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"
         )
         for table in sorted({name for (name,) in cursor.fetchall()} - set(without)):
-            cursor.execute(f'SELECT id, md5((to_jsonb(t) - 'place_count')::text) FROM "{table}" t WHERE tenant_id = %s', (tenant_id,))
+            content = "md5((to_jsonb(t) - 'place_count')::text)"
+            cursor.execute(f'SELECT id, {content} FROM "{table}" t WHERE tenant_id = %s', (tenant_id,))
             taken[table] = dict(cursor.fetchall())
     return taken
 
