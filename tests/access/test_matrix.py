@@ -21,8 +21,9 @@ SHOWN = {Role.SUPPLIER: {"whs"}}
 """What a role may see besides: where suppliers deliver to."""
 STRANGERS = (Role.CONSUMER, Role.DISTRIBUTOR, Role.SUPPLIER)
 """Roles that see their own rows only."""
-TRACES = {"idempotency_records", "audit_entries"}
-"""Where a stranger's requests leave new rows: the answer under their own key, and that they changed their own name or token."""
+TRACES = {"idempotency_records", "audit_entries", "offers_places"}
+"""Where a stranger's requests leave new rows: the answer under their own key, that they changed their own name or token, their
+own place in the queue of a flash sale."""
 pytestmark = pytest.mark.slow
 
 
