@@ -260,7 +260,8 @@ def test_the_order_and_repetition_of_good_notices_do_not_matter(count: int, repe
 def test_what_is_due_is_read_from_its_index(tenant: Any) -> None:
     """The index is partial: its condition must say what the question says, or every round reads all payments."""
     with tenant.enter():
-        sql.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")  # few rows tempt it
+        sql.execute("SET LOCAL enable_seqscan = off")
+        sql.execute("SET LOCAL enable_sort = off")
         plan = "\n".join(row[0] for row in sql.fetch(f"EXPLAIN {asking.DUE}", (tenant.id, clock.now(), 10)))
     assert "payment_due" in plan, plan
 
