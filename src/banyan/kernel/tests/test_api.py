@@ -107,7 +107,11 @@ def test_the_audit_log_is_read_by_auditors_only_and_filtered(tenant: Any, calls:
     assert found[0]["before"] == {"active": True}
     first = auditor("GET", "/audit?limit=1")[1]
     assert auditor("GET", f"/audit?limit=1&cursor={first['next_cursor']}")[1]["items"][0]["id"] != first["items"][0]["id"]
-    moment = found[0]["occurred_at"].replace("+", "%2B")
+    moment = found[0]["occurred_at"]
+    with tenant.enter():
+        assert sql.fetch(
+            "SELECT occurred_at = %s::timestamptz FROM audit_entries WHERE id = %s", (moment, ids.parse("aud", found[0]["id"]))
+        ) == [(True,)]
     earlier = auditor("GET", f"/audit?table=identity_users&until={moment}")[1]["items"]
     later = auditor("GET", f"/audit?table=identity_users&since={moment}")[1]["items"]
     assert found[1]["id"] in [row["id"] for row in earlier]

@@ -28,6 +28,15 @@ from banyan.rules.compliance.types import (
 
 router = Router(tags=["compliance"])
 _ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
+_ENVELOPE: dict[str, Any] = {
+    "type": "object",
+    "required": ["key_id", "payload", "signature"],
+    "properties": {
+        "key_id": {"type": "string", "description": "A key that the installation trusts (BANYAN_LAW_FEED_KEYS)."},
+        "payload": {"type": "string", "description": "The update as JSON text; its very bytes are what is signed."},
+        "signature": {"type": "string", "description": "Ed25519 over the payload, in base64."},
+    },
+}
 
 
 class LegalFactOut(Schema):
@@ -233,7 +242,13 @@ def ask_verdict(request: HttpRequest, body: PlanFactsIn) -> dict[str, Any]:
     return _verdict(queries.judge(PlanFacts(**body.dict()), clock.now()))
 
 
-@router.post("/compliance/feed", auth=None, response={200: TakenOut, **_ERRORS}, summary="Updates of the law")
+@router.post(
+    "/compliance/feed",
+    auth=None,
+    response={200: TakenOut, **_ERRORS},
+    summary="Updates of the law",
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": _ENVELOPE}}}},
+)
 @public_endpoint
 def take_update(request: HttpRequest) -> dict[str, Any]:
     """For a feed of the law: one signed envelope as the body. Believed for its Ed25519 signature only; the same twice is one."""
