@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any, TypeVar
 
-import orjson
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -19,11 +18,10 @@ from django.urls import URLPattern
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 from ninja.operation import Operation
-from ninja.renderers import BaseRenderer
-from ninja.responses import NinjaJSONEncoder
 from ninja.router import BoundRouter
 from ninja.security import HttpBearer
 
+from banyan.kernel.http.rendering import JsonRenderer
 from banyan.kernel.values.errors import Forbidden, Refusal
 
 log = structlog.get_logger(__name__)
@@ -114,21 +112,6 @@ def public_endpoint(view: F) -> F:
     """Mark a view that needs no token (log-in, channel notifications). It checks its caller itself. Use with ``auth=None``."""
     view.banyan_scope = "public"  # type: ignore[attr-defined]
     return view
-
-
-class JsonRenderer(BaseRenderer):
-    """JSON with moments to the microsecond; Ninja's own cuts them to milliseconds, and a moment sent back then names another."""
-
-    media_type = "application/json"
-
-    def render(self, request: HttpRequest, data: Any, *, response_status: int) -> bytes:
-        """The answer's body."""
-        return orjson.dumps(data, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS)
-
-
-def _plain(value: Any) -> Any:
-    """What orjson does not know: named tuples here, decimals, addresses and models as Ninja writes them."""
-    return tuple(value) if isinstance(value, tuple) else NinjaJSONEncoder().default(value)
 
 
 class BanyanAPI(NinjaAPI):
