@@ -251,15 +251,14 @@ class GroupCommit(Generic[M]):
                 place.wake(place)
 
     def _hand_over(self) -> None:
-        """The first of those who wait leads on; nobody, nobody."""
+        """The first of those who wait leads on; nobody where nobody waits, or where another leader has appointed him already."""
         with self._lock:
-            if self._queues:
-                following = next(iter(self._queues.values())).first()
-                if following.pool is not None:
-                    following.pool.submit(self._lead)
-                else:
-                    following.appointed = True
-                    following.wake(following)
-            else:
+            following = next(iter(self._queues.values())).first() if self._queues else None
+            if following is None or following.appointed:
                 self._leading -= 1
                 self._idle.notify_all()
+            elif following.pool is not None:
+                following.pool.submit(self._lead)
+            else:
+                following.appointed = True
+                following.wake(following)

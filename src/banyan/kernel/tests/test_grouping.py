@@ -273,3 +273,18 @@ def test_two_lead_at_once_and_each_member_is_served_once() -> None:
     assert group.close(30)
     assert len(served) == len(set(served)) == 2 + 8 * 200
     assert len(told) == 8 * 100
+
+
+def test_who_is_appointed_by_two_leaders_leads_once_and_the_group_comes_to_rest() -> None:
+    """Two leaders go at the same moment and the same caller is the next for both: else one of them would be counted forever."""
+    served: list[int] = []
+    group: GroupCommit[Member] = GroupCommit(lambda _, members: served.extend(m.number for m in members), leaders=2)
+    places = [Place(Member(number), lambda place: None) for number in range(3)]
+    assert [group._enter(1, place, ()) for place in places[:2]] == [True, True]
+    assert len(group._take()[1]) == 2
+    assert not group._enter(1, places[2], ())
+    group._hand_over()
+    group._hand_over()
+    group._lead(places[2])
+    assert served == [2]
+    assert group.close(0.01), "somebody is still counted as leading: the next caller would wait for him"
