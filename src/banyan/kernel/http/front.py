@@ -26,6 +26,8 @@ from banyan.kernel.http.grouped import Arrived, GroupedOperation, Told
 
 THREADS = 32
 """For Django's views. Most of them wait for the database, whose pool is smaller."""
+GROUPS = 16
+"""Threads for groups: more than can be under way, or a storm of two operations would keep newcomers from being looked up."""
 IN_MEMORY_BYTES = 1 << 20
 """A longer body is kept in a file."""
 DRAIN_SECONDS = 12.0
@@ -40,7 +42,7 @@ class Front:
     def __init__(self, django: Application) -> None:
         self._django = django
         self._views = ThreadPoolExecutor(THREADS, "view")
-        self._groups = ThreadPoolExecutor(4, "group")
+        self._groups = ThreadPoolExecutor(GROUPS, "group")
         self._letters: _Letters | None = None
 
     def __rsgi_init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -67,6 +69,11 @@ class Front:
         assert self._letters is not None
         headers, path, query = scope.headers, scope.path, scope.query_string
         token = grouped.token_of(headers.get("authorization", ""))
+        peer = scope.client.rpartition(":")[0].strip("[]")
+        address = address_behind_proxies(peer, headers.get("x-forwarded-for", ""))
+        too_often = operation.too_often(token, address, headers.get(grouped.DEVICE.lower(), ""))
+        if too_often is not None:
+            return too_often
         tenant: int | Told | None = grouped.known_tenant(token)
         if tenant is None:
             found, deliver_tenant = self._letters.expect()
@@ -75,10 +82,7 @@ class Front:
         if isinstance(tenant, Told):
             return tenant
         full_path = f"{path}?{query}" if query else path
-        peer = scope.client.rpartition(":")[0].strip("[]")
-        address = address_behind_proxies(peer, headers.get("x-forwarded-for", ""))
-        key, device = headers.get("idempotency-key", ""), headers.get(grouped.DEVICE.lower(), "")
-        arrived = Arrived(scope.method, path, full_path, token, key, body, address, device)
+        arrived = Arrived(scope.method, path, full_path, token, headers.get("idempotency-key", ""), body)
         answer, deliver = self._letters.expect()
         operation.answer_soon(tenant, arrived, self._groups, deliver)
         told: Told = await answer
@@ -193,4 +197,3 @@ def _close(pieces: Any) -> None:
     close = getattr(pieces, "close", None)
     if close is not None:
         close()
-

@@ -142,12 +142,12 @@ class GroupedOperation:
         """The answer to this request, after it was served with those that came with it."""
         request.get_host()  # refuses foreign host names, as Django's middleware does for everything else
         token = token_of(request.headers.get("Authorization", ""))
+        too_often = self.too_often(token, address_of(request), request.headers.get(DEVICE, ""))
+        if too_often is not None:
+            return too_often.as_response()
         tenant_id = find_tenant(token, request.path)
         if isinstance(tenant_id, Told):
             return tenant_id.as_response()
-        too_often = self._too_often(token, address_of(request), request.headers.get(DEVICE, ""))
-        if too_often is not None:
-            return too_often.as_response()
         key = request.headers.get("Idempotency-Key", "")
         member = self._member(token, key, request.method or "", request.get_full_path(), request.path, request.body)
         try:
@@ -165,10 +165,6 @@ class GroupedOperation:
         def served(place: Place[_Member]) -> None:
             told(place.member.answer or _told_failure(request.path, place.error or RuntimeError("not answered")))
 
-        too_often = self._too_often(request.token, request.address, request.device)
-        if too_often is not None:
-            told(too_often)
-            return
         member = self._member(request.token, request.key, request.method, request.full_path, request.path, request.body)
         try:
             self._group.submit(tenant_id, member, self._items_of(member), pool, served)
@@ -183,7 +179,8 @@ class GroupedOperation:
         digest = idempotency.digest_of(method.encode(), full_path.encode(), raw)
         return _Member(token, key, digest, self._read(raw), path)
 
-    def _too_often(self, token: bytes, address: str, device: str) -> Told | None:
+    def too_often(self, token: bytes, address: str, device: str) -> Told | None:
+        """Count one ask of this caller, before anything is looked up for him; the answer to whoever asks too often."""
         refusal = self._pace.check(token, address, device[:200]) if self._pace is not None else None
         return told_of(error_response(refusal)) if refusal is not None else None
 
@@ -265,8 +262,7 @@ class GroupedOperation:
 
 
 class Arrived(NamedTuple):
-    """A request as it came in, without Django. ``token`` is the digest of its bearer token, empty for none; ``device`` is what
-    the caller says in its header."""
+    """A request as it came in, without Django. ``token`` is the digest of its bearer token, empty for none."""
 
     method: str
     path: str
@@ -274,8 +270,6 @@ class Arrived(NamedTuple):
     token: bytes
     key: str
     body: bytes
-    address: str = ""
-    device: str = ""
 
 
 def _told_failure(path: str, error: BaseException) -> Told:

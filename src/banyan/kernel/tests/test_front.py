@@ -15,6 +15,7 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from banyan.kernel.http import front, grouped
 from banyan.kernel.http.front import Front
 from banyan.kernel.http.grouped import Arrived, Told
+from banyan.kernel.http.pacing import Pace
 
 
 class Headers:
@@ -121,6 +122,11 @@ class Recorded:
 
     def __init__(self) -> None:
         self.arrived: list[Arrived] = []
+        self.pace = Pace(per_address=(2, 60.0))
+
+    def too_often(self, token: bytes, address: str, device: str) -> Told | None:
+        refusal = self.pace.check(token, address, device)
+        return Told(refusal.status, "{}") if refusal is not None else None
 
     def answer_soon(self, tenant_id: int, request: Arrived, pool: Any, told: Any) -> None:
         self.arrived.append(request)
@@ -166,3 +172,28 @@ def test_what_is_out_of_the_ordinary_goes_to_django(operation: Recorded, method:
 def test_a_foreign_host_goes_to_django(operation: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(front, "_is_ours", lambda host: False)
     assert ask(Front(never), Scope("POST", "/api/v1/storm", "", [("content-length", "2")]), b"{}").status == 299
+
+
+def test_who_asks_too_often_is_told_so_before_he_is_looked_up(operation: Recorded, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine with made-up tokens must not cost a statement each."""
+    looked_up: list[bytes] = []
+
+    def find(token: bytes, path: str, pool: Any, told: Any) -> None:
+        looked_up.append(token)
+        told(Told(401, "{}"))
+
+    monkeypatch.setattr(grouped, "find_tenant_soon", find)
+    application = Front(never)
+    statuses = []
+    for number in range(4):
+        headers = [("authorization", f"Bearer made-up-{number}"), ("content-length", "2")]
+        statuses.append(ask(application, Scope("POST", "/api/v1/storm", "", headers), b"{}").status)
+    assert (statuses, len(looked_up)) == ([401, 401, 429, 429], 2)
+
+
+def test_there_is_a_thread_for_every_group_that_may_be_under_way() -> None:
+    import banyan.config.urls  # noqa: F401  declares the operations
+
+    storming = sum(operation._group._leaders for operation in grouped._operations.values())
+    assert storming + grouped._newcomers._leaders <= front.GROUPS
+    assert len(grouped._operations) >= 2
