@@ -135,6 +135,20 @@ def refunds_have_their_reason(tally: Tally) -> Iterator[Finding]:
             yield Finding("river.refunds", ids.public("ord", order_id), f"{due} back for its returns", f"{back} back")
 
 
+def sales_count_what_stands(tally: Tally) -> Iterator[Finding]:
+    """What an order took of a flash sale counts for its buyer exactly as long as the order stands."""
+    rows = sql.fetch(
+        "SELECT c.order_id, c.ended_at IS NULL, o.state FROM offers_claims c LEFT JOIN orders_orders o ON o.id = c.order_id"
+        " WHERE c.tenant_id = %s",
+        (tenancy.current_tenant_id(),),
+    )
+    tally.compared += len(rows)
+    for order_id, counts, state in rows:
+        if counts == (state in (None, "cancelled", "expired")):
+            told = "counts" if counts else "does not count"
+            yield Finding("river.sales", ids.public("ord", order_id), f"the sale's as a {state} order is", f"it {told}")
+
+
 def _not_heard(reaction: str, kind: type[events.Event], key: str, wanted: Sequence[int]) -> set[int]:
     """What `key` names in the events of this kind that the reaction has still to take; asked only when something is missing."""
     return {getattr(event, key) for event in events.unheard(reaction, kind)} if wanted else set()
@@ -147,4 +161,5 @@ CHECKS = (
     Check("river.accruals", paid_orders_were_accrued),
     Check("river.holds", received_orders_are_on_hold),
     Check("river.clawbacks", returned_lines_were_clawed_back),
+    Check("river.sales", sales_count_what_stands),
 )

@@ -5,7 +5,7 @@ Lock order: the buyers of a sale (a claim), then what orders and stock lock. A p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
@@ -112,16 +112,16 @@ def end(offer_ids: Iterable[OfferId], at: datetime | None = None) -> int:
     return ended
 
 
-def claim(claims: Sequence[Claim], at: datetime | None = None) -> dict[int, Refusal]:
+def claim(claims: Sequence[Claim], offers: Mapping[OfferId, Offer], at: datetime | None = None) -> dict[int, Refusal]:
     """Take what orders want of sales, within what each person may take; returns why orders are refused, which take nothing.
 
-    Refusals: offer_not_found, offer_not_live, not_your_turn, offer_limit_reached. No claims, no statement. Whether there are
-    pieces left is asked of the stock afterwards, from the sale's channel.
+    ``offers``: the sales they name, as they were read. Refusals: offer_not_found, offer_not_live, not_your_turn,
+    offer_limit_reached. No claims, no statement. Whether there are pieces left is asked of the stock afterwards, from the
+    sale's channel.
     """
     if not claims:
         return {}
     at = at or clock.now()
-    offers = find_offers(one.offer_id for one in claims)
     refused: dict[int, Refusal] = {}
     for one in claims:
         reason = _why_not(one, offers.get(one.offer_id), at)
@@ -191,6 +191,31 @@ def end_claims(order_ids: Iterable[int], at: datetime | None = None) -> int:
         "UPDATE offers_claims SET ended_at = %s WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND ended_at IS NULL",
         (at or clock.now(), current_tenant_id(), wanted),
     )
+
+
+_AGAIN = """
+SELECT c.order_id, c.offer_id, o.sku_id, c.buyer_id, c.quantity FROM offers_claims c JOIN offers_offers o ON o.id = c.offer_id
+WHERE c.tenant_id = %s AND c.order_id = ANY(%s::bigint[]) AND c.ended_at IS NOT NULL ORDER BY c.order_id, c.id
+"""
+
+
+def claim_again(order_ids: Iterable[int]) -> set[int]:
+    """Late money: what these orders had of sales counts again, where their buyers have not taken their due meanwhile. Returns
+    the orders that may not have it; orders that claimed nothing, or still do, are not concerned.
+
+    Neither the sale's time nor its queue is asked: the order was placed within both. Whether the sale has pieces left is asked
+    of the stock, from its channel.
+    """
+    rows = sql.fetch(_AGAIN, (current_tenant_id(), list(order_ids)))
+    asking = [Claim(*row) for row in rows]
+    if not asking:
+        return set()
+    refused = set(over_the_limit(asking, find_offers(one.offer_id for one in asking), _taken_before(asking)))
+    sql.execute(
+        "UPDATE offers_claims SET ended_at = NULL WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])",
+        (current_tenant_id(), [one.order_id for one in asking if one.order_id not in refused]),
+    )
+    return refused
 
 
 def join(offer_id: OfferId, buyers: Sequence[tuple[UserId, str]], at: datetime | None = None) -> list[Ticket | Refusal]:

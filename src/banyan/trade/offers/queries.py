@@ -9,6 +9,7 @@ from hmac import compare_digest
 
 from django.conf import settings
 
+from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory.types import NewChannelStock
 from banyan.kernel import ids, sql
 from banyan.kernel.tenancy import current_tenant_id
@@ -18,8 +19,8 @@ from banyan.trade.offers.engine.admission import admitted, is_admitted, seconds_
 from banyan.trade.offers.types import Offer, OfferId, Standing, Ticket
 
 __all__ = [
-    "OfferNotFound", "admitted", "challenge_of", "channel_of", "find_offers", "get_offer", "is_admitted", "list_offers",
-    "read_ticket", "seconds_to_wait", "standing", "ticket_text",
+    "OfferNotFound", "admitted", "challenge_of", "channel_of", "channels_of", "find_offers", "get_offer", "is_admitted",
+    "list_offers", "read_ticket", "seconds_to_wait", "standing", "ticket_text",
 ]  # fmt: skip
 PREFIX = "off"
 _COLUMNS = (
@@ -79,6 +80,16 @@ def standing(offer: Offer, at: datetime) -> Standing:
 def channel_of(offer_id: OfferId) -> str:
     """The key of the sale's share of the stock (``NewChannelStock.channel``)."""
     return f"{PREFIX}:{offer_id}"
+
+
+def channels_of(order_ids: Iterable[int]) -> dict[tuple[int, SkuId], str]:
+    """The sales from whose shares these orders take, by order and SKU; what was given up is left out."""
+    rows = sql.fetch(
+        "SELECT c.order_id, o.sku_id, o.id FROM offers_claims c JOIN offers_offers o ON o.id = c.offer_id"
+        " WHERE c.tenant_id = %s AND c.order_id = ANY(%s::bigint[]) AND c.ended_at IS NULL",
+        (current_tenant_id(), list(order_ids)),
+    )
+    return {(order_id, SkuId(sku_id)): channel_of(OfferId(offer_id)) for order_id, sku_id, offer_id in rows}
 
 
 def share_of(offer: Offer) -> NewChannelStock:

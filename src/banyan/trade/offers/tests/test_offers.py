@@ -22,7 +22,11 @@ from banyan.people.identity import commands as identity
 from banyan.trade.offers import commands, queries
 from banyan.trade.offers.types import NewOffer, Ticket
 from banyan.trade.orders import commands as orders
+from banyan.trade.orders import queries as order_reads
 from banyan.trade.orders.types import Placed, PlaceOrder
+from banyan.treasury.payments import commands as payments
+from banyan.treasury.payments import queries as collected
+from banyan.treasury.payments.types import CaptureNotice
 
 START = datetime(2026, 3, 1, 2, tzinfo=UTC)
 
@@ -89,6 +93,94 @@ def test_who_gives_up_his_order_may_buy_again_and_so_may_others(make_sale: Calla
         now = queries.standing(queries.get_offer(sale.offer), clock.now())
     assert (now.taken, now.left, now.buyers) == (2, 0, 2)
     assert sale.tenant.verify() == []
+
+
+class Late:
+    """Buyer 0 ordered in a sale and paid when his time was over: the money is on its way, the pieces are back in the sale."""
+
+    def __init__(self, sale: Sale, driven_clock: Any) -> None:
+        self.sale = sale
+        driven_clock(START)
+        assert sale.order((0, 2)) == ["placed"]
+        self.order_id = sale.last[0].order_id  # type: ignore[union-attr]
+        with sale.tenant.enter():
+            payment_id = orders.open_payments([self.order_id], "wechat_pay")[self.order_id]
+            self.payment = collected.get_payment(payment_id)  # type: ignore[arg-type]
+        driven_clock(START + timedelta(minutes=40))
+        with sale.tenant.enter():
+            assert orders.expire_due() == 1
+
+    def money_comes(self) -> str:
+        """The state of the order afterwards."""
+        paid = self.payment
+        notice = CaptureNotice("wechat_pay", paid.out_trade_no, "late", paid.amount_minor, paid.currency, clock.now())
+        with self.sale.tenant.enter():
+            payments.capture([notice])
+        self.sale.tenant.drain()
+        with self.sale.tenant.enter():
+            return str(order_reads.get_order(self.order_id).state)
+
+    def taken(self) -> tuple[int, int]:
+        """Pieces that the sale has sold, and what is left for everybody."""
+        with self.sale.tenant.enter():
+            now = queries.standing(queries.get_offer(self.sale.offer), clock.now())
+            return now.taken, stock.available([self.sale.sku])[self.sale.sku]
+
+
+def test_late_money_is_served_from_the_sale_and_counts_again(make_sale: Callable[..., Sale], driven_clock: Any) -> None:
+    late = Late(make_sale(), driven_clock)
+    assert late.taken() == (0, 15)
+    assert late.money_comes() == "paid"
+    assert late.taken() == (2, 15), "the pieces are the sale's, not everybody's"
+    assert late.sale.order((0, 1)) == ["offer_limit_reached"]
+    assert late.sale.order((1, 2), (2, 2)) == ["placed", "out_of_stock"]
+    assert late.sale.tenant.verify() == []
+
+
+@pytest.mark.parametrize("meanwhile", ["sold out", "bought again", "ended"])
+def test_late_money_for_what_the_sale_no_longer_has_goes_back(
+    make_sale: Callable[..., Sale], driven_clock: Any, meanwhile: str
+) -> None:
+    late = Late(make_sale(), driven_clock)
+    sale, free = late.sale, 15
+    if meanwhile == "sold out":
+        assert sale.order((1, 2), (2, 2)) == ["placed"] * 2
+    elif meanwhile == "bought again":
+        assert sale.order((0, 1)) == ["placed"]
+    else:
+        with sale.tenant.enter():
+            commands.end([sale.offer])
+        free = 20
+    before = late.taken()[0]
+    assert late.money_comes() == "expired"
+    assert late.taken() == (before, free), "nobody gets the sale's price from everybody's stock"
+    with sale.tenant.enter():
+        assert sql.fetch("SELECT amount_minor FROM payments_refunds WHERE order_id = %s", (late.order_id,)) == [(120,)]
+    assert sale.tenant.verify() == []
+
+
+def test_a_claim_that_is_left_behind_is_found(make_sale: Callable[..., Sale], driven_clock: Any) -> None:
+    """An order that was given up while its claim stands would keep its buyer from buying again, and the other way round."""
+    sale = make_sale()
+    driven_clock(START)
+    assert sale.order((0, 1), (1, 1)) == ["placed", "placed"]
+    first, second = (outcome.order_id for outcome in sale.last)  # type: ignore[union-attr]
+    with sale.tenant.enter():
+        orders.cancel([first], "buyer")
+        sql.execute("UPDATE offers_claims SET ended_at = NULL WHERE order_id = %s", (first,))
+        sql.execute("UPDATE offers_claims SET ended_at = now() WHERE order_id = %s", (second,))
+    found = {finding.subject for finding in sale.tenant.verify() if finding.check == "river.sales"}
+    assert found == {ids.public("ord", first), ids.public("ord", second)}
+
+
+def test_one_key_with_and_without_the_sale_is_no_repetition(make_sale: Callable[..., Sale], driven_clock: Any) -> None:
+    sale = make_sale()
+    driven_clock(START)
+    wishes = [PlaceOrder(sale.buyers[0], [(sale.sku, 1)], offer_id=offer, client_key="once") for offer in (sale.offer, None)]
+    for wish, told in zip(wishes, ("placed", "client_key_reused"), strict=True):
+        with sale.tenant.enter():
+            (outcome,) = orders.place_orders([wish])
+        assert ("placed" if isinstance(outcome, Placed) else outcome.code) == told
 
 
 def test_a_sale_that_is_ended_gives_its_pieces_back(make_sale: Callable[..., Sale], driven_clock: Any) -> None:

@@ -13,6 +13,8 @@ from banyan.goods.sourcing.types import ToSource
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.trade.attribution import commands as attribution
+from banyan.trade.offers import commands as selling
+from banyan.trade.offers import queries as offers
 from banyan.trade.orders.commands.errors import OrderNotFound, PaymentWindowOver, WrongState
 from banyan.trade.orders.engine.states import Verdict, judge_capture
 from banyan.trade.orders.events import OrderPaid, OrderShortfall
@@ -59,8 +61,9 @@ def mark_paid(captures: Sequence[Capture]) -> int:
     """What captured money does to orders; returns how many became paid. Runs inside ``tenancy.enter``; idempotent by payment.
 
     The full amount pays a placed order: its goods are allocated, its attribution is frozen, ``OrderPaid`` is recorded. An order
-    whose time was over is served again if the goods can be had. All other money (wrong amount or currency, cancelled order,
-    goods gone, paid twice) is asked back with ``OrderShortfall``; it never marks an order paid. Raises OrderNotFound.
+    whose time was over is served again if the goods can be had, those of a flash sale from what the sale has left for its
+    buyer. All other money (wrong amount or currency, cancelled order, goods gone, paid twice) is asked back with
+    ``OrderShortfall``; it never marks an order paid. Raises OrderNotFound.
     """
     rows = sql.fetch(_PAYABLE, (current_tenant_id(), list({capture.order_id for capture in captures})))
     orders = {row[0]: Payable(row[0], row[1], OrderState(row[2]), *row[3:]) for row in rows}
@@ -95,20 +98,23 @@ def mark_paid(captures: Sequence[Capture]) -> int:
 def _serve(pay: Mapping[OrderId, Capture], revive: Mapping[OrderId, Capture]) -> set[OrderId]:
     """Allocate the goods; what is no longer reserved is reserved anew. Returns the orders whose goods are gone."""
     now = clock.now()
+    over = {OrderId(order_id) for order_id in selling.claim_again(revive)} if revive else set()  # locks buyers, before any stock
     _source(pay, now)
-    missing = inventory.allocate(pay, now) | set(revive)
+    missing = (inventory.allocate(pay, now) | set(revive)) - over
     if not missing:
-        return set()
+        return over
     lines = sql.fetch(
         "SELECT order_id, id, sku_id, quantity FROM orders_lines WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
         " ORDER BY order_id, id",
         (current_tenant_id(), list(missing)),
     )
-    refused = inventory.reserve([ReserveLine(*line) for line in lines])
+    channels = offers.channels_of(missing)  # what was sold from a sale's share is taken from there again, or not at all
+    refused = inventory.reserve([ReserveLine(*line, channel=channels.get((line[0], line[2]), "")) for line in lines])
+    selling.end_claims(refused)
     again = missing - set(refused)
     _source([OrderId(order_id) for order_id in again], now)
     inventory.allocate(again, now)
-    return {OrderId(order_id) for order_id in refused}
+    return over | {OrderId(order_id) for order_id in refused}
 
 
 def _source(order_ids: Iterable[OrderId], at: datetime) -> None:

@@ -181,6 +181,8 @@ def _digest(request: PlaceOrder) -> bytes:
         request.buyer_id, [tuple(line) for line in request.lines], request.shipping_minor, request.discount_minor, request.code,
         request.link, request.channel, request.placed_at,
     )  # fmt: skip
+    if request.offer_id is not None:
+        content = (*content, request.offer_id)
     return blake2b(repr(content).encode(), digest_size=DIGEST_SIZE).digest()
 
 
@@ -220,7 +222,7 @@ def _claim_sales(drafts: list[_Draft], outcomes: dict[int, Placed | Refused]) ->
         for line in d.priced.lines
         if line.sku_id == d.sale.sku_id
     ]
-    refused = selling.claim(claims) if claims else {}
+    refused = selling.claim(claims, {d.sale.offer_id: d.sale for d in drafts if d.sale is not None}) if claims else {}
     if not refused:
         return drafts
     for draft in drafts:
