@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 FRESH_SECONDS = 2.0
-"""How long a mirror's word counts. So long, and no longer, may somebody be refused what has just come back into stock."""
+"""How long a mirror's word counts. So long what it calls gone is looked up before it is refused."""
 
 Wish = Sequence[tuple[int, int]]
 """The (SKU, pieces) of one order's lines."""

@@ -1,7 +1,8 @@
-"""The mirror in front of the stock: who asks for what is gone is told so without a lock, a statement or a wait.
+"""The mirror in front of the stock: who asks for what is gone is told so without a lock or a wait.
 
-The database is the judge. The mirror only ever repeats what the database said within the last ``ports.FRESH_SECONDS``; what it
-does not know, forgot or cannot be asked goes to the database. All functions run inside ``tenancy.enter``.
+The database is the judge, of every yes and of every no. The mirror says where it is worth a look: it repeats what the database
+said within the last ``ports.FRESH_SECONDS``, and what it calls gone is looked up once for a whole group of callers. What it does
+not know, forgot or cannot be asked takes the ordinary way. All functions run inside ``tenancy.enter``.
 """
 
 from __future__ import annotations
@@ -22,15 +23,20 @@ LOCK_SECONDS = 10.0
 
 
 def hopeless(wishes: Sequence[ports.Wish]) -> list[tuple[Shortage, ...]]:
-    """For each order's (SKU, pieces): what it lacks as the database said a moment ago; empty where the database must say.
+    """For each order's (SKU, pieces): what it lacks; empty where it may be served.
 
-    Asks no database. The shortages name order 0.
+    Where the mirror knows of nothing that is nearly gone, no database is asked. Else what is there is read for all of them at
+    once, without a lock or a wait: a piece that has just come back is not refused. The shortages name order 0.
     """
     found = ports.mirror().lacking(current_tenant_id(), wishes)
+    doubted = {SkuId(sku_id) for lacking in found for sku_id in lacking}
+    free = available(doubted) if doubted else {}
     return [
         tuple(
-            Shortage(0, SkuId(sku_id), sum(pieces for wanted, pieces in wish if wanted == sku_id), lacking[sku_id])
+            Shortage(0, SkuId(sku_id), wanted, free[SkuId(sku_id)])
             for sku_id in lacking
+            for wanted in [sum(pieces for one, pieces in wish if one == sku_id)]
+            if wanted > free[SkuId(sku_id)]
         )
         for wish, lacking in zip(wishes, found, strict=True)
     ]
