@@ -16,3 +16,9 @@ def release_due() -> int:
 def close_due() -> int:
     """Close the periods that are over, one at a time."""
     return commands.close_due(clock.now())
+
+
+@jobs.periodic("commission.keep_lawful", every_seconds=300, queue="money")
+def keep_lawful() -> int:
+    """Judge live plans again, should the news that the law changed have been lost on its way to this shop."""
+    return commands.keep_plans_lawful()

@@ -18,6 +18,7 @@ from banyan.earnings.commission.models import ApprovalRow
 from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0, Sales, seller_only, tell
 from banyan.earnings.commission.tests.strategies import plans
 from banyan.earnings.commission.types import DraftPlan, Plan, VersionStatus
+from banyan.kernel import jobs
 from banyan.rules.compliance import commands as compliance
 from banyan.rules.compliance import ports
 from banyan.rules.compliance.tests.test_feed import PUBLIC, signed, update
@@ -96,6 +97,20 @@ def test_a_law_that_is_already_known_ends_a_plan_that_is_published_before_it(
     with korean.shop.enter():
         known = queries.get_version(version)
     assert (known.status, known.effective_to) == (VersionStatus.SUSPENDED, datetime(2029, 11, 30, 15, tzinfo=UTC))
+
+
+def test_news_of_the_law_that_was_lost_is_found_by_the_clock(
+    korean: Sales, make_shop: Callable[..., Any], driven_clock: Callable[[datetime], None]
+) -> None:
+    """Elsewhere, so that no other test's shop stands under this law."""
+    driven_clock(T0)
+    sales = Sales(make_shop(jurisdiction="AU"))
+    _take(update("2026-01-01", rate_bp=2000, code="au"))
+    version = sales.publish(seller_only(500))
+    compliance.receive_update(signed(update("2026-04-01", rate_bp=300, code="au")))  # kept, and then nobody was told
+    assert jobs.run_job("commission.keep_lawful", [sales.shop.id]) == 1
+    with sales.shop.enter():
+        assert queries.get_version(version).status is VersionStatus.SUSPENDED
 
 
 def test_a_lawful_plan_is_left_alone(korean: Sales) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 
+from django.db import transaction
+from django.db.models import Max
+
 from banyan.kernel import clock, events, sql, tenancy
+from banyan.kernel.tenancy import context
 from banyan.kernel.values.errors import Refusal
 from banyan.rules.compliance import engine, ports, queries
 from banyan.rules.compliance.events import LawChanged
@@ -30,10 +34,27 @@ def receive_update(body: bytes, way: FeedWay = FeedWay.PUSHED) -> int | None:
         update = engine.open_update(body, ports.trusted_keys())
     except engine.FeedRejected as error:
         raise UpdateRefused(f"The update was refused: {error}.") from error
+    with transaction.atomic(using=context.alias()):
+        _lock_law()
+        return _keep(update, way)
+
+
+def _lock_law() -> None:
+    """One update at a time, until it is committed: each must fit what the others say, and whoever read the law up to the latest
+    has read them all."""
+    sql.fetch("SELECT 1 FROM pg_advisory_xact_lock(hashtext('compliance.law'), 0)")
+
+
+def _keep(update: SignedUpdate, way: FeedWay) -> int | None:
+    kept = LawUpdateRow.objects.filter(key_id=update.key_id, sequence=update.sequence).values_list("payload", flat=True).first()
+    if kept is not None:
+        if kept != update.payload:
+            raise UpdateRefused("Another update of this issuer has the same sequence.", sequence=update.sequence)
+        return None
     _must_fit(update)
     row = sql.fetch(
         "INSERT INTO compliance_law_updates (key_id, sequence, issued_at, received_at, way, jurisdictions, payload, signature)"
-        " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s) ON CONFLICT (key_id, sequence) DO NOTHING RETURNING id",
+        " VALUES (%s, %s, %s, %s, %s, %s::jsonb, %s, %s) RETURNING id",
         (
             update.key_id,
             update.sequence,
@@ -45,12 +66,7 @@ def receive_update(body: bytes, way: FeedWay = FeedWay.PUSHED) -> int | None:
             update.signature,
         ),
     )
-    if row:
-        return int(row[0][0])
-    kept = LawUpdateRow.objects.filter(key_id=update.key_id, sequence=update.sequence).values_list("payload", flat=True).first()
-    if kept != update.payload:
-        raise UpdateRefused("Another update of this issuer has the same sequence.", sequence=update.sequence)
-    return None
+    return int(row[0][0])
 
 
 def tell_shops(update_id: int) -> int:
@@ -74,7 +90,7 @@ def pull_updates() -> int:
     feed = ports.feed()
     if feed is None:
         return 0
-    latest = max((one.sequence for one in queries.list_updates(limit=1_000)), default=0)
+    latest = LawUpdateRow.objects.aggregate(latest=Max("sequence"))["latest"] or 0
     new = 0
     for body in feed.updates_after(latest):
         update_id = receive_update(body, FeedWay.PULLED)
@@ -89,13 +105,7 @@ def _must_fit(update: SignedUpdate) -> None:
         known = queries.find_jurisdiction(amendment.jurisdiction)
         if known is None:
             raise UpdateRefused(f"There is no jurisdiction {amendment.jurisdiction}.", jurisdiction=amendment.jurisdiction)
-        if _is_kept(update):
-            return
         try:
             engine.amend(known, amendment)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UpdateRefused(f"The update does not fit the law of {amendment.jurisdiction}: {str(error)[:200]}.") from error
-
-
-def _is_kept(update: SignedUpdate) -> bool:
-    return LawUpdateRow.objects.filter(key_id=update.key_id, sequence=update.sequence).exists()
