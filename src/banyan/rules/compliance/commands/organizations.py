@@ -30,11 +30,12 @@ def watch_organizations(at: datetime) -> int:
         if grade is not StandingGrade.CLEAR and before.get(organizer_id) is not grade:
             new.append((organizer_id, people, layers, grade.value))
     seen = {int(one[0]) for one in found}
-    new += [
-        (known, 1, 1, StandingGrade.CLEAR.value)
-        for known, grade in before.items()
-        if grade is not StandingGrade.CLEAR and known not in seen
-    ]
+    if len(found) < WATCHED_MAX:  # else who is missing may only be beyond the longest list
+        new += [
+            (known, 1, 1, StandingGrade.CLEAR.value)
+            for known, grade in before.items()
+            if grade is not StandingGrade.CLEAR and known not in seen
+        ]
     numbers = ids.next_ids(len(new))
     sql.insert(
         OrganizationWarningRow,

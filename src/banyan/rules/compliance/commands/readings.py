@@ -83,7 +83,7 @@ def acknowledge_reading(
 def withdraw_reading(user_id: int, reason: str) -> int | None:
     """Go back to the letter from now on; returns the row id, or None when the letter already counts.
 
-    Plans published under the withdrawn reading stay what they are, but caps_at gives the letter's caps from now on.
+    Live plans are judged again: those that the letter does not allow are suspended from now on, and caps_at gives its caps.
     Raises NotAuthorizedToAcknowledge; Invalid without a reason.
     """
     now = clock.now()

@@ -168,3 +168,15 @@ def test_organizations_are_graded_when_they_change(make_shop: Callable[..., Any]
         assert commands.watch_organizations(at + timedelta(days=1)) == 2
         grades = {one.organizer_id: one.grade for one in queries.list_watched()}
     assert grades == {1: StandingGrade.ESCALATE, 2: StandingGrade.CLEAR}
+
+
+def test_who_is_beyond_the_longest_list_is_not_cleared(make_shop: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    shop = make_shop(jurisdiction="CN")
+    told: list[tuple[int, int, int]] = [(2, 40, 4), (1, 5, 3)]
+    monkeypatch.setattr("banyan.people.network.queries.list_organizations", lambda layers, count: told[:count])
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    with shop.enter():
+        assert commands.watch_organizations(at) == 2
+        monkeypatch.setattr("banyan.rules.compliance.commands.organizations.WATCHED_MAX", 1)
+        assert commands.watch_organizations(at + timedelta(days=1)) == 0
+        assert StandingGrade.CLEAR not in {one.grade for one in queries.list_watched()}
