@@ -15,7 +15,7 @@ from banyan.kernel.values.errors import Conflict, Invalid, NotFound
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
 
-REGION = re.compile(r"\d{2}(\d{2}(\d{2})?)?")
+REGION = re.compile(r"[0-9]{2}([0-9]{2}([0-9]{2})?)?")
 
 
 class RegionTaken(Conflict):

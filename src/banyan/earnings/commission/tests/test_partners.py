@@ -13,6 +13,7 @@ from banyan.earnings.commission.queries.partners import partners_at_each
 from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0, Sales
 from banyan.earnings.commission.tests.test_api import Caller, make_distributor
 from banyan.kernel import clock, ids
+from banyan.kernel.values.errors import Invalid
 from banyan.people.identity.types import Role
 
 
@@ -65,3 +66,8 @@ def test_an_order_pays_the_partner_of_its_region_at_its_payment(sales: Sales, mo
         assert all(queries.decide_again(order_id).agrees for order_id in (before, after))
     paid = {order_id: [(each.payee_id, each.kind, each.amount_minor) for each in rows] for order_id, rows in found.items()}
     assert paid == {after: [(partner, "regional", 200)]}
+
+
+def test_digits_of_another_script_are_no_region(sales: Sales) -> None:
+    with sales.shop.enter(), pytest.raises(Invalid):
+        commands.appoint_partner("٤٤", 5)  # type: ignore[arg-type]
