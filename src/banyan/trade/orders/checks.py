@@ -21,7 +21,7 @@ WHERE o.tenant_id = %(tenant)s
 PAGE = 5_000
 SHIPPED = frozenset({"shipped"})
 HELD = {
-    "paid": frozenset({"allocated"}), "partly_shipped": frozenset({"allocated", "shipped"}), "shipped": SHIPPED,
+    "paid": frozenset({"allocated", "lost"}), "partly_shipped": frozenset({"allocated", "lost", "shipped"}), "shipped": SHIPPED,
     "received": SHIPPED, "closed": SHIPPED,
 }  # fmt: skip
 """In these states of an order, all of its pieces are in reservations of these states; in every other state nothing is owed."""
@@ -57,12 +57,13 @@ def goods(tally: Tally) -> Iterator[Finding]:
         for order_id, state, ordered in rows:
             states = held.get(order_id, {})
             right = HELD.get(state, frozenset())
-            wrong = {name: pieces for name, pieces in states.items() if name in ("allocated", "shipped") and name not in right}
+            owed = ("allocated", "lost", "shipped")
+            wrong = {name: pieces for name, pieces in states.items() if name in owed and name not in right}
             pieces = sum(states.get(name, 0) for name in right)
-            half = len(right) > 1 and any(name not in states for name in right)
+            half = state == "partly_shipped" and ("shipped" not in states or not {"allocated", "lost"} & states.keys())
             # Less than ordered is a partial refund before shipping, which the returns house answers for; nothing at all
-            # without a released or lost reservation means that the goods were never held.
-            if wrong or half or pieces > ordered or (right and not pieces and not {"released", "lost"} & set(states)):
+            # without a released reservation means that the goods were never held.
+            if wrong or half or pieces > ordered or (right and not pieces and "released" not in states):
                 expected = {" + ".join(sorted(right)): ordered} if right else {}
                 actual = states
                 yield Finding("orders.goods", ids.public("ord", order_id), expected, actual)

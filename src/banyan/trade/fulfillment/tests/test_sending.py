@@ -268,3 +268,26 @@ def test_what_comes_in_later_is_picked_in_another_wave(tenant: Any, make_buyers:
         assert code_of(commands.ship_orders([OrderShipment(placed.order_id, "顺丰", "SF2")])[0]) == "done"
         assert state_of(placed.order_id) is OrderState.SHIPPED
     assert tenant.verify() == []
+
+
+def test_what_is_lost_is_still_owed(tenant: Any, make_buyers: Any) -> None:
+    """One line's lot is held: the other line leaves, the order waits in part, and what comes in later leaves, too."""
+    shop = stock(tenant, make_buyers, ((0, 5),))
+    with tenant.enter():
+        stocking.track_lots([LotRule(shop.skus[0])])
+        stocking.receive_stock([Receipt(shop.warehouses[0], shop.skus[0], 1, lot=NewLot("A"))])
+        (lot,) = inventory.list_lots(shop.skus[0])
+    (placed,) = shop.paid([(0, 1), (1, 1)])
+    with tenant.enter():
+        stocking.hold_lots([lot.lot_id], "质检")
+    tenant.drain()
+    shop.sent(placed)
+    assert tenant.verify() == []
+    with tenant.enter():
+        assert state_of(placed.order_id) is OrderState.PARTLY_SHIPPED
+        stocking.receive_stock([Receipt(shop.warehouses[0], shop.skus[0], 1, lot=NewLot("B"))])
+    tenant.drain()
+    shop.sent(placed)
+    with tenant.enter():
+        assert state_of(placed.order_id) is OrderState.SHIPPED
+    assert tenant.verify() == []

@@ -70,11 +70,12 @@ def finish_shipping(order_ids: Iterable[OrderId], at: datetime | None = None) ->
 
 
 def _move(order_ids: set[OrderId], at: datetime) -> set[OrderId]:
-    """Locked orders of which something has left: shipped when nothing is left to send. Returns the shipped ones."""
+    """Locked orders of which something has left: shipped when nothing is left to send, pieces included that are lost and
+    wait for goods to come in. Returns the shipped ones."""
     if not order_ids:
         return set()
     held = held_quantities(order_ids)
-    whole = {order_id for order_id in order_ids if not held.get(order_id, {}).get("allocated")}
+    whole = {order_id for order_id in order_ids if not {"allocated", "lost"} & held.get(order_id, {}).keys()}
     sql.execute(
         "UPDATE orders_orders SET is_tracked = true, state = CASE WHEN id = ANY(%s::bigint[]) THEN 'shipped' ELSE"
         " 'partly_shipped' END, shipped_at = CASE WHEN id = ANY(%s::bigint[]) THEN %s::timestamptz END"
