@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import Disposition, ReturnedGoods
@@ -184,16 +184,25 @@ def receive_due(at: datetime | None = None, limit: int = 500) -> int:
 
 
 def _arrived_whole(until: datetime, limit: int) -> list[OrderId]:
-    """Shipped orders of which no part waits, is under way, or arrived later than ``until``."""
-    rows = sql.fetch(
-        "SELECT f.order_id FROM fulfillments f WHERE f.tenant_id = %s AND f.state = 'delivered' AND f.delivered_at <= %s"
-        " AND NOT EXISTS (SELECT 1 FROM fulfillments o WHERE o.tenant_id = f.tenant_id AND o.order_id = f.order_id"
-        "  AND (o.state IN ('open', 'shipped') OR (o.state = 'delivered' AND o.delivered_at > %s)))"
-        " ORDER BY f.delivered_at LIMIT %s",
-        (current_tenant_id(), until, until, limit),
-    )
-    states = order_queries.states(OrderId(row[0]) for row in rows)
-    return sorted(order_id for order_id, state in states.items() if state is OrderState.SHIPPED)
+    """Shipped orders of which no part waits, is under way, or arrived later than ``until``, at most ``limit`` and the longest
+    first. Orders that wait for goods to come in stand before them for as long as they wait, so they are passed over."""
+    found: list[OrderId] = []
+    after = (datetime.min.replace(tzinfo=UTC), 0)
+    while len(found) < limit:
+        rows = sql.fetch(
+            "SELECT f.delivered_at, f.id, f.order_id FROM fulfillments f WHERE f.tenant_id = %s AND f.state = 'delivered'"
+            " AND f.delivered_at <= %s AND (f.delivered_at, f.id) > (%s, %s)"
+            " AND NOT EXISTS (SELECT 1 FROM fulfillments o WHERE o.tenant_id = f.tenant_id AND o.order_id = f.order_id"
+            "  AND (o.state IN ('open', 'shipped') OR (o.state = 'delivered' AND o.delivered_at > %s)))"
+            " ORDER BY f.delivered_at, f.id LIMIT %s",
+            (current_tenant_id(), until, *after, until, limit),
+        )
+        if not rows:
+            break
+        after = rows[-1][:2]
+        states = order_queries.states(OrderId(row[2]) for row in rows)
+        found += [order_id for order_id, state in states.items() if state is OrderState.SHIPPED]
+    return sorted(set(found))
 
 
 def deliver_silent(at: datetime | None = None, limit: int = 500) -> int:

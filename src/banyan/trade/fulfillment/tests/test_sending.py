@@ -291,3 +291,26 @@ def test_what_is_lost_is_still_owed(tenant: Any, make_buyers: Any) -> None:
     with tenant.enter():
         assert state_of(placed.order_id) is OrderState.SHIPPED
     assert tenant.verify() == []
+
+
+def test_those_that_wait_for_goods_are_passed_over(tenant: Any, make_buyers: Any, driven_clock: Any) -> None:
+    """A part that arrived long ago, of an order that still waits, keeps nobody else from being received."""
+    shop = stock(tenant, make_buyers, ((0, 5),))
+    with tenant.enter():
+        stocking.track_lots([LotRule(shop.skus[0])])
+        stocking.receive_stock([Receipt(shop.warehouses[0], shop.skus[0], 1, lot=NewLot("A"))])
+        (lot,) = inventory.list_lots(shop.skus[0])
+    waiting, whole = shop.paid([(0, 1), (1, 1)], [(1, 1)])
+    with tenant.enter():
+        stocking.hold_lots([lot.lot_id], "质检")
+    tenant.drain()
+    for one in (waiting, whole):
+        parcels = shop.sent(one)
+        with tenant.enter():
+            commands.confirm(parcels, Delivered.STAFF)
+        clock.advance(timedelta(hours=1))
+    with tenant.enter():
+        clock.advance(timedelta(days=8))
+        assert commands.receive_due(limit=1) == 1
+        assert state_of(whole.order_id) is OrderState.RECEIVED
+        assert state_of(waiting.order_id) is OrderState.PARTLY_SHIPPED
