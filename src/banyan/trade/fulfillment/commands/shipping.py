@@ -213,7 +213,7 @@ def _refusal(
         return errors.SeveralParcels("Parcels of this order are packed already.")
     if not (carrier and number) and not (parcels and parcels[0].tracking_number):
         return errors.NoTrackingNumber("The parcel has no carrier and tracking number.")
-    if owners.setdefault((carrier, number), here[0].buyer_id) != here[0].buyer_id:
+    if number and owners.setdefault((carrier, number), here[0].buyer_id) != here[0].buyer_id:
         return errors.TrackingNumberUsed("The number is on a parcel to somebody else.")
     return None
 

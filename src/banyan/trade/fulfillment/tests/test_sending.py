@@ -314,3 +314,15 @@ def test_those_that_wait_for_goods_are_passed_over(tenant: Any, make_buyers: Any
         assert commands.receive_due(limit=1) == 1
         assert state_of(whole.order_id) is OrderState.RECEIVED
         assert state_of(waiting.order_id) is OrderState.PARTLY_SHIPPED
+
+
+def test_parcels_with_numbers_need_none_in_the_paste(tenant: Any, make_buyers: Any) -> None:
+    shop = stock(tenant, make_buyers)
+    placed = [*shop.paid([(0, 1)]), *shop.paid([(0, 1)], buyer=1)]
+    found = shop.wave()
+    with tenant.enter():
+        packed = commands.pack(
+            [NewParcel(one.fulfillment_id, carrier="顺丰", tracking_number=f"SF{n}") for n, one in enumerate(found)]
+        )
+        assert commands.ship_orders([OrderShipment(one.order_id, "", "") for one in placed]) == packed
+    assert tenant.verify() == []
