@@ -30,7 +30,9 @@ BEIJING = ZoneInfo("Asia/Shanghai")
 WINDOW_SECONDS = 300
 MAX_PUSH_BYTES = 1 << 20
 REPEATED = "8016"
-UNKNOWN_ORDER = "8024"
+UNKNOWN_ORDER = frozenset({"6150", "8018", "8024"})
+FAILED = frozenset({"4001", "S0003"})
+"""The platform's own failure: the work may have been done."""
 LABEL_TEMPLATE = "fm_150_standard"
 MEANS: dict[str, TrackCode] = {
     "50": TrackCode.ACCEPTED, "51": TrackCode.ACCEPTED, "54": TrackCode.ACCEPTED,
@@ -69,6 +71,8 @@ class SfExpressCarrier:
         inner = self._client.call("EXP_RECE_CREATE_ORDER", message)
         if not inner["success"] and _code(inner) == REPEATED:
             return self.find(order.own_number)
+        if not inner["success"] and _code(inner) in FAILED:
+            raise CarrierUnknown(f"SF Express does not say ({_code(inner)})")
         if not inner["success"]:
             raise CarrierError("SF Express refuses the waybill", permanent=True, code=_code(inner))
         return Waybill(order.own_number, _number(inner, order.own_number))
@@ -76,7 +80,7 @@ class SfExpressCarrier:
     def find(self, own_number: str) -> Waybill:
         """The waybill of our number, with an empty number when there is none."""
         inner = self._client.call("EXP_RECE_SEARCH_ORDER_RESP", {"searchType": "1", "orderId": own_number, "language": "zh-CN"})
-        if not inner["success"] and _code(inner) == UNKNOWN_ORDER:
+        if not inner["success"] and _code(inner) in UNKNOWN_ORDER:
             return Waybill(own_number, "")
         if not inner["success"]:
             raise CarrierUnknown(f"SF Express does not say ({_code(inner)})")

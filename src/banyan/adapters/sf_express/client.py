@@ -17,8 +17,10 @@ from .signing import digest
 
 MAX_ANSWER_BYTES = 4 << 20
 ENVELOPE_OK = "A1000"
-BUSY = frozenset({"A1001", "A1011", "A1099"})
-"""The platform could not take the call in (parameters, quota, system): nothing was done."""
+BUSY = frozenset({"A1002", "A1005"})
+"""The platform did not take the call in (too late on its way, quota used up): nothing was done, and later it may be."""
+UNCLEAR = frozenset({"A1009", "A1099"})
+"""What lies behind the platform failed or could not be reached: the work may have been done."""
 
 
 class Client:
@@ -79,6 +81,8 @@ def _opened(status: int, content: bytes) -> dict[str, Any]:
     try:
         outer = json.loads(content)
         code = outer["apiResultCode"]
+        if code in UNCLEAR:
+            raise CarrierUnknown(f"SF Express does not say ({code})")
         if code != ENVELOPE_OK:
             permanent = code not in BUSY
             raise CarrierError("SF Express did not take the call in", permanent=permanent, code=str(code)[:20])

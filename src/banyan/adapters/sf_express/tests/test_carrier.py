@@ -155,3 +155,30 @@ def test_nothing_secret_is_shown(simulator: SfExpressSimulator) -> None:
         SfExpressCarrier(settings).book(order())
     for text in (str(lost.value), str(refused.value)):
         assert "王小明" not in text and "138" not in text and "top-secret" not in text
+
+
+@pytest.mark.parametrize("code", ["A1009", "A1099", "4001", "S0003"])
+def test_what_failed_behind_the_platform_is_unclear(simulator: SfExpressSimulator, carrier: SfExpressCarrier, code: str) -> None:
+    simulator.fail(Fault("create", Effect.ERROR, status=200, code=code))
+    with pytest.raises(CarrierUnknown):
+        carrier.book(order())
+    assert carrier.book(order()).tracking_number == simulator.numbers[0]
+
+
+@pytest.mark.parametrize(
+    ("code", "permanent"), [("A1002", False), ("A1005", False), ("A1001", True), ("A1004", True), ("8114", True)]
+)
+def test_only_what_passes_is_tried_again(
+    simulator: SfExpressSimulator, carrier: SfExpressCarrier, code: str, permanent: bool
+) -> None:
+    simulator.fail(Fault("create", Effect.ERROR, status=200, code=code))
+    with pytest.raises(CarrierError) as refused:
+        carrier.book(order())
+    assert (refused.value.code, refused.value.permanent) == (code, permanent)
+    assert simulator.numbers == []
+
+
+@pytest.mark.parametrize("code", ["6150", "8018", "8024"])
+def test_a_number_that_the_platform_does_not_know(simulator: SfExpressSimulator, carrier: SfExpressCarrier, code: str) -> None:
+    simulator.fail(Fault("search", Effect.ERROR, status=200, code=code))
+    assert carrier.find("pcl_1").tracking_number == ""

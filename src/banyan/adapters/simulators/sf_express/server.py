@@ -46,7 +46,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
             return
         if fault and fault.effect is Effect.ERROR:
-            self._answer(None, fault.status, b"")
+            self._answer(None, fault.status, _refused(fault.code) if fault.status == 200 else b"")
             return
         self._answer(fault, 200, json.dumps(self._served(form, operation), ensure_ascii=False).encode())
 
@@ -82,6 +82,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
+
+
+def _refused(code: str) -> bytes:
+    """The platform's codes (A…) stand in the outer envelope, those of its services in the inner one."""
+    inner = json.dumps({"success": False, "errorCode": code, "msgData": None})
+    outer = (
+        {"apiResultCode": code, "apiResultData": ""}
+        if code.startswith("A")
+        else {"apiResultCode": "A1000", "apiResultData": inner}
+    )
+    return json.dumps(outer).encode()
 
 
 class _Server(ThreadingHTTPServer):

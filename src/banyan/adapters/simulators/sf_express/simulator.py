@@ -79,7 +79,7 @@ class SfExpressSimulator:
         self._server.server_close()
 
     def fail(self, fault: Fault) -> None:
-        """Misbehave at one of the next calls of an operation: create, search, routes, print, file, or any with ``*``."""
+        """Misbehave at one of the next calls of an operation: create, search, routes, print_label, file, or any with ``*``."""
         self.faults.add(fault)
 
     # What the platform does when it is called.
