@@ -131,21 +131,23 @@ def _book(carrier: Carrier, claim: _Claim) -> _Answer:
     """Runs on a thread without a database. Anything but the first try asks before it acts."""
     if claim.order is None:
         return _Answer(claim, booking=Booking.REFUSED, failure="no_recipient")
+    number = ""
     try:
-        number = "" if claim.is_first else carrier.find(claim.order.own_number).tracking_number
+        if not claim.is_first:
+            number = carrier.find(claim.order.own_number).tracking_number
         if not number:
             number = carrier.book(claim.order).tracking_number
         return _Answer(claim, number, carrier.label(number), Booking.BOOKED)
     except CarrierUnknown:
-        return _Answer(claim)
+        return _Answer(claim, number)
     except CarrierError as error:
-        # Of an earlier try that got lost nothing is known: a later refusal may mean that it succeeded, so we ask again.
-        final = error.permanent and claim.is_first
-        return _Answer(
-            claim, booking=Booking.REFUSED if final else Booking.UNKNOWN, failure=f"{error.code} {error.message}".strip()
-        )
+        # Of an earlier try that got lost nothing is known: a later refusal may mean that it succeeded, so we ask again. And
+        # a refused label is no refused waybill: the parcel can leave, the label is asked for again.
+        final = error.permanent and claim.is_first and not number
+        booking = Booking.REFUSED if final else Booking.UNKNOWN
+        return _Answer(claim, number, booking=booking, failure=f"{error.code} {error.message}".strip())
     except Exception as error:  # an adapter's defect is as unclear as a time-out; the others of the batch must be recorded
-        return _Answer(claim, failure=type(error).__name__)
+        return _Answer(claim, number, failure=type(error).__name__)
 
 
 def _record(answers: Sequence[_Answer]) -> None:
@@ -177,7 +179,8 @@ def _record(answers: Sequence[_Answer]) -> None:
 
 def track_due(tenant_id: int, limit: int = 100) -> int:
     """Ask carriers about parcels that they have been silent about, at most ``limit``; returns how many. Call it outside of
-    ``tenancy.enter``. What was pushed and got lost is found this way."""
+    ``tenancy.enter``. What was pushed and got lost is found this way. An adapter's defect is raised after the others' answers
+    are kept, so that it stands in the jobs' log."""
     _outside()
     with tenancy.enter(tenant_id, actor=ACTOR):
         now = clock.now()
@@ -196,20 +199,24 @@ def track_due(tenant_id: int, limit: int = 100) -> int:
         for first in range(0, len(numbers), TRACK_AT_ONCE)
     ]
     if calls:
-        told = _side_by_side(lambda call: (call[0], _ask(carrier_for(call[0], tenant_id), call[1])), calls)
+        told = _side_by_side(lambda call: _ask(carrier_for(call[0], tenant_id), call[1]), calls)
         with tenancy.enter(tenant_id, actor=ACTOR):
-            for name, tracks in told:
-                record_track(name, tracks)
+            for (name, _), answer in zip(calls, told, strict=True):
+                if isinstance(answer, tuple):
+                    record_track(name, answer)
+        for answer in told:
+            if isinstance(answer, Exception):
+                raise answer
     return len(rows)
 
 
-def _ask(carrier: Carrier, numbers: tuple[str, ...]) -> tuple[Track, ...]:
+def _ask(carrier: Carrier, numbers: tuple[str, ...]) -> tuple[Track, ...] | Exception:
     try:
         return carrier.track(numbers)
     except (CarrierError, CarrierUnknown):
         return ()  # asked again after a while
-    except Exception:
-        return ()  # an adapter's defect must not stop the others
+    except Exception as defect:
+        return defect
 
 
 class PushRefused(Forbidden):
