@@ -32,7 +32,7 @@ def held_pieces(order_ids: Iterable[int]) -> Held:
     return held
 
 
-def open_fulfillments(held: Held, wave_id: WaveId | None = None, *, lines: bool = True) -> list[int]:
+def open_fulfillments(held: Held, wave_id: WaveId | None = None) -> list[int]:
     """Make the rows of (order, warehouse) pairs that have none; returns the new ids. Whoever is first makes them."""
     places = sorted(held)
     buyers = orders.buyers(OrderId(order_id) for order_id, _ in places)
@@ -48,7 +48,7 @@ def open_fulfillments(held: Held, wave_id: WaveId | None = None, *, lines: bool 
         returning="id, order_id, warehouse_id",
     )
     made = {(row[1], row[2]): row[0] for row in rows}
-    if lines and made:
+    if made:
         _set_lines({fulfillment_id: held[place] for place, fulfillment_id in made.items()})
     return list(made.values())
 
@@ -131,19 +131,21 @@ def settle(fulfillment_ids: Iterable[int], at: datetime) -> int:
 def follow_orders(limit: int = 1000) -> int:
     """Close what was overtaken: open fulfillments of orders that were cancelled, or shipped whole without parcels, end, and their
     packed parcels are void. Others follow the stock where it changed. Returns how many ended. For the job."""
-    changed, before = 0, queries.EVER
-    while True:
-        rows = sql.fetch(
-            "SELECT id, order_id FROM fulfillments WHERE tenant_id = %s AND state = 'open' AND id < %s ORDER BY id DESC LIMIT %s",
-            (current_tenant_id(), before, limit),
-        )
-        if not rows:
-            return changed
+    over: set[int] = set()
+    stale: set[int] = set()
+    before = queries.EVER
+    while rows := sql.fetch(
+        "SELECT id, order_id FROM fulfillments WHERE tenant_id = %s AND state = 'open' AND id < %s ORDER BY id DESC LIMIT %s",
+        (current_tenant_id(), before, limit),
+    ):
         before = rows[-1][0]
         states = orders.states(OrderId(row[1]) for row in rows)
         waits = (OrderState.PAID, OrderState.PARTLY_SHIPPED)
-        changed += drop([row[1] for row in rows if states.get(OrderId(row[1])) not in waits])
-        follow_stock(_stale([row[0] for row in rows if states.get(OrderId(row[1])) in waits]))
+        over |= {row[1] for row in rows if states.get(OrderId(row[1])) not in waits}
+        stale |= _stale([row[0] for row in rows if states.get(OrderId(row[1])) in waits])
+    lock(sorted(over | stale))  # all of them at once, so that nobody who locks in the same order is met halfway
+    follow_stock(stale)
+    return drop(over)
 
 
 def _stale(fulfillment_ids: Sequence[int]) -> set[int]:
