@@ -299,9 +299,10 @@ def find_pickup(order_id: OrderId) -> Pickup | None:
 
 
 def fetched_orders(order_ids: Iterable[int]) -> set[int]:
-    """Those of these orders that their buyers fetch: no wave picks them for a carrier."""
+    """Those of these orders that wait for their buyers to fetch them: nobody picks or packs them for a carrier."""
     rows = sql.fetch(
-        "SELECT order_id FROM fulfillment_pickups WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND state <> 'cancelled'",
+        "SELECT order_id FROM fulfillment_pickups WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
+        " AND state NOT IN ('cancelled', 'redeemed')",
         (current_tenant_id(), list(order_ids)),
     )
     return {row[0] for row in rows}

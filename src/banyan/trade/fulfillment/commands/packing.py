@@ -47,7 +47,7 @@ def pack(parcels: Sequence[NewParcel]) -> list[ParcelId | Refused]:
     """Pack parcels; one outcome each, in order. A piece is packed once, however many pack at the same time.
 
     A carrier that is wired in, and no tracking number: its waybill is asked for by the job. Refusals: fulfillment_not_found,
-    nothing_left. Raises BadParcel for the whole batch.
+    nothing_left, nothing_to_send for an order that waits for its buyer at a store. Raises BadParcel for the whole batch.
     """
     for parcel in parcels:
         check_parcel(parcel.carrier, parcel.tracking_number, parcel.weight_grams)
@@ -61,6 +61,7 @@ def pack(parcels: Sequence[NewParcel]) -> list[ParcelId | Refused]:
 def _decide(parcels: Sequence[NewParcel], named: Sequence[int]) -> tuple[list[ParcelId | Refused], Packed]:
     """After the lock that ``follow_stock`` took, so that nobody packs the same pieces meanwhile."""
     found = {one.fulfillment_id: one for one in queries.list_fulfillments(fulfillment_ids=named, limit=None)}
+    fetched = queries.fetched_orders(one.order_id for one in found.values())
     taken: dict[tuple[int, int], int] = {}
     outcomes: list[ParcelId | Refused] = []
     packed: Packed = []
@@ -68,6 +69,9 @@ def _decide(parcels: Sequence[NewParcel], named: Sequence[int]) -> tuple[list[Pa
         one = found.get(parcel.fulfillment_id)
         if one is None:
             outcomes.append(Refused(errors.FulfillmentNotFound("No such fulfillment.")))
+            continue
+        if one.order_id in fetched:
+            outcomes.append(Refused(errors.NothingToSend("The buyer fetches this order at a store.")))
             continue
         pieces = to_pack(_left(one, taken), parcel.pieces) if one.state is FulfillmentState.OPEN else None
         if pieces is None:

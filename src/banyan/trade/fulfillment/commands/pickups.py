@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory import queries as stock
-from banyan.goods.inventory.types import WarehouseId, WarehouseKind
+from banyan.goods.inventory.types import ReservationState, WarehouseId, WarehouseKind
 from banyan.kernel import clock, events, ids, secrets, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, NotFound
@@ -67,7 +67,7 @@ class NotAtStore(Conflict):
     """The store does not have all of the order."""
 
     code = "not_at_store"
-    advice = "Choose another store, or have the order sent."
+    advice = "Choose another store, have the order sent, or wait until the missing pieces come in."
 
 
 def choose_pickup(order_id: OrderId, warehouse_id: WarehouseId) -> PickupId:
@@ -78,6 +78,7 @@ def choose_pickup(order_id: OrderId, warehouse_id: WarehouseId) -> PickupId:
     stores = {w.warehouse_id for w in stock.list_warehouses() if w.kind is WarehouseKind.STORE and w.is_active}
     if warehouse_id not in stores:
         raise NoStore("No such store.")
+    orders.lock([order_id])  # whoever pays, packs or cancels it at this moment is first
     order = order_queries.get_order(order_id)
     if order.state not in (OrderState.PLACED, OrderState.PAID):
         raise WrongPickupState("Only an order that has not left can be fetched.", state=order.state)
@@ -86,7 +87,7 @@ def choose_pickup(order_id: OrderId, warehouse_id: WarehouseId) -> PickupId:
     follow_stock([order_id])
     if any(line.packed_quantity for one in queries.list_fulfillments(order_ids=[order_id]) for line in one.lines):
         raise errors.AlreadyPacked("The order lies in a parcel already.")
-    if not inventory.move_holds(order_id, warehouse_id):
+    if not _at_store({order_id: warehouse_id}):
         raise NotAtStore("The store does not have all of this order.")
     follow_stock([order_id])
     pickup_id, now = PickupId(ids.next_id()), clock.now()
@@ -100,6 +101,19 @@ def choose_pickup(order_id: OrderId, warehouse_id: WarehouseId) -> PickupId:
     if order.state is OrderState.PAID:
         _make_ready([pickup_id], now)
     return pickup_id
+
+
+def _at_store(wanted: Mapping[OrderId, WarehouseId]) -> set[OrderId]:
+    """Those of these locked orders that their stores have whole, once what is held elsewhere is held there instead."""
+    found = stock.list_reservations(wanted)
+    there = set()
+    for order_id, warehouse_id in wanted.items():
+        rows = found.get(order_id, ())
+        places = {one.warehouse_id for one in rows if one.state in (ReservationState.RESERVED, ReservationState.ALLOCATED)}
+        is_whole = bool(places) and not any(one.state is ReservationState.LOST for one in rows)
+        if is_whole and (places == {warehouse_id} or inventory.move_holds(order_id, warehouse_id)):
+            there.add(order_id)
+    return there
 
 
 def cancel_pickup(pickup_id: PickupId) -> None:
@@ -125,16 +139,25 @@ def _make_ready(pickup_ids: Sequence[int], at: datetime) -> int:
 
 
 def prepare_pickups(at: datetime | None = None, limit: int = 500) -> int:
-    """Chosen pickups follow their orders: paid ones become ready, those of cancelled orders end. Returns how many changed."""
+    """Chosen pickups follow their orders: paid ones become ready as soon as their stores have all of them (sourcing may have
+    chosen another warehouse at payment), those of cancelled orders end. Returns how many changed. Pages hold ``limit``."""
     at = at or clock.now()
-    rows = sql.fetch(
-        "SELECT id, order_id FROM fulfillment_pickups WHERE tenant_id = %s AND state = 'chosen' ORDER BY chosen_at LIMIT %s",
-        (current_tenant_id(), limit),
-    )
-    states = order_queries.states(OrderId(row[1]) for row in rows)
-    ready = [row[0] for row in rows if states[OrderId(row[1])] is OrderState.PAID]
-    over = [row[1] for row in rows if states[OrderId(row[1])] not in (OrderState.PAID, OrderState.PLACED)]
-    return _make_ready(ready, at) + drop_pickups(over)
+    changed, after = 0, 0
+    while True:
+        rows = sql.fetch(
+            "SELECT order_id, id, warehouse_id FROM fulfillment_pickups WHERE tenant_id = %s AND state = 'chosen'"
+            " AND order_id > %s ORDER BY order_id LIMIT %s",
+            (current_tenant_id(), after, limit),
+        )
+        if not rows:
+            return changed
+        after = rows[-1][0]
+        states = order_queries.states(OrderId(row[0]) for row in rows)
+        changed += drop_pickups(row[0] for row in rows if states[OrderId(row[0])] not in (OrderState.PAID, OrderState.PLACED))
+        states = orders.lock(order_id for order_id, state in states.items() if state is OrderState.PAID)
+        paid = {OrderId(row[0]): row for row in rows if states.get(OrderId(row[0])) is OrderState.PAID}
+        there = _at_store({order_id: WarehouseId(row[2]) for order_id, row in paid.items()})
+        changed += _make_ready([paid[order_id][1] for order_id in there], at)
 
 
 def drop_pickups(order_ids: Iterable[int]) -> int:
@@ -169,7 +192,8 @@ def redeem(text: str, staff_id: UserId, at: datetime | None = None) -> Redemptio
     try at the same time one is told wrong_code.
 
     A wrong try is answered, not raised, so that it is counted: after five within 15 minutes this person is locked out until
-    the oldest of them is 15 minutes old. Raises NothingToSend when the goods are gone; nothing is then handed out.
+    the oldest of them is 15 minutes old. Raises NotAtStore when the store does not have all of it, NothingToSend when the goods
+    are gone; nothing is then handed out.
     """
     at = at or clock.now()
     key = blake2b(b"pickup/%d/%d" % (current_tenant_id(), staff_id), digest_size=8).digest()
@@ -208,6 +232,9 @@ def _claim(code: str, staff_id: UserId, at: datetime) -> Pickup | None:
 def _hand_out(pickup: Pickup, at: datetime) -> None:
     """One parcel with all of it, delivered over the counter."""
     order_id = pickup.order_id
+    orders.lock([order_id])
+    if not _at_store({order_id: pickup.warehouse_id}):
+        raise NotAtStore("The store does not have all of this order.")
     follow_stock([order_id])
     open_fulfillments(held_pieces([order_id]))
     waiting = [
@@ -222,7 +249,7 @@ def _hand_out(pickup: Pickup, at: datetime) -> None:
         PartShipment(order_id, tuple(LeavingLine(line_id, one.warehouse_id, n) for line_id, _, n in one.pieces), CARRIER)
         for one in parcels
     ]
-    if not parts or any(isinstance(outcome, Refused) for outcome in orders.ship_parts(parts, at)):
+    if not parts or any(isinstance(outcome, Refused) for outcome in [*outcomes, *orders.ship_parts(parts, at)]):
         raise errors.NothingToSend("The goods of this order are not there any more.")
     _deliver([one.parcel_id for one in parcels], order_id, at)
     settle([one.fulfillment_id for one in waiting], at)

@@ -99,7 +99,9 @@ def _known(order_ids: Sequence[OrderId], warehouse_id: WarehouseId) -> dict[Orde
 
 def _take(order_ids: Sequence[OrderId], warehouse_id: WarehouseId, wave_id: WaveId) -> int:
     """Put the locked orders that still wait here into the wave. A fulfillment without a wave joins it, and so does one that left
-    and has got more pieces since: what was missing came in."""
+    and has got more pieces since: what was missing came in. Whose buyer chose a store meanwhile is not picked."""
+    fetched = queries.fetched_orders(order_ids)
+    order_ids = [order_id for order_id in order_ids if order_id not in fetched]
     known = _known(order_ids, warehouse_id)
     follow_stock([order_id for order_id in order_ids if known.get(order_id) is _Known.LEFT])
     held = held_pieces(order_ids)

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
+from banyan.goods.inventory import commands as stocking
 from banyan.goods.inventory import queries as inventory
-from banyan.goods.inventory.types import ReservationState
+from banyan.goods.inventory.types import LotRule, NewLot, Receipt, ReservationState
+from banyan.goods.sourcing import commands as sourcing
+from banyan.goods.sourcing.types import Policy as SourcingPolicy
 from banyan.kernel import clock, sql
 from banyan.trade.fulfillment import commands, queries
-from banyan.trade.fulfillment.commands import pickups
+from banyan.trade.fulfillment.commands import pickups, waves
 from banyan.trade.fulfillment.tests.making import Stocked, code_of, stock
-from banyan.trade.fulfillment.types import OrderShipment, ParcelState, PickupState, Redemption
+from banyan.trade.fulfillment.types import NewParcel, OrderShipment, ParcelState, PickupState, Redemption
+from banyan.trade.orders import commands as orders
 from banyan.trade.orders import queries as order_queries
 from banyan.trade.orders.tests.test_paying import pay
 from banyan.trade.orders.types import OrderState, PlaceOrder
@@ -63,8 +67,6 @@ def test_the_store_must_have_it_all(tenant: Any, make_buyers: Any) -> None:
 
 
 def test_chosen_before_it_is_paid(tenant: Any, make_buyers: Any) -> None:
-    from banyan.trade.orders import commands as orders
-
     shop = store(tenant, make_buyers)
     with tenant.enter():
         outcomes = orders.place_orders([PlaceOrder(shop.buyers[0], ((shop.skus[0], 1),)) for _ in range(2)])
@@ -164,3 +166,96 @@ def test_a_code_is_redeemed_once(tenant: Any, make_buyers: Any, monkeypatch: Any
     assert (len(told_no) == 3) is guarded
     tenant.drain()
     assert tenant.verify() == []
+
+
+def test_an_order_that_is_fetched_is_packed_for_nobody_else(tenant: Any, make_buyers: Any) -> None:
+    """The store's own wave had it already when the buyer chose to fetch it there."""
+    shop = stock(tenant, make_buyers, ((5,),), stores=1)
+    (placed,) = shop.paid([(0, 1)])
+    (one,) = shop.wave()
+    with tenant.enter():
+        code = commands.issue_code(commands.choose_pickup(placed.order_id, shop.warehouses[0]))
+        assert code_of(commands.pack([NewParcel(one.fulfillment_id)])[0]) == "nothing_to_send"
+        assert commands.redeem(code, shop.buyers[2]).pickup is not None
+        assert order_queries.states([placed.order_id]) == {placed.order_id: OrderState.RECEIVED}
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def test_chosen_while_a_wave_is_released(tenant: Any, make_buyers: Any, monkeypatch: Any) -> None:
+    """The wave has seen the order, and its buyer is faster than the wave's lock."""
+    shop = stock(tenant, make_buyers, ((5,),), stores=1)
+    first, second = shop.paid([(0, 1)], [(0, 1)])
+    look = waves._waiting
+
+    def look_and_be_overtaken(*asked: Any) -> Any:
+        seen = look(*asked)
+        _elsewhere(tenant, lambda: commands.choose_pickup(first.order_id, shop.warehouses[0]))
+        return seen
+
+    monkeypatch.setattr(waves, "_waiting", look_and_be_overtaken)
+    assert [one.order_id for one in shop.wave()] == [second.order_id]
+
+
+def _elsewhere(tenant: Any, act: Any) -> None:
+    """On another connection, committed when this returns."""
+
+    def run() -> None:
+        with tenant.enter():
+            act()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(30)
+
+
+def test_it_is_ready_where_it_is_fetched_wherever_sourcing_put_it(tenant: Any, make_buyers: Any) -> None:
+    shop = store(tenant, make_buyers)
+    with tenant.enter():
+        sourcing.set_policy(SourcingPolicy(is_on=True))
+        (placed,) = orders.place_orders([PlaceOrder(shop.buyers[0], ((shop.skus[0], 1),))])
+        pickup_id = commands.choose_pickup(placed.order_id, shop.warehouses[1])  # type: ignore[union-attr]
+        pay(placed.order_id)  # type: ignore[union-attr]
+    tenant.drain()
+    with tenant.enter():
+        assert commands.prepare_pickups() == 1
+        assert queries.get_pickup(pickup_id).state is PickupState.READY
+        (held,) = inventory.list_reservations([placed.order_id])[placed.order_id]  # type: ignore[union-attr]
+        assert (held.warehouse_id, held.state) == (shop.warehouses[1], ReservationState.ALLOCATED)
+    assert tenant.verify() == []
+
+
+def test_what_the_store_lost_is_not_handed_out(tenant: Any, make_buyers: Any) -> None:
+    """A lot is held after the order was ready: the desk is told, the code stays good, and the next delivery makes it whole."""
+    shop = stock(tenant, make_buyers, ((0, 5),), stores=1)
+    with tenant.enter():
+        stocking.track_lots([LotRule(shop.skus[0])])
+        stocking.receive_stock([Receipt(shop.warehouses[0], shop.skus[0], 1, lot=NewLot("A"))])
+        (lot,) = inventory.list_lots(shop.skus[0])
+    (placed,) = shop.paid([(0, 1), (1, 1)])
+    with tenant.enter():
+        code = commands.issue_code(commands.choose_pickup(placed.order_id, shop.warehouses[0]))
+        stocking.hold_lots([lot.lot_id], "质检")
+    tenant.drain()
+    with pytest.raises(commands.NotAtStore), tenant.enter():
+        commands.redeem(code, shop.buyers[2])
+    with tenant.enter():
+        stocking.receive_stock([Receipt(shop.warehouses[0], shop.skus[0], 1, lot=NewLot("B"))])
+    tenant.drain()
+    with tenant.enter():
+        assert commands.redeem(code, shop.buyers[2]).pickup is not None
+        assert order_queries.states([placed.order_id]) == {placed.order_id: OrderState.RECEIVED}
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def test_the_unpaid_stand_in_nobodys_way(tenant: Any, make_buyers: Any) -> None:
+    shop = store(tenant, make_buyers)
+    with tenant.enter():
+        placed = orders.place_orders([PlaceOrder(shop.buyers[0], ((shop.skus[0], 1),)) for _ in range(3)])
+        chosen = [commands.choose_pickup(one.order_id, shop.warehouses[1]) for one in placed]  # type: ignore[union-attr]
+        pay(placed[2].order_id)  # type: ignore[union-attr]
+    tenant.drain()
+    with tenant.enter():
+        assert commands.prepare_pickups(limit=1) == 1
+        assert queries.get_pickup(chosen[2]).state is PickupState.READY
