@@ -23,7 +23,7 @@ class ParcelShipped(Event):
 
 @dataclass(frozen=True)
 class ParcelDelivered(Event):
-    """A parcel arrived; ``said_by`` is one of: carrier, staff, clock, pickup."""
+    """A parcel arrived; ``said_by`` is one of: carrier, buyer, staff, clock, pickup."""
 
     kind: ClassVar[str] = "fulfillment.parcel_delivered"
     parcel_id: int
