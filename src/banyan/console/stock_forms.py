@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from banyan.console import showing
@@ -13,8 +14,22 @@ from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory import queries
 from banyan.goods.inventory.types import WarehouseKind
 from banyan.kernel import ids
+from banyan.kernel.values.errors import Invalid
 
 PIECES_MAX = 1_000_000_000
+
+
+def typed_number(text: str, field: str, otherwise: str = "Pieces are whole numbers.") -> int:
+    """A whole number as people typed it, 0 where the field is empty. Raises Invalid."""
+    text = text.strip() or "0"
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= PIECES_MAX):
+        raise Invalid(otherwise, field=field)
+    return int(text)
+
+
+def typed_pieces(request: HttpRequest, what: str, line_id: int, prefix: str = "oln") -> int:
+    """The pieces typed beside a line. Raises Invalid."""
+    return typed_number(request.POST.get(f"{what}_{ids.public(prefix, line_id)}", ""), what)
 
 
 class WarehouseForm(forms.Form):

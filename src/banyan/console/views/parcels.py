@@ -13,9 +13,10 @@ from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging
 from banyan.console.access import attempt, may, page, person, show
+from banyan.console.stock_forms import typed_pieces
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock, ids
-from banyan.kernel.values.errors import Invalid, NotFound, Refusal
+from banyan.kernel.values.errors import NotFound, Refusal
 from banyan.people.identity.types import UserId
 from banyan.trade.fulfillment import commands, queries
 from banyan.trade.fulfillment.types import (
@@ -108,12 +109,7 @@ def _shipment(request: HttpRequest, one: Parcel) -> ParcelShipment:
 
 
 def _came_back(request: HttpRequest, one: Parcel) -> CameBack:
-    sound = []
-    for line_id, _sku, _quantity in one.pieces:
-        text = request.POST.get(f"sound_{ids.public('oln', line_id)}", "").strip() or "0"
-        if not (text.isascii() and text.isdigit() and len(text) <= 9):
-            raise Invalid("Pieces are whole numbers.", field="restock")
-        sound.append(Pieces(OrderLineId(line_id), int(text)))
+    sound = [Pieces(OrderLineId(line_id), typed_pieces(request, "sound", line_id)) for line_id, _sku, _quantity in one.pieces]
     return CameBack(one.parcel_id, tuple(piece for piece in sound if piece.quantity))
 
 

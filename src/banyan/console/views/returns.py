@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from banyan.console import names, reversals, showing, trail
 from banyan.console.access import attempt, may, page, person, show
+from banyan.console.stock_forms import typed_pieces
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import ids
 from banyan.kernel.values.errors import Invalid, Refusal
@@ -33,7 +34,6 @@ from banyan.trade.returns.types import (
 )
 
 RECEIVE, DECIDE = "returns.receive_returnrow", "returns.decide_returnrow"
-PIECES_MAX = 2_000_000_000
 PHOTO = "pho"
 
 
@@ -132,9 +132,9 @@ def receive(request: HttpRequest, public_id: str) -> HttpResponse:
             tuple(
                 LineInspection(
                     line.line_id,
-                    _pieces(request, "restock", line.line_id),
-                    _pieces(request, "scrap", line.line_id),
-                    _pieces(request, "quarantine", line.line_id),
+                    typed_pieces(request, "restock", line.line_id),
+                    typed_pieces(request, "scrap", line.line_id),
+                    typed_pieces(request, "quarantine", line.line_id),
                     deducted_minor=_amount(request, "deduct", line.line_id, one.currency) or 0,
                     deduction_reason=request.POST.get("deduction_reason", ""),
                 )
@@ -229,13 +229,6 @@ def _decisions(one: Return) -> list[tuple[str, Any]]:
     if is_open and one.mode is Mode.EXCHANGE:
         found.append(("refund_instead", _("Refund instead")))
     return [*found, ("reject", _("Reject"))] if is_open else found
-
-
-def _pieces(request: HttpRequest, what: str, line_id: int) -> int:
-    text = request.POST.get(f"{what}_{ids.public('oln', line_id)}", "").strip() or "0"
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= PIECES_MAX):
-        raise Invalid("Pieces are whole numbers.", field=what)
-    return int(text)
 
 
 def _amount(request: HttpRequest, what: str, line_id: int, currency: str) -> int | None:

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging
 from banyan.console.access import attempt, may, page, person, show
-from banyan.console.stock_forms import StockTakeForm, TransferForm
+from banyan.console.stock_forms import StockTakeForm, TransferForm, typed_pieces
 from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import WarehouseId
 from banyan.goods.warehousing import commands, queries
@@ -32,10 +32,9 @@ from banyan.goods.warehousing.types import (
     Wanted,
 )
 from banyan.kernel import clock, ids
-from banyan.kernel.values.errors import Invalid, Refusal
+from banyan.kernel.values.errors import Refusal
 
 TRANSFER, LINE, STOCK_TAKE = "trf", "tln", "stk"
-PIECES_MAX = 1_000_000_000
 FAULTS_SHOWN = 20
 
 
@@ -145,7 +144,8 @@ def receive(request: HttpRequest, public_id: str) -> HttpResponse:
 
     def act() -> None:
         told = [
-            Arrived(line.line_id, _pieces(request, "received", line.line_id), _pieces(request, "lost", line.line_id),
+            Arrived(line.line_id, typed_pieces(request, "received", line.line_id, LINE),
+                    typed_pieces(request, "lost", line.line_id, LINE),
                     request.POST.get(f"reason_{ids.public(LINE, line.line_id)}", "").strip()[:200])
             for line in one.lines
         ]  # fmt: skip
@@ -154,13 +154,6 @@ def receive(request: HttpRequest, public_id: str) -> HttpResponse:
 
     attempt(request, act, _("Received."))
     return redirect("console:transfer", public_id=public_id)
-
-
-def _pieces(request: HttpRequest, what: str, line_id: int) -> int:
-    text = request.POST.get(f"{what}_{ids.public(LINE, line_id)}", "").strip() or "0"
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= PIECES_MAX):
-        raise Invalid("Pieces are whole numbers.", field=what)
-    return int(text)
 
 
 def _find_transfer(public_id: str) -> Transfer:
