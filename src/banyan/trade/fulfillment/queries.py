@@ -17,6 +17,7 @@ from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.values.errors import NotFound
 from banyan.people.identity.types import UserId
 from banyan.trade.fulfillment.engine.picking import LyingLot, first_expired
+from banyan.trade.fulfillment.ports import registered_carriers
 from banyan.trade.fulfillment.types import (
     Booking,
     Delivered,
@@ -33,6 +34,7 @@ from banyan.trade.fulfillment.types import (
     PickupId,
     PickupState,
     Policy,
+    Shelf,
     TrackCode,
     TrackEvent,
     Wave,
@@ -169,6 +171,17 @@ def _lying_lots(wave_id: WaveId, sku_ids: Sequence[SkuId]) -> dict[SkuId, list[L
     return found
 
 
+def list_shelves(warehouse_id: WarehouseId, before_id: int | None = None, limit: int = 50) -> list[Shelf]:
+    """Where SKUs lie in a warehouse, the latest that was told first."""
+    rows = sql.fetch(
+        "SELECT id, sku_id, shelf FROM fulfillment_shelves WHERE tenant_id = %s AND warehouse_id = %s AND id < %s"
+        " ORDER BY id DESC LIMIT %s",
+        (current_tenant_id(), warehouse_id, EVER if before_id is None else before_id, limit),
+    )
+    named = catalog.sku_names([row[1] for row in rows])
+    return [Shelf(shelf_id, warehouse_id, sku_id, *named.get(sku_id, ("", "")), shelf) for shelf_id, sku_id, shelf in rows]
+
+
 def list_parcels(
     *,
     state: ParcelState | None = None,
@@ -223,6 +236,11 @@ def get_parcel(parcel_id: ParcelId) -> Parcel:
     if not found:
         raise NotFound("No such parcel.")
     return found[0]
+
+
+def carriers() -> tuple[str, ...]:
+    """The carriers that are wired in: they are asked for waybills, and tell where parcels are."""
+    return registered_carriers()
 
 
 def list_track(carrier: str, tracking_number: str) -> list[TrackEvent]:

@@ -171,6 +171,18 @@ class PickRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where a SKU lies in a warehouse."""
+
+    shelf_id: int
+    warehouse_id: WarehouseId
+    sku_id: SkuId
+    sku_code: str
+    name: str
+    shelf: str
+
+
+@dataclass(frozen=True, slots=True)
 class NewParcel:
     """A parcel to pack. No ``pieces``: all that its fulfillment has not packed yet.
 

@@ -31,6 +31,7 @@ from banyan.trade.fulfillment.types import (
     PickupState,
     Pieces,
     Policy,
+    Shelf,
     Wave,
     WaveId,
 )
@@ -99,6 +100,20 @@ def get_pick_list(request: HttpRequest, wave_id: s.WaveRef) -> dict[str, Any]:
         for row in queries.pick_list(wave.wave_id)
     ]
     return {"wave": _wave(wave), "rows": rows}
+
+
+@router.get("/fulfillment/shelves", response={200: Page[s.ShelfOut], **ERRORS}, summary="Where SKUs lie")
+@endpoint(scope=Scope.ORDERS_READ)
+def list_shelves(
+    request: HttpRequest, warehouse_id: Annotated[s.WarehouseRef, Query()], cursor: str | None = None, limit: Limit = 50
+) -> dict[str, Any]:
+    """Of one warehouse, the latest that was told first; for the shop's people."""
+
+    def fetch(before: int | None, count: int) -> list[Shelf]:
+        return queries.list_shelves(WarehouseId(warehouse_id), before, count) if _staff_only(request) else []
+
+    page = page_of(fetch, cursor, limit, lambda one: one.shelf_id)
+    return page | {"items": [{name: getattr(one, name) for name in s.ShelfOut.model_fields} for one in page["items"]]}
 
 
 @router.put("/fulfillment/shelves", response={200: s.ShelvesOut, **ERRORS}, summary="Say where SKUs lie")
@@ -258,7 +273,7 @@ def get_policy(request: HttpRequest) -> dict[str, Any]:
 @router.put("/fulfillment/policy", response={200: s.FulfillmentPolicyBody, **ERRORS}, summary="Change the terms")
 @endpoint(scope=Scope.CATALOG_WRITE, write=True)
 def set_policy(request: HttpRequest, body: s.FulfillmentPolicyBody) -> dict[str, Any]:
-    """For what is delivered or made ready from now on."""
+    """Days until receipt count for what was delivered before, too; what waits at a store keeps its last day."""
     commands.set_policy(Policy(body.receive_after_days, body.pickup_days, body.sender_phone))
     return body.dict()
 

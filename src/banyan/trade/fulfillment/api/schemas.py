@@ -101,6 +101,16 @@ class ShelvesOut(Schema):
     known: int
 
 
+class ShelfOut(Schema):
+    """Where a SKU lies in a warehouse."""
+
+    warehouse_id: WarehouseRef
+    sku_id: SkuRef
+    sku_code: str
+    name: str
+    shelf: str
+
+
 class FulfillmentLineOut(Schema):
     """What one warehouse sends of one line."""
 

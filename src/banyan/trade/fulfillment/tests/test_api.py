@@ -20,6 +20,9 @@ def test_the_warehouse_works_and_buyers_see_their_own(tenant: Any, make_buyers: 
     assert finance("POST", "/fulfillment/waves", {"warehouse_id": place})[0] == 403
     shelves = {"warehouse_id": place, "shelves": [{"sku_id": sku, "shelf": "A-01"}]}
     assert warehouse("PUT", "/fulfillment/shelves", shelves) == (200, {"known": 1})
+    (shelf,) = warehouse("GET", f"/fulfillment/shelves?warehouse_id={place}")[1]["items"]
+    assert (shelf["sku_id"], shelf["shelf"], bool(shelf["sku_code"])) == (sku, "A-01", True)
+    assert owner("GET", f"/fulfillment/shelves?warehouse_id={place}")[1]["items"] == []
     status, wave = warehouse("POST", "/fulfillment/waves", {"warehouse_id": place})
     assert (status, wave["order_count"], wave["piece_count"]) == (201, 1, 3)
     assert warehouse("POST", "/fulfillment/waves", {"warehouse_id": place})[1]["error"]["code"] == "nothing_to_pick"
