@@ -152,6 +152,17 @@ class OrderForm(SettingForm):
         self.fields["free_from_minor"] = MoneyField(currency, label=_("Free from (empty: never)"), required=False)
 
 
+class FulfillmentForm(SettingForm):
+    """When delivered goods count as received, how long stores keep orders, and who sends."""
+
+    receive_after_days = _days(_("Received by itself days after delivery"), min_value=0, max_value=90)
+    pickup_days = _days(_("Kept at the store for days"), min_value=1, max_value=90)
+    sender_phone = forms.RegexField(
+        r"^[0-9+\-() ]*$", label=_("Sender's phone on waybills"), max_length=30, required=False, empty_value="",
+        error_messages={"invalid": _("A phone number has digits, spaces, dashes and brackets only.")},
+    )  # fmt: skip
+
+
 FREIGHT = (
     (FreightRule.LATEST_GOODS_OR_MERCHANT_FAULT.value, _("when the whole order is back, or by the shop's fault")),
     (FreightRule.LATEST_GOODS.value, _("when the whole order is back")),

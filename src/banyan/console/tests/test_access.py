@@ -98,6 +98,7 @@ def test_writing_needs_the_right_and_a_denied_request_changes_nothing(staffed: S
             "/console/settings/binding",
             "/console/settings/attribution",
             "/console/settings/orders",
+            "/console/settings/fulfillment",
             "/console/settings/returns",
         ):
             assert client.post(address, {"reading": "practice", "agreed": "yes"}).status_code == 403, (role, address)

@@ -325,6 +325,8 @@ def test_settings_show_what_holds_and_change_by_one_command_each(staffed: Staffe
     from banyan.people.network import queries as network
     from banyan.people.network.types import BindingMode, BindingSettings
     from banyan.trade.attribution import queries as attribution
+    from banyan.trade.fulfillment import queries as fulfillment
+    from banyan.trade.fulfillment.types import Policy as FulfillmentPolicy
     from banyan.trade.orders import queries as orders
     from banyan.trade.returns import queries as returns
     from banyan.trade.returns.types import FreightRule, ReturnPolicy
@@ -337,6 +339,7 @@ def test_settings_show_what_holds_and_change_by_one_command_each(staffed: Staffe
     _post(operator, "/console/settings/attribution", self_purchase="on")
     _post(operator, "/console/settings/orders", **terms)
     _post(operator, "/console/settings/returns", days_after_receipt="15", freight_rule="never")
+    _post(operator, "/console/settings/fulfillment", receive_after_days="3", pickup_days="5", sender_phone="0571-88888888")
     with staffed.shop.enter():
         assert network.get_binding_settings() == BindingSettings(BindingMode.OVERRIDING, None, 30)
         assert attribution.get_policy().self_purchase is True
@@ -344,11 +347,14 @@ def test_settings_show_what_holds_and_change_by_one_command_each(staffed: Staffe
         assert (held.payment_window_seconds, held.receive_after_days, held.close_after_days) == (900, 12, 5)
         assert (held.tariff.base_minor, held.tariff.step_minor, held.tariff.free_from_minor) == (850, 200, None)
         assert returns.get_policy() == ReturnPolicy(15, FreightRule.NEVER)
+        assert fulfillment.get_policy() == FulfillmentPolicy(3, 5, "0571-88888888")
     page = _page(operator, "/console/settings/")
     assert 'value="8.50"' in page and 'value="30"' in page
     _post(operator, "/console/settings/attribution")
     wrong = _post(operator, "/console/settings/orders", **{**terms, "base_minor": "-1", "step_grams": "0"}).content.decode()
     assert wrong.count("bn-fault") == 2
+    days = {"receive_after_days": "91", "pickup_days": "0", "sender_phone": "ring me"}
+    assert _post(operator, "/console/settings/fulfillment", **days).content.decode().count("bn-fault") == 3
     with staffed.shop.enter():
         assert attribution.get_policy().self_purchase is False
         assert orders.get_policy().tariff.base_minor == 850

@@ -24,6 +24,9 @@ from banyan.people.network.types import BindingMode, BindingSettings
 from banyan.trade.attribution import commands as attribution
 from banyan.trade.attribution import queries as referrals
 from banyan.trade.attribution.types import Policy as AttributionPolicy
+from banyan.trade.fulfillment import commands as fulfillment
+from banyan.trade.fulfillment import queries as fulfillment_terms
+from banyan.trade.fulfillment.types import Policy as FulfillmentPolicy
 from banyan.trade.orders import commands as orders
 from banyan.trade.orders import queries as order_terms
 from banyan.trade.orders.types import Policy as OrderPolicy
@@ -116,6 +119,12 @@ SETTINGS: dict[str, Setting] = {
     "orders": Setting(
         gettext_lazy("Orders and freight"), gettext_lazy("Takes effect within half a minute."),
         "catalog:read", _with_scope("catalog:write"), forms.OrderForm, _order_terms, _set_order_terms,
+    ),
+    "fulfillment": Setting(
+        gettext_lazy("Delivery and pickup"),
+        gettext_lazy("Days until receipt count for what was delivered before, too; what waits at a store keeps its last day."),
+        "catalog:read", _with_scope("catalog:write"), forms.FulfillmentForm, lambda: asdict(fulfillment_terms.get_policy()),
+        lambda asked: fulfillment.set_policy(FulfillmentPolicy(**asked)),
     ),
     "returns": Setting(
         gettext_lazy("Terms of return"), gettext_lazy("They hold for requests and freight from now on."),
