@@ -13,7 +13,7 @@ from banyan.people.identity import queries as identity
 from banyan.people.identity.types import UserId
 
 ORDER, COMMISSION, STATEMENT, PAYOUT, DISTRIBUTOR, USER = "ord", "cms", "stm", "pyo", "dst", "usr"
-WAVE, PARCEL = "wav", "pcl"
+WAVE, PARCEL, FULFILLMENT = "wav", "pcl", "ful"
 ENTRY, RETURN, SET_ASIDE, VERSION, WAREHOUSE = "ent", "ret", "sae", "plv", "whs"
 """Prefixes of public ids in addresses and on pages."""
 

@@ -87,6 +87,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             Item(_("Channel stock"), "campaign", "inventory:read", ("console:channel_stock",)),
             Item(_("Sourcing"), "alt_route", "inventory:read", ("console:sourcing",)),
             Item(_("Backorders"), "hourglass_top", "inventory:read", ("console:backorders",), "backorders"),
+            Item(_("Shelves"), "shelves", "orders:read", ("console:shelves",)),
             Item(_("Warehouses"), "home_work", "inventory:read", ("console:warehouses",)),
         ),
     ),

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-CUT = re.compile(r"[\t,;,、;]|\s+")
+CUT = re.compile("[\t,;\uff0c\uff1b\u3001]|\\s+")
+"""Tabs, commas and semicolons, also the full-width ones of Chinese keyboards, or space."""
 NUMBER = re.compile(r"[0-9A-Za-z\-]{1,80}")
 
 

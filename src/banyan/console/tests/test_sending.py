@@ -23,6 +23,7 @@ from banyan.trade.orders.types import OrderState
         ("A1\t顺丰\tSF1\t850", "", ("A1", "顺丰", "SF1", 850)),
         ("A1,SF1", "圆通", ("A1", "圆通", "SF1", 0)),
         ("A1;SF1;300", "圆通", ("A1", "圆通", "SF1", 300)),
+        ("A1\uff0c圆通\uff1bSF1\u3001300", "", ("A1", "圆通", "SF1", 300)),
         ("A1 顺丰 运单", "", None),
         ("A1 SF1", "", None),
         ("A1", "圆通", None),
@@ -100,3 +101,63 @@ def test_the_desk(staffed: Staffed, shop: Any) -> None:
     assert placed.number in text_of(desk.get("/console/pickups/?state=redeemed"))
     staffed.shop.drain()
     assert staffed.shop.verify() == []
+
+
+def test_a_part_is_packed_by_hand(staffed: Staffed, shop: Any) -> None:
+    (placed,) = shop.paid([(0, 3), (1, 1)])
+    warehouse = staffed.client(Role.WAREHOUSE)
+    wave = warehouse.post("/console/waves/release", {"warehouse": ids.public("whs", shop.warehouses[0])})["Location"]
+    (pack,) = set(re.findall(r"/console/fulfillments/ful_[^/]+/pack", text_of(warehouse.get(wave))))
+    assert staffed.client(Role.FINANCE).get(pack).status_code == 403
+    form = text_of(warehouse.get(pack))
+    assert placed.number in form and RECIPIENT.name not in form
+    first, second = (f"pieces_{ids.public('oln', line_id)}" for line_id in placed.line_ids)
+    assert "包裹至少装一件" in text_of(warehouse.post(pack, {first: "0", second: ""}))
+    assert "须为整数" in text_of(warehouse.post(pack, {first: "1.5"}))
+    too_many = text_of(warehouse.post(pack, {first: "4", "other_carrier": "圆通"}))
+    assert "圆通" in too_many and 'class="bn-pieces"' in too_many
+    parcel = warehouse.post(pack, {first: "2", "other_carrier": "圆通", "tracking_number": "YT7", "weight_grams": "350"})[
+        "Location"
+    ]
+    shown = text_of(warehouse.get(parcel))
+    assert "YT7" in shown and "350" in shown and 'value="ship"' in shown
+    left = text_of(warehouse.get(pack))
+    assert f'name="{first}" min="0" max="1"' in left
+    warehouse.post(pack, {first: "1", second: "1"})
+    assert "bn-pieces" not in text_of(warehouse.get(pack))
+    assert pack not in text_of(warehouse.get(wave))
+    assert staffed.shop.verify() == []
+
+
+def test_shelves_are_pasted_all_or_none(staffed: Staffed, shop: Any) -> None:
+    from banyan.goods.catalog import queries as catalog
+    from banyan.trade.fulfillment import queries
+
+    with staffed.shop.enter():
+        codes = [code for code, _name in catalog.sku_names(shop.skus).values()]
+    warehouse, place = staffed.client(Role.WAREHOUSE), ids.public("whs", shop.warehouses[0])
+    page = f"/console/shelves/?warehouse={place}"
+    assert "尚未登记货架" in text_of(warehouse.get(page))
+    finance = staffed.client(Role.FINANCE)
+    assert finance.post("/console/shelves/put", {"warehouse": place, "lines": f"{codes[0]} A-01"}).status_code == 403
+    refused = text_of(warehouse.post("/console/shelves/put", {"warehouse": place, "lines": f"{codes[0]} A-01\nNO-SUCH B-02"}))
+    assert "NO-SUCH" in refused and f"{codes[0]} A-01" in refused
+    with staffed.shop.enter():
+        assert queries.list_shelves(shop.warehouses[0]) == []
+    lines = f"{codes[0]}\tA 01\n{codes[1]}，B-02"
+    assert warehouse.post("/console/shelves/put", {"warehouse": place, "lines": lines})["Location"] == page
+    shown = text_of(warehouse.get(page))
+    assert "A 01" in shown and "B-02" in shown
+    warehouse.post("/console/shelves/put", {"warehouse": place, "lines": codes[0]})
+    with staffed.shop.enter():
+        assert [(one.sku_code, one.shelf) for one in queries.list_shelves(shop.warehouses[0])] == [(codes[1], "B-02")]
+    assert "B-02" not in text_of(warehouse.get("/console/shelves/?warehouse=" + ids.public("whs", shop.warehouses[1])))
+
+
+def test_a_line_that_was_not_done_keeps_its_warehouse(staffed: Staffed, shop: Any) -> None:
+    (placed,) = shop.paid([(0, 1)])
+    place = ids.public("whs", shop.warehouses[1])
+    answer = text_of(
+        staffed.client(Role.WAREHOUSE).post("/console/send/", {"lines": f"{placed.number} 顺丰 SF1", "warehouse": place})
+    )
+    assert f'value="{place}" selected' in answer and "SF1" in answer

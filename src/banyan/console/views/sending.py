@@ -14,31 +14,43 @@ from django.views.decorators.http import require_POST
 from banyan.console import names, paging
 from banyan.console.access import attempt, may, page, said, show
 from banyan.console.pasting import Pasted, read
+from banyan.console.stock_forms import typed_number, typed_pieces
 from banyan.goods.inventory import queries as inventory
 from banyan.goods.inventory.types import WarehouseId
 from banyan.kernel import ids
-from banyan.kernel.values.errors import Refusal
+from banyan.kernel.values.errors import Invalid, Refusal
 from banyan.trade.fulfillment import commands, queries
-from banyan.trade.fulfillment.types import Fulfillment, FulfillmentState, OrderShipment, ParcelState, Wave, WaveId
+from banyan.trade.fulfillment.types import (
+    Fulfillment,
+    FulfillmentId,
+    FulfillmentState,
+    NewParcel,
+    OrderShipment,
+    ParcelId,
+    ParcelState,
+    Pieces,
+    Wave,
+    WaveId,
+)
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId, Refused
 
 PASTE_MAX = 500
-WAVE_MAX = 2000
 
 
 @page("orders:read")
 def waves(request: HttpRequest) -> HttpResponse:
     """Waves, newest first, with what is left of them; the form that releases another."""
     found = paging.page(request, lambda before, count: queries.list_waves(None, before, count), lambda one: one.wave_id)
-    places = {one.warehouse_id: one.name for one in inventory.list_warehouses()}
+    warehouses = inventory.list_warehouses()
+    places = {one.warehouse_id: one.name for one in warehouses}
     rows = [
         {"one": one, "public_id": ids.public(names.WAVE, one.wave_id), "place": places.get(one.warehouse_id)}
         for one in found["rows"]
     ]
     return show(
-        request, "console/waves.html", _("Waves"), **{**found, "rows": rows}, warehouses=inventory.list_warehouses(),
-        may_ship=may(request, "orders:ship"),
+        request, "console/waves.html", _("Waves"), **{**found, "rows": rows},
+        warehouses=warehouses, may_ship=may(request, "orders:ship"),
     )  # fmt: skip
 
 
@@ -49,8 +61,7 @@ def release(request: HttpRequest) -> HttpResponse:
     made: list[WaveId] = []
 
     def act() -> None:
-        text = request.POST.get("limit", "").strip() or "200"
-        limit = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+        limit = typed_number(request.POST.get("limit", "").strip() or "200", "limit")
         warehouse_id = WarehouseId(ids.parse(names.WAREHOUSE, request.POST.get("warehouse", "")))
         made.append(commands.release_wave(warehouse_id, limit))
 
@@ -83,6 +94,8 @@ def wave(request: HttpRequest, public_id: str) -> HttpResponse:
         {
             "one": each, "number": numbers.get(each.order_id, ""), "parcels": parcels.get(each.fulfillment_id, ()),
             "goods": [(goods.get(int(line.sku_id), "–"), line.quantity) for line in each.lines if line.quantity],
+            "public_id": ids.public(names.FULFILLMENT, each.fulfillment_id),
+            "is_left": any(line.quantity > line.packed_quantity for line in each.lines),
         }
         for each in found
     ]  # fmt: skip
@@ -118,6 +131,50 @@ def slips(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 @page("orders:ship")
+def pack(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Put all or some of what a warehouse sends for an order into a parcel. A carrier that is wired in gives the waybill."""
+    one = _fulfillment(public_id)
+    made: list[ParcelId] = []
+
+    def act() -> None:
+        (outcome,) = commands.pack([_parcel(request, one)])
+        if isinstance(outcome, Refused):
+            raise outcome.reason
+        made.append(outcome)
+
+    if request.method == "POST" and attempt(request, act, _("Packed.")):
+        return redirect("console:parcel", public_id=ids.public(names.PARCEL, made[0]))
+    goods = names.goods_names(line.sku_id for line in one.lines)
+    rows = [
+        {"one": line, "goods": goods.get(int(line.sku_id), "–"), "left": line.quantity - line.packed_quantity}
+        for line in one.lines
+    ]
+    number = orders.numbers([one.order_id]).get(one.order_id, "")
+    return show(
+        request, "console/pack.html", _("Pack order %s") % number, one=one, public_id=public_id, number=number, rows=rows,
+        is_left=any(row["left"] for row in rows), recipient=orders.get_recipient(one.order_id), carriers=queries.carriers(),
+        place=next((w.name for w in inventory.list_warehouses() if w.warehouse_id == one.warehouse_id), ""), sent=request.POST,
+    )  # fmt: skip
+
+
+def _fulfillment(public_id: str) -> Fulfillment:
+    try:
+        return queries.get_fulfillment(FulfillmentId(ids.parse(names.FULFILLMENT, public_id)))
+    except Refusal as refusal:
+        raise Http404(public_id) from refusal
+
+
+def _parcel(request: HttpRequest, one: Fulfillment) -> NewParcel:
+    pieces = [Pieces(line.line_id, typed_pieces(request, "pieces", line.line_id)) for line in one.lines]
+    chosen = tuple(each for each in pieces if each.quantity)
+    if not chosen:
+        raise Invalid("A parcel holds at least one piece.", field="pieces")
+    carrier = request.POST.get("carrier", "") or request.POST.get("other_carrier", "")
+    grams = typed_number(request.POST.get("weight_grams", ""), "weight_grams", "Grams are whole numbers.")
+    return NewParcel(one.fulfillment_id, chosen, grams, carrier.strip(), request.POST.get("tracking_number", "").strip())
+
+
+@page("orders:ship")
 def send(request: HttpRequest) -> HttpResponse:
     """Paste a carrier's list: order number, carrier, tracking number and perhaps grams on each line. Each line is answered."""
     text = request.POST.get("lines", "") if request.method == "POST" else _wanted(request)
@@ -147,7 +204,7 @@ def send(request: HttpRequest) -> HttpResponse:
 def _show(request: HttpRequest, text: str, carrier: str, left: Sequence[tuple[Pasted, str]]) -> HttpResponse:
     return show(
         request, "console/send.html", _("Ship by list"), text=text, carrier=carrier, left=left,
-        warehouses=inventory.list_warehouses(), maximum=PASTE_MAX,
+        warehouses=inventory.list_warehouses(), maximum=PASTE_MAX, chosen=request.POST.get("warehouse", ""),
     )  # fmt: skip
 
 
