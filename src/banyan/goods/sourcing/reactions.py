@@ -9,16 +9,15 @@ from banyan.goods.sourcing.types import Broken
 from banyan.kernel import clock, events
 
 
-@events.reaction("sourcing.open_broken", on=(PromiseBroken,), batch=500)
-def open_broken(broken: list[PromiseBroken]) -> None:
-    """Paid lines whose pieces are lost wait, and the shop is told."""
-    commands.open_broken([Broken(e.order_id, e.line_id, e.sku_id, e.quantity) for e in broken if e.was_paid], clock.now())
-
-
-@events.reaction("sourcing.end_mended", on=(PromiseMended,), batch=500)
-def end_mended(mended: list[PromiseMended]) -> None:
-    """Their waiting is over."""
-    commands.end_mended(sorted({e.order_id for e in mended}), clock.now())
+@events.reaction(commands.FOLLOWING, on=(PromiseBroken, PromiseMended), batch=500)
+def follow_promises(told: list[PromiseBroken | PromiseMended]) -> None:
+    """Paid lines whose pieces are lost wait, and the shop is told; what is held again waits no more. One reaction hears both,
+    so that nothing is opened after it was mended."""
+    now = clock.now()
+    commands.open_broken(
+        [Broken(e.order_id, e.line_id, e.sku_id, e.quantity) for e in told if isinstance(e, PromiseBroken) and e.was_paid], now
+    )
+    commands.end_mended(sorted({e.order_id for e in told if isinstance(e, PromiseMended)}), now)
 
 
 @events.reaction("sourcing.clear_warehouse", on=(WarehouseClosed,), batch=10)

@@ -21,7 +21,7 @@ class Split(StrEnum):
     """When an order may leave in several parcels."""
 
     NEVER = "never"
-    """One warehouse or nothing: what it lacks waits."""
+    """One warehouse where one has everything; what it lacks stays where it is held."""
     WHEN_NEEDED = "when_needed"
     """Only when no single warehouse has everything."""
     WHEN_CHEAPER = "when_cheaper"

@@ -5,7 +5,7 @@ openly: it is served again from what is left, and where nothing is left, ``Promi
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ from banyan.goods.inventory.commands.channels import lose_of_shares, open_channe
 from banyan.goods.inventory.commands.holding import StockMoved, allocate, release_reserved, reserve
 from banyan.goods.inventory.commands.lots import write_decisions
 from banyan.goods.inventory.commands.moving import Place, shop_day
-from banyan.goods.inventory.events import LotNearsExpiry, LotTurned, PromiseBroken
+from banyan.goods.inventory.events import LotNearsExpiry, LotTurned, PromiseBroken, PromiseMended
 from banyan.goods.inventory.models import FREE, NEARING, Reservation
 from banyan.goods.inventory.queries import UnknownLot
 from banyan.goods.inventory.types import LotId, LotState, LotTurn, ReserveLine
@@ -191,7 +191,7 @@ class _Losers:
     """Whose pieces were taken: unpaid orders whole, paid lines as far as pieces were missing."""
 
     unpaid: Sequence[ReserveLine]
-    paid: frozenset[int]
+    paid: Sequence[ReserveLine]
 
 
 @contextmanager
@@ -264,7 +264,7 @@ def _break_promises(sku_ids: Sequence[int], missing: dict[Place, int]) -> _Loser
             ReserveLine(order_id, line_id, SkuId(sku_id), quantity, gone[order_id], channels.get(share_id, ""))
             for (order_id, line_id, sku_id, share_id), quantity in unpaid.items()
         ],
-        frozenset(one.order_id for one, _ in cuts),
+        [ReserveLine(one.order_id, one.line_id, SkuId(one.sku_id), pieces) for one, pieces in cuts],
     )
 
 
@@ -303,9 +303,9 @@ def _cut(cuts: Sequence[tuple[_Open, int]], at: datetime) -> None:
 def _serve_again(losers: _Losers, cause: str) -> None:
     """What is paid comes first."""
     at = clock.now()
-    lost = serve_lost(sorted(losers.paid), at)
+    lost = serve_lost({line.order_id for line in losers.paid}, at)
     refused = reserve(losers.unpaid)
-    unserved = [(line, True) for lines in lost.values() for line in lines]
+    unserved = [(line, True) for line in losers.paid if line.order_id in lost]  # what was lost before was told before
     unserved += [(line, False) for line in losers.unpaid if line.order_id in refused]
     events.record(
         [
@@ -316,9 +316,11 @@ def _serve_again(losers: _Losers, cause: str) -> None:
             for line, was_paid in unserved
         ]
     )  # fmt: skip
+    mended = sorted({line.order_id for line in losers.paid} - lost.keys())  # with what they had lost before, if anything
+    events.record([PromiseMended(order_id=order_id, occurred_at=at) for order_id in mended])
 
 
-def serve_lost(order_ids: Sequence[int], at: datetime) -> dict[int, tuple[ReserveLine, ...]]:
+def serve_lost(order_ids: Iterable[int], at: datetime) -> dict[int, tuple[ReserveLine, ...]]:
     """Try again to serve what paid orders lost: all of an order's lost pieces or none. Returns what stays lost, by order.
 
     Idempotent: an order that lost nothing is left out. The caller holds the orders' locks, or nobody else moves them.

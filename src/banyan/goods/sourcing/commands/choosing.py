@@ -37,12 +37,15 @@ LEVELS_MAX = 1_000_000
 Holds = Mapping[int, Sequence[Reservation]]
 
 
-def source(orders: Sequence[ToSource], at: datetime, cause: Cause = Cause.PAID) -> dict[int, tuple[Missing, ...]]:
+def source(
+    orders: Sequence[ToSource], at: datetime, cause: Cause = Cause.PAID, only_moves: bool = False
+) -> dict[int, tuple[Missing, ...]]:
     """Hold the goods of these orders where the whole batch costs least. Returns what no active warehouse gives, by order.
 
     Orders come oldest first. Costs nothing where sourcing is off or one warehouse is active (unless ``cause`` is not payment).
-    An order keeps what it holds if somebody took the stock meanwhile. Every choice is kept with its reasons. Runs inside
-    ``tenancy.enter``, with the orders locked by their house where it has any to lock.
+    An order keeps what it holds if somebody took the stock meanwhile. Every choice is kept with its reasons; ``only_moves``: if
+    it moves anything, for who asks again and again. Runs inside ``tenancy.enter``, with the orders locked by their house where
+    it has any to lock.
     """
     policy = get_policy()
     if not orders or (cause is Cause.PAID and not policy.is_on):
@@ -57,7 +60,9 @@ def source(orders: Sequence[ToSource], at: datetime, cause: Cause = Cause.PAID) 
     answer = decide(_question(orders, holds, active, policy, at), points(), solve)
     wanted = {choice.order_id: _with_rest(choice, holds[choice.order_id]) for choice in answer.choices}
     settled = inventory.resettle(wanted)
-    _write(orders, answer, wanted, holds, settled, cause, at)
+    moved = {order_id: _moved(holds[order_id], pieces) if order_id in settled else 0 for order_id, pieces in wanted.items()}
+    choices = [choice for choice in answer.choices if moved[choice.order_id] or not only_moves]
+    _write(orders, answer, choices, moved, settled, cause, at)
     return {choice.order_id: choice.chosen.missing for choice in answer.choices if choice.chosen.missing}
 
 
@@ -159,24 +164,22 @@ def _with_rest(choice: Choice, holds: Sequence[Reservation]) -> list[Held]:
 
 
 def _write(
-    orders: Sequence[ToSource], answer: Answer, wanted: Mapping[int, Sequence[Held]], holds: Holds, settled: set[int],
+    orders: Sequence[ToSource], answer: Answer, choices: Sequence[Choice], moved: Mapping[int, int], settled: set[int],
     cause: Cause, at: datetime,
 ) -> None:  # fmt: skip
     by_order = {order.order_id: order for order in orders}
     policy = get_policy()
     rows = []
-    for identity, choice in zip(ids.next_ids(len(answer.choices)), answer.choices, strict=True):
+    for identity, choice in zip(ids.next_ids(len(choices)), choices, strict=True):
         order = by_order[choice.order_id]
         kept = {
             "chosen": _kept(choice.chosen), "runner_up": _kept(choice.runner_up) if choice.runner_up else None,
             "alone": [_kept(option) for option in choice.alone],
         }  # fmt: skip
-        is_kept = choice.order_id not in settled
-        moved = 0 if is_kept else _moved(holds[choice.order_id], wanted[choice.order_id])
         rows.append(
             (
-                identity, choice.order_id, cause.value, order.region_code, _hours(order, policy, at), answer.method,
-                answer.gap_bp, moved, is_kept, list(choice.chosen.warehouse_ids), kept, at,
+                identity, order.order_id, cause.value, order.region_code, _hours(order, policy, at), answer.method,
+                answer.gap_bp, moved[order.order_id], order.order_id not in settled, list(choice.chosen.warehouse_ids), kept, at,
             )
         )  # fmt: skip
     sql.insert(

@@ -2,28 +2,35 @@
 
 Pieces of a paid line wait either because they are lost everywhere (the inventory keeps them as ``lost``, and serves them
 first when goods come in), or because the only warehouse that has them was closed. Both stand in one list and are told by events.
+What waits is what the stock says: a backorder never stands for more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from banyan.goods.inventory import queries as stock
+from banyan.goods.inventory.events import PromiseMended
 from banyan.goods.inventory.types import ReservationState, WarehouseId
-from banyan.goods.sourcing.commands.choosing import source
+from banyan.goods.sourcing.commands.choosing import LEVELS_MAX, source
 from banyan.goods.sourcing.events import BackorderCancelled, BackorderOpened, BackorderServed
-from banyan.goods.sourcing.queries import get_policy
-from banyan.goods.sourcing.types import BackorderId, BackorderState, Broken, Cause, Missing, Shortfall, ToSource
+from banyan.goods.sourcing.queries import backorders_of, get_policy, list_backorders
+from banyan.goods.sourcing.types import Backorder, BackorderId, BackorderState, Broken, Cause, Shortfall, ToSource
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict
 
 BATCH = 200
+OPEN_MAX = 5_000
+"""So many backorders are looked at in one turn, the oldest first."""
+FOLLOWING = "sourcing.follow_promises"
+"""The reaction that hears of lost pieces and of those that are held again, in this order."""
 
 
 class BackorderOver(Conflict):
-    """The backorder is not open any more, or does not exist in this shop."""
+    """The backorder is not open any more, does not exist in this shop, or nothing of it waits."""
 
     code = "backorder_over"
     advice = "Read the list of backorders again."
@@ -33,32 +40,74 @@ _OPEN = """
 INSERT INTO sourcing_backorders AS b (tenant_id, id, order_id, line_id, sku_id, quantity, shortfall, state, cause, opened_at)
 SELECT %s, u.id, u.order_id, u.line_id, u.sku_id, u.quantity, %s, 'open', %s, %s
 FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[]) AS u(id, order_id, line_id, sku_id, quantity)
-ON CONFLICT (tenant_id, line_id, cause) WHERE state = 'open' DO UPDATE SET quantity = {quantity}
+ON CONFLICT (tenant_id, line_id, cause) WHERE state = 'open' DO UPDATE SET quantity = excluded.quantity
+WHERE b.quantity <> excluded.quantity
 RETURNING id, order_id, line_id, sku_id, quantity
 """
 _END = """
 UPDATE sourcing_backorders SET state = %s, ended_at = %s WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND state = 'open'
 RETURNING id, order_id, line_id, sku_id, quantity
 """
+Waiting = Mapping[tuple[Cause, int], Broken]
+"""By cause and line."""
+
+
+def _waiting(order_ids: Iterable[int]) -> Waiting:
+    """What the stock says of these orders: pieces of paid lines that are lost, or lie in a closed warehouse."""
+    closed = {one.warehouse_id for one in stock.list_warehouses() if not one.is_active}
+    found: dict[tuple[Cause, int], Broken] = {}
+    for held in stock.list_reservations(order_ids).values():
+        for one in held:
+            if one.state is ReservationState.LOST:
+                key = (Cause.STOCK_SHORT, one.line_id)
+            elif one.state is ReservationState.ALLOCATED and one.warehouse_id in closed:
+                key = (Cause.WAREHOUSE_CLOSED, one.line_id)
+            else:
+                continue
+            before = found[key].quantity if key in found else 0
+            found[key] = Broken(one.order_id, one.line_id, one.sku_id, before + one.quantity)
+    return found
 
 
 def open_broken(broken: Sequence[Broken], at: datetime) -> int:
-    """Pieces of paid lines are lost: they wait, or are cancelled, as the policy says. Returns how many lines."""
-    lines: dict[tuple[int, int, int], int] = {}
+    """Pieces of paid lines are lost: they wait, or are cancelled, as the policy says. Returns how many lines.
+
+    What is held again or was given back meanwhile is left out.
+    """
+    if not broken:
+        return 0
+    order_ids = {one.order_id for one in broken}
+    told: Counter[int] = Counter()
     for one in broken:
-        lines[one[:3]] = lines.get(one[:3], 0) + one.quantity
-    return _open([(*line, quantity) for line, quantity in lines.items()], Cause.STOCK_SHORT, "b.quantity + excluded.quantity", at)
+        told[one.line_id] += one.quantity
+    known = {one.line_id: one.quantity for one in _open_ones(order_ids) if one.cause is Cause.STOCK_SHORT}
+    lines = [
+        lost._replace(quantity=min(lost.quantity, known.get(line_id, 0) + told[line_id]))
+        for (cause, line_id), lost in _waiting(order_ids).items() if cause is Cause.STOCK_SHORT and told[line_id]
+    ]  # fmt: skip
+    return _open(lines, Cause.STOCK_SHORT, at)
 
 
-def _open(lines: Sequence[tuple[int, int, int, int]], cause: Cause, quantity: str, at: datetime) -> int:
+def open_stuck(order_ids: Iterable[int], at: datetime) -> int:
+    """Paid pieces of these orders that a closed warehouse holds wait there, or are cancelled. Returns how many lines."""
+    wanted = list(order_ids)
+    if not wanted:
+        return 0
+    stuck = [one for (cause, _), one in _waiting(wanted).items() if cause is Cause.WAREHOUSE_CLOSED]
+    return _open(stuck, Cause.WAREHOUSE_CLOSED, at)
+
+
+def _open_ones(order_ids: Iterable[int]) -> list[Backorder]:
+    found = backorders_of(order_ids).values()
+    return [one for of_order in found for one in of_order if one.state is BackorderState.OPEN]
+
+
+def _open(lines: Sequence[Broken], cause: Cause, at: datetime) -> int:
     if not lines:
         return 0
     shortfall = get_policy().shortfall
     columns = [list(column) for column in zip(*lines, strict=True)]
-    rows = sql.fetch(
-        _OPEN.format(quantity=quantity),
-        (current_tenant_id(), shortfall.value, cause.value, at, list(ids.next_ids(len(lines))), *columns),
-    )
+    rows = sql.fetch(_OPEN, (current_tenant_id(), shortfall.value, cause.value, at, list(ids.next_ids(len(lines))), *columns))
     events.record(
         [
             BackorderOpened(
@@ -90,29 +139,55 @@ def _end(backorder_ids: Iterable[int], state: BackorderState, at: datetime) -> l
     return sql.fetch(_END, (state.value, at, current_tenant_id(), sorted(backorder_ids)))
 
 
-def cancel_backorders(backorder_ids: Sequence[BackorderId], at: datetime | None = None) -> int:
-    """Give pieces up that wait: their money goes back to the buyer. Raises BackorderOver unless all are open; then none is."""
-    if _cancel(backorder_ids, at or clock.now()) != len(set(backorder_ids)):
-        raise BackorderOver("A backorder of this batch is not open.")
-    return len(set(backorder_ids))
+def cancel_backorders(backorder_ids: Sequence[BackorderId]) -> int:
+    """Give pieces up that wait: their money goes back to the buyer. What was given back by another way is not paid twice.
+
+    Raises BackorderOver unless something of all of them waits; then none is given up.
+    """
+    rows = _lock(backorder_ids)
+    waiting = _waiting({one.order_id for one in rows})
+    if len(rows) != len(set(backorder_ids)) or not all(_left(one, waiting) for one in rows):
+        raise BackorderOver("A backorder of this batch is not open, or nothing of it waits.")
+    _lower(rows, waiting)
+    return _cancel(backorder_ids, clock.now())
+
+
+def _lock(backorder_ids: Iterable[int]) -> list[Backorder]:
+    """Those of these backorders that are open, until the transaction ends."""
+    wanted = set(backorder_ids)
+    rows = sql.fetch(
+        "SELECT order_id FROM sourcing_backorders WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND state = 'open'"
+        " ORDER BY id FOR UPDATE",
+        (current_tenant_id(), list(wanted)),
+    )
+    return [one for one in _open_ones({row[0] for row in rows}) if one.backorder_id in wanted]
+
+
+def _lower(backorders: Iterable[Backorder], waiting: Waiting) -> None:
+    """Locked backorders stand for no more than waits."""
+    less = {one.backorder_id: left for one in backorders if 0 < (left := _left(one, waiting)) < one.quantity}
+    if less:
+        sql.execute(
+            "UPDATE sourcing_backorders b SET quantity = u.quantity FROM unnest(%s::bigint[], %s::int[]) AS u(id, quantity)"
+            " WHERE b.tenant_id = %s AND b.id = u.id",
+            (list(less), list(less.values()), current_tenant_id()),
+        )
+
+
+def _left(one: Backorder, waiting: Waiting) -> int:
+    found = waiting.get((one.cause, one.line_id))
+    return found.quantity if found is not None else 0
 
 
 def end_mended(order_ids: Sequence[int], at: datetime) -> int:
     """Lost pieces of these orders are held again: choose their warehouses anew and end their backorders. Returns how many."""
-    rows = sql.fetch(
-        "SELECT id, order_id FROM sourcing_backorders WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) AND state = 'open'"
-        " AND cause = %s ORDER BY id FOR UPDATE",
-        (current_tenant_id(), list(order_ids), Cause.STOCK_SHORT.value),
-    )
-    still = {
-        order_id
-        for order_id, held in stock.list_reservations(order_ids).items()
-        if any(one.state is ReservationState.LOST for one in held)
-    }
-    whole = [row for row in rows if row[1] not in still]
+    if not order_ids:
+        return 0
+    still = {lost.order_id for (cause, _), lost in _waiting(order_ids).items() if cause is Cause.STOCK_SHORT}
+    whole = [one for one in _open_ones(order_ids) if one.cause is Cause.STOCK_SHORT and one.order_id not in still]
     if whole and get_policy().is_on:
-        source(_known_regions(sorted({row[1] for row in whole})), at, Cause.STOCK_ARRIVED)
-    return _served([row[0] for row in whole], at)
+        source(_known_regions(sorted({one.order_id for one in whole})), at, Cause.STOCK_ARRIVED)
+    return _served([one.backorder_id for one in whole], at)
 
 
 def _served(backorder_ids: Sequence[int], at: datetime) -> int:
@@ -127,25 +202,18 @@ def _served(backorder_ids: Sequence[int], at: datetime) -> int:
 
 
 def clear_warehouse(warehouse_id: WarehouseId, at: datetime) -> int:
-    """A warehouse was closed: what it holds for orders moves to others. What no other has waits there. Returns how many orders.
+    """A warehouse was closed: what it holds for orders moves to others. What cannot move waits there. Returns how many orders.
 
-    Idempotent; one that was opened again meanwhile keeps everything.
+    Idempotent; one that was opened again meanwhile keeps everything. What is not paid yet waits once it is (``open_stuck``).
     """
     if any(warehouse.warehouse_id == warehouse_id and warehouse.is_active for warehouse in stock.list_warehouses()):
         return 0
     after, count = 0, 0
     while order_ids := stock.orders_held_at(warehouse_id, after, BATCH):
         after, count = order_ids[-1], count + len(order_ids)
-        missing = source(_known_regions(order_ids), at, Cause.WAREHOUSE_CLOSED)
-        _open(_paid_only(missing), Cause.WAREHOUSE_CLOSED, "excluded.quantity", at)
+        source(_known_regions(order_ids), at, Cause.WAREHOUSE_CLOSED)
+        open_stuck(order_ids, at)
     return count
-
-
-def _paid_only(missing: dict[int, tuple[Missing, ...]]) -> list[tuple[int, int, int, int]]:
-    """Unpaid orders need no backorder: they are served anew, or refused, when they are paid."""
-    held = stock.list_reservations(missing)
-    paid = {order_id for order_id, rows in held.items() if any(one.state is ReservationState.ALLOCATED for one in rows)}
-    return [(order_id, m.line_id, m.sku_id, m.quantity) for order_id in sorted(paid) for m in missing[order_id]]
 
 
 def _known_regions(order_ids: Sequence[int]) -> list[ToSource]:
@@ -159,37 +227,51 @@ def _known_regions(order_ids: Sequence[int]) -> list[ToSource]:
     return [ToSource(order_id, known.get(order_id, "")) for order_id in order_ids]
 
 
-def retry_due(at: datetime, limit: int = BATCH) -> int:
-    """Try to move what waits in closed warehouses, oldest first; returns how many backorders ended."""
-    rows = sql.fetch(
-        "SELECT id, order_id, line_id FROM sourcing_backorders WHERE tenant_id = %s AND state = 'open' AND cause = %s"
-        " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
-        (current_tenant_id(), Cause.WAREHOUSE_CLOSED.value, limit),
-    )
-    if not rows or not _something_changed([row[2] for row in rows]):
+def retry_due(at: datetime) -> int:
+    """Try to move what waits in closed warehouses, the oldest first, and end what waits no more: it moved, was sent after all,
+    or was given back by another way. Returns how many backorders ended."""
+    backorders = list_backorders(limit=OPEN_MAX)
+    movable = _movable(backorders)
+    if movable:
+        source(_known_regions(movable), at, Cause.STOCK_ARRIVED, only_moves=True)
+    return _follow(backorders, at)
+
+
+def _movable(backorders: Iterable[Backorder]) -> list[int]:
+    """Orders with pieces in a closed warehouse of which another one has free ones."""
+    stuck = [one for one in backorders if one.cause is Cause.WAREHOUSE_CLOSED]
+    if not stuck:
+        return []
+    active = {warehouse.warehouse_id for warehouse in stock.list_warehouses() if warehouse.is_active}
+    levels = stock.stock_levels({one.sku_id for one in stuck}, limit=LEVELS_MAX)
+    free = {level.sku_id for level in levels if level.warehouse_id in active and level.available > 0}
+    return sorted({one.order_id for one in stuck if one.sku_id in free})[:BATCH]
+
+
+def _follow(backorders: Sequence[Backorder], at: datetime) -> int:
+    """Let backorders say what of them waits; returns how many ended.
+
+    Nothing is recorded of what was given back: whoever gave it back has paid for it.
+    """
+    waiting = _waiting({one.order_id for one in backorders}) if backorders else {}
+    changed = [one.backorder_id for one in backorders if _left(one, waiting) < one.quantity]
+    if not changed:
         return 0
-    missing = source(_known_regions(sorted({row[1] for row in rows})), at, Cause.STOCK_ARRIVED)
-    waiting = {(order_id, one.line_id) for order_id, lines in missing.items() for one in lines}
-    return _served([row[0] for row in rows if (row[1], row[2]) not in waiting], at)
+    rows = _lock(changed)
+    waiting = _waiting({one.order_id for one in rows})
+    _lower(rows, waiting)
+    over = [one for one in rows if not _left(one, waiting)]
+    held = _held_lines({one.order_id for one in over})
+    mended = {event.order_id for event in events.unheard(FOLLOWING, PromiseMended)}
+    moved = [one.backorder_id for one in over if one.cause is Cause.WAREHOUSE_CLOSED and one.line_id in held]
+    given_back = [
+        one.backorder_id for one in over
+        if (one.line_id not in held if one.cause is Cause.WAREHOUSE_CLOSED else one.order_id not in mended)
+    ]  # fmt: skip
+    return _served(moved, at) + len(_end(given_back, BackorderState.CANCELLED, at))
 
 
-def _something_changed(line_ids: Sequence[int]) -> bool:
-    """Whether any of these lines could be served elsewhere now, or is held by nobody any more: else there is nothing to
-    choose."""
-    rows = sql.fetch(
-        "SELECT EXISTS (SELECT 1 FROM sourcing_backorders b WHERE b.tenant_id = %s AND b.line_id = ANY(%s::bigint[])"
-        " AND b.state = 'open' AND b.sku_id IN (SELECT sku_id FROM unnest(%s::bigint[]) AS u(sku_id)))",
-        (current_tenant_id(), list(line_ids), _free_skus(line_ids)),
-    )
-    return bool(rows[0][0])
-
-
-def _free_skus(line_ids: Sequence[int]) -> list[int]:
-    skus = sql.fetch(
-        "SELECT DISTINCT sku_id FROM sourcing_backorders WHERE tenant_id = %s AND line_id = ANY(%s::bigint[]) AND state = 'open'",
-        (current_tenant_id(), list(line_ids)),
-    )
-    wanted = [row[0] for row in skus]
-    open_places = {warehouse.warehouse_id for warehouse in stock.list_warehouses() if warehouse.is_active}
-    levels = stock.stock_levels(wanted, limit=1_000_000)
-    return sorted({int(one.sku_id) for one in levels if one.warehouse_id in open_places and one.on_hand > 0})
+def _held_lines(order_ids: Iterable[int]) -> set[int]:
+    """Lines of which something is held or was sent."""
+    kept = (ReservationState.RESERVED, ReservationState.ALLOCATED, ReservationState.SHIPPED)
+    return {one.line_id for held in stock.list_reservations(order_ids).values() for one in held if one.state in kept}

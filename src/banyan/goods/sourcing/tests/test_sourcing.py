@@ -12,7 +12,16 @@ import pytest
 from banyan.goods.catalog.tests.making import make_skus
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory import queries as stock
-from banyan.goods.inventory.types import LotRule, NewLot, NewWarehouse, Receipt, ReservationState, ReserveLine
+from banyan.goods.inventory.events import PromiseBroken
+from banyan.goods.inventory.types import (
+    LotRule,
+    NewLot,
+    NewWarehouse,
+    Receipt,
+    ReservationState,
+    ReserveLine,
+    ReturnedGoods,
+)
 from banyan.goods.sourcing import commands, queries
 from banyan.goods.sourcing.events import BackorderCancelled, BackorderOpened, BackorderServed
 from banyan.goods.sourcing.types import BackorderState, Capacity, Cause, Policy, Shortfall, Split, ToSource, Weights, Zone
@@ -188,6 +197,99 @@ def test_the_policy_may_cancel_what_is_missing(tenant: Any) -> None:
     with tenant.enter():
         assert queries.list_backorders() == [] and queries.list_backorders(None)[0].state is BackorderState.CANCELLED
         assert [(e["line_id"], e["quantity"]) for e in recorded(BackorderCancelled)] == [(10, 2)]
+
+
+def lost_everywhere(shop: Any, order: int, *skus: Any) -> None:
+    """An order of two pieces of each, all of one bad lot each; the lots are held one after the other."""
+    inventory.track_lots([LotRule(sku) for sku in skus])
+    for sku in skus:
+        inventory.receive_stock([Receipt(shop.north, sku, 2, lot=NewLot("bad"))])
+    shop.hold(order, *((sku, 2) for sku in skus))
+    shop.pay((order, HANGZHOU))
+    for sku in skus:
+        inventory.hold_lots([stock.list_lots(sku)[0].lot_id], "smells")
+
+
+def test_a_second_loss_does_not_count_the_first_one_again(tenant: Any) -> None:
+    with tenant.enter():
+        shop = Shop()
+        lost_everywhere(shop, 1, shop.a, shop.b)
+        assert [(e["sku_id"], e["quantity"]) for e in recorded(PromiseBroken)] == [(shop.a, 2), (shop.b, 2)]
+    tenant.drain()
+    with tenant.enter():
+        assert [(one.sku_id, one.quantity) for one in queries.list_backorders()] == [(shop.a, 2), (shop.b, 2)]
+
+
+@pytest.mark.parametrize("shortfall", Shortfall)
+def test_what_was_mended_before_it_was_told_neither_waits_nor_is_cancelled(tenant: Any, shortfall: Shortfall) -> None:
+    with tenant.enter():
+        shop = Shop(shortfall=shortfall)
+        lost_everywhere(shop, 1, shop.a)
+        inventory.receive_stock([Receipt(shop.south, shop.a, 2, lot=NewLot("good"))])
+    tenant.drain()
+    with tenant.enter():
+        assert shop.held(1) == {(shop.south, shop.a, 2)} and queries.list_backorders(None) == []
+
+
+def test_what_was_given_back_by_another_way_waits_no_more(tenant: Any) -> None:
+    with tenant.enter():
+        shop = Shop()
+        lost_everywhere(shop, 1, shop.a)
+    tenant.drain()
+    with tenant.enter():
+        (one,) = queries.list_backorders()
+        inventory.release_lines([ReturnedGoods(1, one.line_id, one.sku_id, 1, "back")])
+        assert (commands.retry_due(NOON), queries.list_backorders()[0].quantity) == (0, 1)
+        inventory.release([1])
+        with pytest.raises(commands.BackorderOver):
+            commands.cancel_backorders([one.backorder_id])
+        assert commands.retry_due(NOON) == 1 and queries.list_backorders() == []
+        assert recorded(BackorderServed) == recorded(BackorderCancelled) == [], "whoever gave it back has paid for it"
+
+
+def test_only_what_still_waits_is_given_up(tenant: Any) -> None:
+    with tenant.enter():
+        shop = Shop()
+        lost_everywhere(shop, 1, shop.a)
+    tenant.drain()
+    with tenant.enter():
+        (one,) = queries.list_backorders()
+        inventory.release_lines([ReturnedGoods(1, one.line_id, one.sku_id, 1, "back")])
+        assert commands.cancel_backorders([one.backorder_id]) == 1
+        assert [e["quantity"] for e in recorded(BackorderCancelled)] == [1]
+
+
+def test_the_last_warehouse_closes(tenant: Any) -> None:
+    """Nobody can take what it holds: it waits there, and what is sent from there after all waits no more."""
+    with tenant.enter():
+        shop = Shop()
+        shop.receive(shop.north, shop.a, 3)
+        shop.hold(1, (shop.a, 2))
+        shop.pay((1, HANGZHOU))
+        for warehouse in (shop.north, shop.south):
+            inventory.set_warehouse_active(warehouse, False)
+    tenant.drain()
+    with tenant.enter():
+        assert [(one.quantity, one.cause) for one in queries.list_backorders()] == [(2, Cause.WAREHOUSE_CLOSED)]
+        inventory.ship([1], NOON)
+        assert commands.retry_due(NOON) == 1
+        assert [e["quantity"] for e in recorded(BackorderServed)] == [2]
+
+
+def test_what_cannot_move_is_not_decided_every_minute(tenant: Any) -> None:
+    with tenant.enter():
+        shop = Shop(split=Split.NEVER)
+        shop.receive(shop.south, shop.a, 3)
+        shop.receive(shop.north, shop.b, 1)
+        shop.hold(1, (shop.a, 3))
+        shop.pay((1, HANGZHOU))
+        inventory.set_warehouse_active(shop.south, False)
+    tenant.drain()
+    with tenant.enter():
+        shop.receive(shop.north, shop.a, 1)
+        shop.hold(2, (shop.a, 1))
+        before = len(queries.list_decisions([1])[1])
+        assert (commands.retry_due(NOON), len(queries.list_decisions([1])[1])) == (0, before), "all of it is promised"
 
 
 def test_a_closed_warehouse_is_cleared(tenant: Any) -> None:
