@@ -43,6 +43,15 @@ class Principal:
         return not self.roles.isdisjoint(roles)
 
 
+NOT_TO_BE_KEPT = "no-store"
+"""Cache-Control of an answer that holds a secret: a repeated request is told so instead of getting the secret from a table."""
+
+
+def keep_nowhere(response: HttpResponse) -> None:
+    """The answer holds a secret: nobody between us and the caller keeps it, nor do we."""
+    response["Cache-Control"] = NOT_TO_BE_KEPT
+
+
 def principal_of(request: HttpRequest) -> Principal:
     """The authenticated caller; raises AuthenticationError when there is none, so that a missing check cannot pass."""
     principal = getattr(request, "principal", None)

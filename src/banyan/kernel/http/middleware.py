@@ -15,15 +15,13 @@ from django.http.response import HttpResponseBase
 
 from banyan.kernel import clock, idempotency, ids, sql, tenancy
 from banyan.kernel.http import grouped
-from banyan.kernel.http.api import Principal, address_of, error_response
+from banyan.kernel.http.api import NOT_TO_BE_KEPT, Principal, address_of, error_response
 from banyan.kernel.tenancy import context
 from banyan.kernel.values.errors import Invalid, Refusal
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 API_PREFIX = "/api/"
 SESSION_TENANT = "banyan_tenant_id"
-NOT_TO_BE_KEPT = "no-store"
-"""Cache-Control of an answer that holds a secret: a repeated request is told so instead of getting the secret from a table."""
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """An odd number of backslashes before u0000; after an even number it is just text."""
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from banyan.kernel import clock, tenancy
-from banyan.kernel.http import Page, address_of, endpoint, page_of, principal_of, public_endpoint
+from banyan.kernel.http import Page, address_of, endpoint, keep_nowhere, page_of, principal_of, public_endpoint
 from banyan.kernel.values.errors import Forbidden
 from banyan.people.identity import commands, queries
 from banyan.people.identity.api import platform
@@ -30,7 +30,6 @@ from banyan.people.identity.api.schemas import (
     TokenRowOut,
     UserIdOut,
     UserOut,
-    keep_nowhere,
 )
 from banyan.people.identity.types import NewUser, Role, Scope, Token, TokenId, User, UserId, scopes_of
 

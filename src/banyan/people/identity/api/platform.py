@@ -8,9 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from banyan.kernel import clock, tenancy
-from banyan.kernel.http import Page, endpoint, page_of, principal_of
+from banyan.kernel.http import Page, endpoint, keep_nowhere, page_of, principal_of
 from banyan.people.identity import commands
-from banyan.people.identity.api.schemas import ERRORS, OpenedShopOut, ShopIn, ShopOut, TokenOut, VisitIn, keep_nowhere
+from banyan.people.identity.api.schemas import ERRORS, OpenedShopOut, ShopIn, ShopOut, TokenOut, VisitIn
 from banyan.people.identity.types import NewShop, Scope, UserId
 
 router = Router(tags=["identity"])

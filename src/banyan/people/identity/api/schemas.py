@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.http import HttpResponse
 from ninja import Field, Schema
 
 from banyan.kernel.http import ErrorBody, PublicId
@@ -158,8 +157,3 @@ class OpenedShopOut(ShopOut):
 
     login: str
     password: str
-
-
-def keep_nowhere(response: HttpResponse) -> None:
-    """The answer holds a secret: nobody between us and the caller keeps it, nor do we (see the kernel's idempotency)."""
-    response["Cache-Control"] = "no-store"

@@ -10,7 +10,7 @@ from ninja import Path, Query, Router, Status
 
 from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory.types import WarehouseId
-from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of, public_endpoint
+from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, keep_nowhere, page_of, principal_of, public_endpoint
 from banyan.kernel.values.errors import NotFound
 from banyan.people.identity.types import OWN_ROWS_ROLES, Scope, UserId
 from banyan.trade.fulfillment import commands, queries
@@ -314,9 +314,10 @@ def cancel_pickup(request: HttpRequest, order_id: s.OrderRef) -> dict[str, Any]:
 
 @router.post("/orders/{order_id}/pickup/code", response={200: s.PickupCodeOut, **ERRORS}, summary="Redeem code")
 @endpoint(scope=Scope.ORDERS_WRITE, write=True)
-def issue_code(request: HttpRequest, order_id: s.OrderRef) -> dict[str, Any]:
+def issue_code(request: HttpRequest, response: HttpResponse, order_id: s.OrderRef) -> dict[str, Any]:
     """A fresh code to show at the store; any code before it is void. Only a digest of it is kept."""
     found = _pickup_of(request, order_id)
+    keep_nowhere(response)
     return {"code": commands.issue_code(found.pickup_id), "expires_at": found.expires_at}
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from banyan.kernel import ids
+from banyan.kernel import ids, sql
+from banyan.trade.fulfillment import commands
 from banyan.trade.fulfillment.tests.making import stock
 
 
@@ -59,6 +60,21 @@ def test_a_paste_is_answered_line_by_line(tenant: Any, make_buyers: Any, call_as
     status, outcomes = warehouse("POST", "/fulfillment/orders/ship", {"orders": orders})
     assert (status, [one["code"] for one in outcomes]) == (200, [None, "no_tracking_number", "nothing_to_send"])
     assert warehouse("POST", "/fulfillment/parcels/ship", {"parcels": []})[0] == 422
+
+
+def test_a_code_is_shown_once_and_kept_nowhere(tenant: Any, make_buyers: Any, call_as: Any) -> None:
+    shop = stock(tenant, make_buyers, ((5,),), stores=1)
+    (placed,) = shop.paid([(0, 1)])
+    with tenant.enter():
+        owner = call_as("consumer", shop.buyers[0])
+        commands.choose_pickup(placed.order_id, shop.warehouses[0])
+    path = f"/orders/{ids.public('ord', placed.order_id)}/pickup/code"
+    status, shown = owner("POST", path, **{"Idempotency-Key": "once"})
+    assert (status, len(shown["code"])) == (200, 8)
+    status, again = owner("POST", path, **{"Idempotency-Key": "once"})
+    assert (status, again["error"]["code"]) == (409, "shown_once")
+    with tenant.enter():
+        assert sql.fetch("SELECT count(*) FROM idempotency_records WHERE body LIKE %s", (f"%{shown['code']}%",)) == [(0,)]
 
 
 def test_carriers_that_are_not_wired_in_push_nothing(tenant: Any, call_as: Any) -> None:
