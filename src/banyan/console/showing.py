@@ -79,6 +79,7 @@ def ruling_step(step: str) -> str:
         "risk": _("Risk signal: %(value)s"),
         "gives_back_much": _("Gives back %(value)s of what arrives"),
         "goodwill": _("Goodwill of the shop"),
+        "word_alone": _("On the asker's word alone, without a reason of the list"),
         "amount_without_goods": _("An amount without goods"),
         "tier": _("Tier without review: %(value)s"),
         "newcomer": _("Newcomer: %(value)s orders received"),

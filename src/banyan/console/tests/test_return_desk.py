@@ -104,7 +104,7 @@ def test_less_is_granted_and_rejected_goods_are_handed_back(staffed: Staffed) ->
 
 def test_every_step_of_a_ruling_has_words() -> None:
     for step in ("risk:x", "gives_back_much:5000", "goodwill", "amount_without_goods:5", "tier:diamond", "newcomer:0", "small:1",
-                 "ordinary"):  # fmt: skip
+                 "ordinary", "word_alone"):  # fmt: skip
         assert ruling_step(step) != step
     assert "50%" in ruling_step("gives_back_much:5000")
     assert {ground_of(code) for code in ("policy", "tier")} & {"policy", "tier"} == set()

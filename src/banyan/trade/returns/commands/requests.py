@@ -235,7 +235,8 @@ def _claim(standing: Standing, request: RequestReturn) -> Refusal | None:
 
 
 def _rule(request: RequestReturn, terms: Terms, standing: Standing) -> Ruling:
-    asker = terms.askers[standing.buyer_id]
+    asker, order = terms.askers[standing.buyer_id], terms.orders[OrderId(request.order_id)]
+    needs_proof = request.fault is Fault.MERCHANT or (request.mode.wants_goods and bool(_excluded(request, order, terms)))
     facts = AskerFacts(
         tier=asker.tier,
         is_active_distributor=asker.is_active_distributor,
@@ -245,6 +246,7 @@ def _rule(request: RequestReturn, terms: Terms, standing: Standing) -> Ruling:
         worth_minor=sum(_worth(standing, claim) for claim in request.lines),
         is_by_amount=request.mode.is_by_amount,
         is_goodwill=request.goodwill,
+        is_on_word_alone=terms.reason_of(request) is None and needs_proof,
     )
     return rule_on(facts, terms.policy.review)
 

@@ -1,7 +1,7 @@
 """Who looks at a return first: pure, and every step is told.
 
-Risk overrides everything; then goodwill and amounts without goods; then newcomers, unless their tier needs no review; then
-the tier; then how much it is worth.
+Risk overrides everything; then goodwill, what stands on the asker's word alone, and amounts without goods; then newcomers,
+unless their tier needs no review; then the tier; then how much it is worth.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ def _is_automatic(asker: AskerFacts, terms: ReviewTerms, steps: list[str]) -> bo
         return False
     if asker.is_goodwill:
         steps.append("goodwill")
+        return False
+    if asker.is_on_word_alone:
+        steps.append("word_alone")
         return False
     if asker.is_by_amount and asker.worth_minor >= terms.claims_below_minor:
         steps.append(f"amount_without_goods:{asker.worth_minor}")

@@ -29,6 +29,7 @@ from banyan.trade.returns.types import (
     AskerFacts,
     Exclusion,
     ExclusionKind,
+    Fault,
     Mode,
     Reason,
     ReturnPolicy,
@@ -69,6 +70,7 @@ TERMS = ReviewTerms(trusted_below_minor=1_000, claims_below_minor=500)
         (facts(**DIAMOND, is_by_amount=True, worth_minor=500), Route.REVIEW, ("amount_without_goods:500",)),
         (facts(**DIAMOND, is_by_amount=True, worth_minor=499), Route.AUTOMATIC, ("tier:diamond",)),
         (facts(**DIAMOND, is_goodwill=True), Route.REVIEW, ("goodwill",)),
+        (facts(**DIAMOND, is_on_word_alone=True), Route.REVIEW, ("word_alone",)),
     ],
 )
 def test_the_route_and_its_steps(asker: AskerFacts, route: Route, steps: tuple[str, ...]) -> None:
@@ -207,6 +209,19 @@ def test_a_diamonds_unshipped_goods_are_refunded_at_once(tenant: Any, make_team:
         assert order_queries.get_order(order.order_id).state is OrderState.CANCELLED
     tenant.drain()
     assert tenant.verify() == []
+
+
+def test_nobodys_word_alone_makes_the_shop_pay_the_freight_or_take_excluded_goods(tenant: Any, make_team: Any) -> None:
+    """Without a reason of the catalogue there are no photos and no exclusion, so a person looks, even for a diamond."""
+    order = diamond_order(tenant, make_team, shipping_minor=600)
+    deliver(tenant, [order])
+    with tenant.enter():
+        blamed = queries.get_return(ask(claim(order, [(0, 1, 0)], key="1", fault=Fault.MERCHANT)))
+        assert (blamed.status, blamed.ruling) == (ReturnStatus.REQUESTED, ("word_alone",))
+        assert queries.get_return(ask(claim(order, [(0, 1, 0)], key="2"))).ruling == ("tier:diamond",)
+        commands.set_exclusions([Exclusion(order.lines[0].sku.category_path[0], ExclusionKind.PERISHABLE)])
+        excluded = queries.get_return(ask(claim(order, [(0, 1, 0)], key="3")))
+        assert (excluded.status, excluded.ruling) == (ReturnStatus.REQUESTED, ("word_alone",))
 
 
 def test_risk_overrides_a_diamond(tenant: Any, make_team: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,6 +174,8 @@ class AskerFacts:
     worth_minor: int
     is_by_amount: bool
     is_goodwill: bool = False
+    is_on_word_alone: bool = False
+    """Without a reason of the catalogue: the fault is the shop's, or goods come back that the law excludes."""
 
 
 @dataclass(frozen=True)
