@@ -7,21 +7,18 @@ before it added. What an order saw is frozen with it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime, time, tzinfo
+from datetime import datetime, time, tzinfo
 from typing import NamedTuple
 
 from banyan.earnings.commission.engine import CompiledPlan
-from banyan.earnings.commission.engine.figures import Days, figures_for, longest_start, sales_of
+from banyan.earnings.commission.engine.figures import Days, longest_start, people_of, sales_of
 from banyan.earnings.commission.engine.periods import Span, span_of
-from banyan.earnings.commission.engine.true_up import people_of
+from banyan.earnings.commission.engine.running import EVER, RunningSales, RunningSpent
 from banyan.earnings.commission.queries.inputs import thaw_inputs
 from banyan.earnings.commission.queries.sales import read_sales, write_sales
-from banyan.earnings.commission.types import LegalCeiling, Member, OrderFacts, PaidOrder, PlanCaps, Share, Spent
+from banyan.earnings.commission.types import LegalCeiling, PaidOrder, Share
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
-
-EVER = date.min
-"""The beginning of what a budget for the whole version counts."""
 
 
 class Turn(NamedTuple):
@@ -44,18 +41,16 @@ def take_turns(turns: Sequence[Turn]) -> list[tuple[Turn, list[Share]]]:
     if not waiting:
         return []
     zone = get_tenant(current_tenant_id()).zone
-    sales = _Sales(waiting, zone)
-    spending = _Spending(zone)
-    spending.read(waiting)
+    sales, spent = _sales_before(waiting, zone), _spent_before(waiting, zone)
     decided = []
     for turn in waiting:
         order = turn.order
         shares: list[Share] = []
         if turn.plan is not None and turn.version_id is not None:
             order = sales.with_figures(order, turn.plan.needs.figures)
-            order = spending.with_spent(order, turn.version_id, turn.plan)
+            order = spent.with_spent(order, turn.version_id, turn.plan)
             shares = turn.plan.decide(order, turn.ceiling)
-            spending.add(order, turn.version_id, turn.plan, shares)
+            spent.add(order, turn.version_id, turn.plan, shares)
         sales.add(order)
         decided.append((turn._replace(order=order), shares))
     return decided
@@ -81,103 +76,32 @@ def add_sales(orders: Iterable[PaidOrder]) -> None:
     write_sales(days)
 
 
-class _Sales:
-    """Sales of the running periods: what was kept, and what the orders of this batch add."""
-
-    def __init__(self, turns: Sequence[Turn], zone: tzinfo) -> None:
-        self.zone = zone
-        self.days: Days = {}
-        self.by_person: dict[int, set[date]] = {}
-        names = {name for turn in turns if turn.plan is not None for name in turn.plan.needs.figures}
-        if names:
-            moments = [turn.order.paid_at for turn in turns]
-            people = {member.distributor_id for turn in turns for member in people_of(turn.order)}
-            self.days = read_sales(people, longest_start(names, moments, zone), max(moments).astimezone(zone).date())
-            for distributor_id, day in self.days:
-                self.by_person.setdefault(distributor_id, set()).add(day)
-
-    def with_figures(self, order: PaidOrder, names: Sequence[str]) -> PaidOrder:
-        if not names:
-            return order
-        day = order.paid_at.astimezone(self.zone).date()
-
-        def figured(member: Member) -> Member:
-            return figures_for(member, names, self.days, self.by_person, day)
-
-        facts = order.facts
-        if facts is not None:
-            facts = facts._replace(
-                buyer=figured(facts.buyer) if facts.buyer is not None else None,
-                partners=tuple((scope, figured(member)) for scope, member in facts.partners),
-                people=tuple(figured(member) for member in facts.people),
-            )
-        return order._replace(upline=tuple(figured(member) for member in order.upline), facts=facts)
-
-    def add(self, order: PaidOrder) -> None:
-        for place, personal, team in sales_of(order, self.zone):
-            kept = self.days.setdefault(place, [0, 0])
-            kept[0] += personal
-            kept[1] += team
-            self.by_person.setdefault(place[0], set()).add(place[1])
+def _sales_before(turns: Sequence[Turn], zone: tzinfo) -> RunningSales:
+    """The sales that were kept of the running periods of these orders' people."""
+    names = {name for turn in turns if turn.plan is not None for name in turn.plan.needs.figures}
+    if not names:
+        return RunningSales(zone)
+    moments = [turn.order.paid_at for turn in turns]
+    people = {member.distributor_id for turn in turns for member in people_of(turn.order)}
+    return RunningSales(zone, read_sales(people, longest_start(names, moments, zone), max(moments).astimezone(zone).date()))
 
 
-class _Spending:
-    """What plan versions accrued, less what went back, in their cap periods and in all."""
-
-    def __init__(self, zone: tzinfo) -> None:
-        self.zone = zone
-        self.budgets: dict[tuple[int, date], int] = {}
-        self.payees: dict[tuple[int, date, int], int] = {}
-        self.rules: dict[tuple[int, date, str, int], int] = {}
-
-    def read(self, turns: Sequence[Turn]) -> None:
-        spans: dict[tuple[int, Span], tuple[CompiledPlan, set[int]]] = {}
-        for turn in turns:
-            if turn.plan is not None and turn.version_id is not None and turn.plan.needs.spent:
-                place = (turn.version_id, span_of(turn.plan.plan.caps.period, turn.order.paid_at, self.zone))
-                people = spans.setdefault(place, (turn.plan, set()))[1]
-                people.update(member.distributor_id for member in people_of(turn.order))
-        for (version_id, span), (plan, people) in spans.items():
-            self._read_span(version_id, span, plan.plan.caps, people)
-
-    def _read_span(self, version_id: int, span: Span, caps: PlanCaps, people: set[int]) -> None:
-        for rule_key, payee_id, minor in _accrued_by(version_id, span.start_at, span.end_at, sorted(people)):
-            self.rules[version_id, span.first_day, rule_key, payee_id] = minor
-            place = (version_id, span.first_day, payee_id)
-            self.payees[place] = self.payees.get(place, 0) + minor
+def _spent_before(turns: Sequence[Turn], zone: tzinfo) -> RunningSpent:
+    """What the versions accrued, less what went back, in the cap periods of these orders and in all."""
+    spans: dict[tuple[int, Span], tuple[CompiledPlan, set[int]]] = {}
+    for turn in turns:
+        if turn.plan is not None and turn.version_id is not None and turn.plan.needs.spent:
+            place = (turn.version_id, span_of(turn.plan.plan.caps.period, turn.order.paid_at, zone))
+            people = spans.setdefault(place, (turn.plan, set()))[1]
+            people.update(member.distributor_id for member in people_of(turn.order))
+    spent = RunningSpent(zone)
+    for (version_id, span), (plan, people) in spans.items():
+        spent.begin(version_id, span.first_day, _accrued_by(version_id, span.start_at, span.end_at, sorted(people)))
+        caps = plan.plan.caps
         if caps.budget_minor is not None:
-            since = EVER if caps.budget_is_total else span.first_day
             bounds = (None, None) if caps.budget_is_total else (span.start_at, span.end_at)
-            self.budgets[version_id, since] = accrued_in_all(version_id, *bounds)
-
-    def with_spent(self, order: PaidOrder, version_id: int, plan: CompiledPlan) -> PaidOrder:
-        if not plan.needs.spent:
-            return order
-        caps = plan.plan.caps
-        first = span_of(caps.period, order.paid_at, self.zone).first_day
-        people = sorted({member.distributor_id for member in people_of(order)})
-        keys = [rule.key for rule in plan.plan.rules if rule.caps.period_minor is not None]
-        rules = [(key, each, self.rules.get((version_id, first, key, each), 0)) for key in keys for each in people]
-        payees = [(each, self.payees.get((version_id, first, each), 0)) for each in people]
-        spent = Spent(
-            self.budgets.get((version_id, EVER if caps.budget_is_total else first), 0),
-            tuple(each for each in payees if each[1]),
-            tuple(each for each in rules if each[2]),
-        )
-        return order._replace(facts=(order.facts or OrderFacts())._replace(spent=spent))
-
-    def add(self, order: PaidOrder, version_id: int, plan: CompiledPlan, shares: Sequence[Share]) -> None:
-        if not plan.needs.spent:
-            return
-        caps = plan.plan.caps
-        first = span_of(caps.period, order.paid_at, self.zone).first_day
-        since = EVER if caps.budget_is_total else first
-        for share in shares:
-            self.budgets[version_id, since] = self.budgets.get((version_id, since), 0) + share.amount_minor
-            payee = (version_id, first, share.payee_id)
-            self.payees[payee] = self.payees.get(payee, 0) + share.amount_minor
-            rule = (version_id, first, share.rule_key, share.payee_id)
-            self.rules[rule] = self.rules.get(rule, 0) + share.amount_minor
+            spent.budgets[version_id, EVER if caps.budget_is_total else span.first_day] = accrued_in_all(version_id, *bounds)
+    return spent
 
 
 def _accrued(order_ids: Sequence[int]) -> set[int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 
 from banyan.earnings.commission.types import Member, PaidOrder, Period
 
+from .conditions import NO_FACTS
 from .periods import first_day_of
 
 Days = dict[tuple[int, date], list[int]]
@@ -19,6 +20,25 @@ def sales_of(order: PaidOrder, zone: tzinfo) -> Iterable[tuple[tuple[int, date],
     day = order.paid_at.astimezone(zone).date()
     for member in order.upline:
         yield (member.distributor_id, day), base if member.depth == 0 else 0, base
+
+
+def people_of(order: PaidOrder) -> list[Member]:
+    """Everybody whom an order can pay."""
+    facts = order.facts or NO_FACTS
+    beside = [*facts.people, *(member for _, member in facts.partners)]
+    return [*order.upline, *beside, *([facts.buyer] if facts.buyer is not None else [])]
+
+
+def with_people(order: PaidOrder, change: Callable[[Member], Member]) -> PaidOrder:
+    """The order with everybody whom it can pay changed."""
+    facts = order.facts
+    if facts is not None:
+        facts = facts._replace(
+            buyer=change(facts.buyer) if facts.buyer is not None else None,
+            partners=tuple((scope, change(member)) for scope, member in facts.partners),
+            people=tuple(change(member) for member in facts.people),
+        )
+    return order._replace(upline=tuple(change(member) for member in order.upline), facts=facts)
 
 
 def figures_for(member: Member, names: Sequence[str], days: Days, by_person: Mapping[int, Iterable[date]], day: date) -> Member:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date, tzinfo
+from datetime import tzinfo
 from typing import NamedTuple
 
 from banyan.earnings.commission.types import LegalCeiling, Member, PaidOrder, Period, Share
@@ -11,7 +11,7 @@ from banyan.kernel.values.money import cumulative_share
 
 from .closing import ClosingDecision, PeriodBook, decide_closing
 from .compiled import CompiledPlan
-from .figures import Days, figures_for, sales_of
+from .running import RunningSales, RunningSpent
 from .true_up import Difference, FigureBook, compile_for_closing, differences, true_up_period
 
 
@@ -65,21 +65,18 @@ def try_period(
 
 
 def _live(compiled: CompiledPlan, sales: Sequence[Sold], zone: tzinfo) -> list[tuple[PaidOrder, list[Share]]]:
-    names = compiled.needs.figures
-    days: Days = {}
-    by_person: dict[int, set[date]] = {}
+    """As real orders take their turns: each sees what those before it sold and were paid. An order that says itself what was
+    spent before it is taken at its word."""
+    running, spent = RunningSales(zone), RunningSpent(zone)
     decided = []
     for sold in sales:
-        order = sold.order
-        if names:
-            day = order.paid_at.astimezone(zone).date()
-            order = order._replace(upline=tuple(figures_for(each, names, days, by_person, day) for each in order.upline))
-        for place, personal, team in sales_of(order, zone):
-            kept = days.setdefault(place, [0, 0])
-            kept[0] += personal
-            kept[1] += team
-            by_person.setdefault(place[0], set()).add(place[1])
-        decided.append((order, compiled.decide(order, sold.legal)))
+        order = running.with_figures(sold.order, compiled.needs.figures)
+        if order.facts is None or order.facts.spent is None:
+            order = spent.with_spent(order, 0, compiled)
+        shares = compiled.decide(order, sold.legal)
+        running.add(order)
+        spent.add(order, 0, compiled, shares)
+        decided.append((order, shares))
     return decided
 
 

@@ -14,8 +14,7 @@ from banyan.earnings.commission.types import Member, PaidOrder, Period, Plan, Pr
 
 from .closing import part_of
 from .compiled import CompiledPlan, compile_plan
-from .conditions import NO_FACTS
-from .figures import period_of
+from .figures import people_of, period_of, with_people
 
 FINAL, RUNNING = "final_", "running_"
 """Marks of figures as they are known at the close; a plan document cannot name them."""
@@ -47,21 +46,7 @@ def with_closing_figures(order: PaidOrder, figures: Mapping[int, Mapping[str, in
     def figured(member: Member) -> Member:
         return member._replace(figures={**(member.figures or {}), **figures.get(member.distributor_id, {})})
 
-    facts = order.facts
-    if facts is not None:
-        facts = facts._replace(
-            buyer=figured(facts.buyer) if facts.buyer is not None else None,
-            partners=tuple((scope, figured(member)) for scope, member in facts.partners),
-            people=tuple(figured(member) for member in facts.people),
-        )
-    return order._replace(upline=tuple(figured(member) for member in order.upline), facts=facts)
-
-
-def people_of(order: PaidOrder) -> list[Member]:
-    """Everybody whom an order can pay."""
-    facts = order.facts or NO_FACTS
-    beside = [*facts.people, *(member for _, member in facts.partners)]
-    return [*order.upline, *beside, *([facts.buyer] if facts.buyer is not None else [])]
+    return with_people(order, figured)
 
 
 class Difference(NamedTuple):
