@@ -46,6 +46,7 @@ from banyan.earnings.commission.types import (
     is_periodic,
 )
 from banyan.earnings.commission.types import document as doc
+from banyan.earnings.commission.types.written import WRITTEN_LIKE
 
 from .conditions import condition_faults, read_condition
 from .faults import Fault, PlanDocumentError
@@ -152,7 +153,8 @@ def _words(error: Any) -> str:
         case "string_too_long":
             return f"must have at most {context.get('max_length')} characters"
         case "string_pattern_mismatch":
-            return f"must be written like {context.get('pattern')}"
+            pattern = context.get("pattern", "")
+            return f"must be written like {WRITTEN_LIKE.get(pattern, pattern)}"
         case _:
             return str(error["msg"])
 
@@ -292,6 +294,8 @@ def _overlay_faults(rule: Rule, at: str, groups: dict[str, Stacking], overlay_gr
     assert isinstance(rule.amount, Multiplier | Uplift)
     if rule.amount.of not in groups:
         yield Fault(f"{at}.amount.of", f"is not among the plan's groups: {', '.join(groups)}")
+    elif rule.amount.of == rule.group:
+        yield Fault(f"{at}.amount.of", "is the overlay's own group; give the overlay a group beside the one that it works on")
     elif rule.amount.of in overlay_groups:
         yield Fault(f"{at}.amount.of", "an overlay works on a group of ordinary rules, not on overlays")
     if rule.pays.to not in (Recipient.SELLER, Recipient.ANCESTOR, Recipient.EARNER):

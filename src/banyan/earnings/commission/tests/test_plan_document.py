@@ -98,6 +98,21 @@ def test_fault_is_named_with_its_path(faulty: Any, path: str) -> None:
     assert path in [fault.path for fault in refused.value.faults]
 
 
+@pytest.mark.parametrize(
+    ("faulty", "words"),
+    [
+        (rule(key="A B"), "a-z 0-9 - _"),
+        (rule(when={"time_of_day": {"from": "20:00", "to": "24:00"}}), "00:00 … 23:59"),
+        (rule(when={"region": ["440"]}), "44 / 4403 / 440304"),
+        (rule(amount={"kind": "multiplier", "of": "base", "times_bp": 20_000}), "a group beside the one that it works on"),
+    ],
+)
+def test_a_fault_says_what_to_write(faulty: Any, words: str) -> None:
+    with pytest.raises(PlanDocumentError) as refused:
+        parse_plan(faulty)
+    assert any(words in fault.message for fault in refused.value.faults)
+
+
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(PlanDocumentError) as refused:
         parse_plan(document(title="", hold_days=-1, rules=[{**SELLER, "priority": -1, "x": 1}]))

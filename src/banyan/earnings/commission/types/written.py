@@ -13,6 +13,10 @@ from .plan import FULL_BP
 MAX_MINOR: Final = 10**15
 MAX_DEPTH: Final = 50
 KEY: Final = "^[a-z0-9][a-z0-9_-]{0,39}$"
+CLOCK: Final = r"^([01]\d|2[0-3]):[0-5]\d$"
+REGION: Final = r"^\d{2}(\d{2}(\d{2})?)?$"
+WRITTEN_LIKE: Final = {KEY: "base-2 (a-z 0-9 - _, ≤ 40)", CLOCK: "00:00 … 23:59", REGION: "44 / 4403 / 440304"}
+"""What people are told in the place of a pattern, in any language."""
 
 
 def is_storable(text: str) -> bool:
@@ -50,10 +54,8 @@ Instant = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "description": "With its offset."}),
 ]
 Id = Annotated[int, Field(gt=0, lt=2**63)]
-Clock = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="HH:MM on the shop's clock.")]
-RegionCode = Annotated[
-    str, Field(pattern=r"^\d{2}(\d{2}(\d{2})?)?$", description="adcode of a province (2 digits), city (4), district (6).")
-]
+Clock = Annotated[str, Field(pattern=CLOCK, description="HH:MM on the shop's clock.")]
+RegionCode = Annotated[str, Field(pattern=REGION, description="adcode of a province (2 digits), city (4), district (6).")]
 TierName = Literal["bronze", "silver", "gold", "platinum", "diamond"]
 PeriodName = Literal["day", "week", "month", "quarter", "year"]
 FigureName = Literal[
