@@ -36,6 +36,26 @@ def _give_back_connections(run: Callable[[threading.Thread], None]) -> Callable[
     return wrapped
 
 
+def _load_middleware_once() -> None:
+    """All of Django's test clients share what the first of them has loaded: each would read every static file again and ask
+    every route who may use it, which takes longer than most requests."""
+    from django.conf import settings
+    from django.test.client import ClientHandler
+
+    load = ClientHandler.load_middleware
+    loaded: dict[tuple[str, ...], dict[str, Any]] = {}
+
+    def shared(self: Any, is_async: bool = False) -> None:
+        names = tuple(settings.MIDDLEWARE)
+        if names not in loaded:
+            before = set(vars(self))
+            load(self, is_async)
+            loaded[names] = {name: value for name, value in vars(self).items() if name not in before}
+        vars(self).update(loaded[names])
+
+    ClientHandler.load_middleware = shared
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Start the session's PostgreSQL before any module that imports models is collected."""
     os.environ["BANYAN_HOME"] = str(_home)
@@ -63,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     django.setup()
     threading.Thread.run = _give_back_connections(threading.Thread.run)  # type: ignore[method-assign]
+    _load_middleware_once()
 
 
 _NOT_RUN = pytest.StashKey[list[str]]()
