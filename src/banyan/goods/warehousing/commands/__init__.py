@@ -1,6 +1,7 @@
 """Writes of warehousing."""
 
 from banyan.goods.warehousing.commands.counting import (
+    CountedElsewhere,
     NotCounting,
     NothingCounted,
     SameCounter,
@@ -22,7 +23,7 @@ from banyan.goods.warehousing.commands.transferring import (
 )
 
 __all__ = [
-    "MoreThanSent", "NotCounting", "NotDrafted", "NotOnTheWay", "NothingCounted", "SameCounter", "UnknownStockTake",
-    "UnknownTransfer", "approve_stock_take", "cancel_stock_take", "cancel_transfer", "count", "draft_transfer",
-    "open_stock_take", "receive_transfer", "send_transfer",
+    "CountedElsewhere", "MoreThanSent", "NotCounting", "NotDrafted", "NotOnTheWay", "NothingCounted", "SameCounter",
+    "UnknownStockTake", "UnknownTransfer", "approve_stock_take", "cancel_stock_take", "cancel_transfer", "count",
+    "draft_transfer", "open_stock_take", "receive_transfer", "send_transfer",
 ]  # fmt: skip

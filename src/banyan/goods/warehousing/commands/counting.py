@@ -45,6 +45,13 @@ class NothingCounted(Conflict):
     advice = "Enter what was counted first."
 
 
+class CountedElsewhere(Conflict):
+    """Another stock take has corrected the books since the count, which would be corrected twice."""
+
+    code = "counted_elsewhere"
+    advice = "Count this SKU again; the later count replaces the earlier one."
+
+
 class SameCounter(Conflict):
     """Whoever counted cannot approve."""
 
@@ -124,7 +131,7 @@ def approve_stock_take(stock_take_id: StockTakeId, approved_by: int, at: datetim
     """Write the differences as movements; what nobody counted stays as it is. Returns how many lines differed. Idempotent.
 
     Raises SameCounter for whoever counted anything of it, StockPromised where fewer pieces would remain than are promised,
-    NothingCounted, NotCounting when it was cancelled; then nothing is written.
+    CountedElsewhere, NothingCounted, NotCounting when it was cancelled; then nothing is written.
     """
     warehouse_id, state, _ = _lock(stock_take_id)
     tenant_id = current_tenant_id()
@@ -147,10 +154,22 @@ def approve_stock_take(stock_take_id: StockTakeId, approved_by: int, at: datetim
         StockMove(warehouse_id, sku_id, MovementKind.STOCK_TAKE, change, reference, count_key(line_id), lot_id)
         for line_id, sku_id, lot_id, change, _ in different
     ]
-    inventory.move_stock(moves, at)
+    inventory.move_stock(moves, at)  # first: its locks let nobody correct the same books meanwhile
+    if different and sql.fetch(_CORRECTED, (stock_take_id, tenant_id, [line[0] for line in different])):
+        raise CountedElsewhere("Another stock take has corrected the books of these goods since they were counted.")
     _decide(stock_take_id, StockTakeState.APPROVED, approved_by, at)
     events.record([StockTakeApproved(stock_take_id=stock_take_id, occurred_at=at)])
     return len(different)
+
+
+_CORRECTED = """
+SELECT 1 FROM warehousing_stock_take_lines mine JOIN warehousing_stock_takes here ON here.id = mine.stock_take_id
+JOIN warehousing_stock_take_lines theirs ON theirs.tenant_id = mine.tenant_id AND theirs.sku_id = mine.sku_id
+  AND theirs.lot_id IS NOT DISTINCT FROM mine.lot_id AND theirs.stock_take_id <> %s AND theirs.counted <> theirs.book
+JOIN warehousing_stock_takes there ON there.id = theirs.stock_take_id AND there.warehouse_id = here.warehouse_id
+  AND there.state = 'approved' AND there.decided_at >= mine.counted_at
+WHERE mine.tenant_id = %s AND mine.id = ANY(%s::bigint[]) LIMIT 1
+"""
 
 
 def count_key(line_id: int) -> str:

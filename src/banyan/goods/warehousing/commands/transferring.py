@@ -62,6 +62,8 @@ def draft_transfer(new: NewTransfer, drafted_by: int) -> TransferId:
         raise Invalid("A quantity must lie within 1 and 1,000,000,000.", field="quantity")
     if len({(line.sku_id, line.lot_id) for line in new.lines}) != len(new.lines):
         raise Invalid("A SKU, or a lot of it, is named twice.", field="lines")
+    if {line.sku_id for line in new.lines if line.lot_id is None} & {line.sku_id for line in new.lines if line.lot_id}:
+        raise Invalid("A SKU is named with a lot and without one.", field="lines")
     known = {one.warehouse_id for one in stock.list_warehouses()}
     if not {new.source_id, new.destination_id} <= known:
         raise inventory.UnknownWarehouse("A warehouse of this transfer does not exist.")

@@ -112,3 +112,20 @@ def test_verify_finds_planted_damage(tenant: Any, damage: str, checks: set[str])
     with tenant.enter():
         sql.execute(damage)
     assert {f.check for f in tenant.verify()} == checks
+
+
+def test_two_stock_takes_do_not_correct_the_same_books_twice(tenant: Any) -> None:
+    with tenant.enter():
+        places = make_places([10, 5])
+        a, b = places.skus
+        first, second = (commands.open_stock_take(NewStockTake(places.here), CLERK) for _ in range(2))
+        for take in (first, second):
+            commands.count(take, [Counted(a, 9), Counted(b, 5)], CLERK)
+        assert commands.approve_stock_take(first, BOSS, clock.now()) == 1
+        with pytest.raises(commands.CountedElsewhere), transaction.atomic():
+            commands.approve_stock_take(second, BOSS, clock.now())
+        assert places.level(places.here, a).on_hand == 9
+        commands.count(second, [Counted(a, 8)], CLERK)
+        assert commands.approve_stock_take(second, BOSS, clock.now()) == 1
+        assert places.level(places.here, a).on_hand == 8
+    assert tenant.verify() == []

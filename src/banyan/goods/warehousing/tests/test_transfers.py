@@ -192,3 +192,13 @@ def test_transfers_both_ways_at_once_do_not_deadlock(tenant: Any) -> None:
     with tenant.enter():
         assert [sum(places.on_hand(sku)) for sku in places.skus] == [200, 200]
     assert tenant.verify() == []
+
+
+def test_a_sku_goes_with_lots_or_without(tenant: Any) -> None:
+    """Else the lot that is chosen at sending could be the one that another line names."""
+    with tenant.enter():
+        places = make_places([0])
+        (a,) = places.skus
+        lot = make_lots(places, a, {"L1": 9})["L1"]
+        with pytest.raises(Invalid, match="with a lot and without"):
+            commands.draft_transfer(NewTransfer(places.here, places.there, [Wanted(a, 2), Wanted(a, 3, lot)]), CLERK)
