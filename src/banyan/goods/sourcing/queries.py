@@ -185,6 +185,16 @@ def backorders_of(order_ids: Iterable[int]) -> dict[int, list[Backorder]]:
     return found
 
 
+def waiting_whole(order_ids: Iterable[int]) -> set[int]:
+    """The orders of which nothing leaves: pieces of them wait, and the shop lets the rest wait with them."""
+    rows = sql.fetch(
+        "SELECT DISTINCT order_id FROM sourcing_backorders WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
+        " AND state = 'open' AND shortfall = 'wait'",
+        (current_tenant_id(), list(order_ids)),
+    )
+    return {row[0] for row in rows}
+
+
 def count_open_backorders() -> int:
     """Backorders that wait, counted to 1,000 and no further."""
     rows = sql.fetch(

@@ -66,6 +66,13 @@ class NothingToSend(Conflict):
     advice = "Read the order: it must be paid, not refunded, and not chosen for pickup."
 
 
+class WaitsForGoods(Conflict):
+    """Pieces of the order are missing, and the shop sends it whole or not at all."""
+
+    code = "waits_for_goods"
+    advice = "Wait until the goods come in, or give up the backorder."
+
+
 class AlreadyPacked(Conflict):
     """The pieces lie in a parcel."""
 

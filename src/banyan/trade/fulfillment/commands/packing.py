@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import ReturnedGoods
+from banyan.goods.sourcing.queries import waiting_whole
 from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.trade.fulfillment import queries
@@ -47,7 +48,8 @@ def pack(parcels: Sequence[NewParcel]) -> list[ParcelId | Refused]:
     """Pack parcels; one outcome each, in order. A piece is packed once, however many pack at the same time.
 
     A carrier that is wired in, and no tracking number: its waybill is asked for by the job. Refusals: fulfillment_not_found,
-    nothing_left, nothing_to_send for an order that waits for its buyer at a store. Raises BadParcel for the whole batch.
+    waits_for_goods, nothing_left, nothing_to_send for an order that waits for its buyer at a store. Raises BadParcel for the
+    whole batch.
     """
     for parcel in parcels:
         check_parcel(parcel.carrier, parcel.tracking_number, parcel.weight_grams)
@@ -62,6 +64,7 @@ def _decide(parcels: Sequence[NewParcel], named: Sequence[int]) -> tuple[list[Pa
     """After the lock that ``follow_stock`` took, so that nobody packs the same pieces meanwhile."""
     found = {one.fulfillment_id: one for one in queries.list_fulfillments(fulfillment_ids=named, limit=None)}
     fetched = queries.fetched_orders(one.order_id for one in found.values())
+    waiting = waiting_whole(one.order_id for one in found.values())
     taken: dict[tuple[int, int], int] = {}
     outcomes: list[ParcelId | Refused] = []
     packed: Packed = []
@@ -72,6 +75,9 @@ def _decide(parcels: Sequence[NewParcel], named: Sequence[int]) -> tuple[list[Pa
             continue
         if one.order_id in fetched:
             outcomes.append(Refused(errors.NothingToSend("The buyer fetches this order at a store.")))
+            continue
+        if one.order_id in waiting:
+            outcomes.append(Refused(errors.WaitsForGoods("Pieces of this order are missing: it waits whole.")))
             continue
         pieces = to_pack(_left(one, taken), parcel.pieces) if one.state is FulfillmentState.OPEN else None
         if pieces is None:

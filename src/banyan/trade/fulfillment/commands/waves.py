@@ -11,6 +11,7 @@ from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory import queries as inventory
 from banyan.goods.inventory.commands import UnknownSku, UnknownWarehouse
 from banyan.goods.inventory.types import WarehouseId
+from banyan.goods.sourcing.queries import waiting_whole
 from banyan.kernel import clock, ids, sql, tenancy
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid
@@ -72,8 +73,8 @@ def _waiting(warehouse_id: WarehouseId, limit: int) -> list[OrderId]:
         after = page[-1]
         known = _known([order_id for _, order_id in page], warehouse_id)
         free = [order_id for _, order_id in page if known.get(order_id) is not _Known.BUSY]
-        fetched = queries.fetched_orders(free)
-        held = held_pieces(order_id for order_id in free if order_id not in fetched)
+        stay = queries.fetched_orders(free) | waiting_whole(free)
+        held = held_pieces(order_id for order_id in free if order_id not in stay)
         here += [order_id for order_id in free if (order_id, warehouse_id) in held]
     return here[:limit]
 

@@ -99,8 +99,9 @@ def _serve(pay: Mapping[OrderId, Capture], revive: Mapping[OrderId, Capture]) ->
     """Allocate the goods; what is no longer reserved is reserved anew. Returns the orders whose goods are gone."""
     now = clock.now()
     over = {OrderId(order_id) for order_id in selling.claim_again(revive)} if revive else set()  # locks buyers, before any stock
-    _source(pay, now)
+    stuck = _source(pay, now)
     missing = (inventory.allocate(pay, now) | set(revive)) - over
+    sourcing.open_stuck(stuck - missing, now)
     if not missing:
         return over
     lines = sql.fetch(
@@ -117,12 +118,14 @@ def _serve(pay: Mapping[OrderId, Capture], revive: Mapping[OrderId, Capture]) ->
     return over | {OrderId(order_id) for order_id in refused}
 
 
-def _source(order_ids: Iterable[OrderId], at: datetime) -> None:
-    """Where the shop has it switched on, the warehouses are chosen for the whole batch before the goods are owed."""
-    if get_sourcing_policy().is_on:
-        oldest_first = sorted(order_ids)
-        regions = region_codes(oldest_first)
-        sourcing.source([ToSource(order_id, regions.get(order_id, "")) for order_id in oldest_first], at)
+def _source(order_ids: Iterable[OrderId], at: datetime) -> set[int]:
+    """Where the shop has it switched on, the warehouses are chosen for the whole batch before the goods are owed. Returns the
+    orders that open warehouses cannot serve whole."""
+    if not get_sourcing_policy().is_on:
+        return set()
+    oldest_first = sorted(order_ids)
+    regions = region_codes(oldest_first)
+    return set(sourcing.source([ToSource(order_id, regions.get(order_id, "")) for order_id in oldest_first], at))
 
 
 def _write_paid(paid: Sequence[Capture], orders: Mapping[OrderId, Payable]) -> None:
