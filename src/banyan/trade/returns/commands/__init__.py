@@ -5,7 +5,7 @@ from banyan.trade.returns.commands.decisions import BadGrant, approve, expire_du
 from banyan.trade.returns.commands.exchanging import ReplacementMissing, refund_instead, undo_unpaid
 from banyan.trade.returns.commands.finding import WrongStatus
 from banyan.trade.returns.commands.photos import PhotoTooLate, TooManyPhotos, keep_photo
-from banyan.trade.returns.commands.policy import set_address_rules, set_exclusions, set_policy, set_reasons
+from banyan.trade.returns.commands.policy import lock_terms, set_address_rules, set_exclusions, set_policy, set_reasons
 from banyan.trade.returns.commands.receiving import BadParcel, hand_back, receive, send_back
 from banyan.trade.returns.commands.refunding import record_refunds, retry_refunds
 from banyan.trade.returns.commands.requests import RequestKeyReused, request_returns
@@ -67,6 +67,7 @@ __all__ = [
     "give_back_unfetched",
     "hand_back",
     "keep_photo",
+    "lock_terms",
     "receive",
     "record_refunds",
     "refund_instead",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from django.db import models
 
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.inventory import queries as inventory
-from banyan.kernel import clock, tenancy
+from banyan.kernel import clock, sql, tenancy
 from banyan.kernel.values.errors import Invalid, NotFound
 from banyan.trade.returns.models import AddressRuleRow, ExclusionRow, ReasonRow, ReturnPolicyRow
 from banyan.trade.returns.types import AddressRule, Exclusion, Fault, Mode, Reason, ReturnPolicy
@@ -17,6 +18,8 @@ MAX_DAYS = 3650
 MAX_ORDERS = 1_000_000
 FULL_BP = 10_000
 ROWS_MAX = 200
+NAME_MAX, PHONE_MAX, ADDRESS_MAX = 60, 40, 300
+_REGION = re.compile("[0-9]{0,6}")
 
 
 def set_policy(policy: ReturnPolicy) -> ReturnPolicy:
@@ -71,6 +74,8 @@ def set_reasons(reasons: Sequence[Reason]) -> None:
     for reason in reasons:
         if not reason.code.isprintable() or not 0 < len(reason.code) <= 40 or not reason.name_zh.strip():
             raise Invalid("A reason has a code of 1 to 40 printable characters and a name.", field="code")
+        if max(len(reason.name_zh), len(reason.name_en)) > NAME_MAX:
+            raise Invalid(f"A name has at most {NAME_MAX} characters.", field="name_zh")
         if reason.fault not in {fault.value for fault in Fault} or not modes.issuperset(reason.modes):
             raise Invalid("Fault is buyer or merchant, and kinds of return are those of returns.", field="fault")
     _replace(
@@ -103,16 +108,13 @@ def set_address_rules(rules: Sequence[AddressRule]) -> None:
     _check_categories([rule.category_id for rule in rules if rule.category_id is not None])
     for rule in rules:
         place = rule.address
-        if (
-            not place.name.strip()
-            or not place.address.strip()
-            or not (rule.region_code + "0").isdigit()
-            or len(rule.region_code) > 6
-        ):
+        if not place.name.strip() or not place.address.strip() or not _REGION.fullmatch(rule.region_code):
             raise Invalid("An address has a name and a text, a region up to six digits.", field="address")
+        if len(place.name) > NAME_MAX or len(place.phone) > PHONE_MAX or len(place.address) > ADDRESS_MAX:
+            raise Invalid("A name, phone or address is too long.", field="address")
         if place.warehouse_id is not None and place.warehouse_id not in warehouses:
             raise Invalid("No such warehouse.", field="warehouse_id")
-        if rule.mode and not Mode(rule.mode).wants_goods:
+        if rule.mode not in ("", *(mode.value for mode in Mode if mode.wants_goods)):
             raise Invalid("Goods come back in goods_back and exchange only.", field="mode")
     _replace(
         AddressRuleRow,
@@ -133,11 +135,14 @@ def _check_categories(category_ids: Sequence[int]) -> None:
         raise NotFound("No such category.")
 
 
+def lock_terms() -> None:
+    """Until the end of the transaction nobody else changes reasons, exclusions or addresses: for who reads them to change one."""
+    tenant_id = tenancy.current_tenant_id()
+    sql.fetch("SELECT pg_advisory_xact_lock(hashtext('return_terms'), %s)", (tenant_id % 2**31,))
+
+
 def _replace(model: type[models.Model], rows: Sequence[models.Model]) -> None:
     """Two people at once: the second waits, so that never both lists are kept."""
-    from banyan.kernel import sql
-
-    tenant_id = tenancy.current_tenant_id()
-    sql.fetch("SELECT pg_advisory_xact_lock(hashtext(%s), %s)", (model._meta.db_table, tenant_id % 2**31))
-    model._default_manager.filter(tenant_id=tenant_id).delete()
+    lock_terms()
+    model._default_manager.filter(tenant_id=tenancy.current_tenant_id()).delete()
     model._default_manager.bulk_create(rows)

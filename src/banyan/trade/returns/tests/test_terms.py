@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from banyan.kernel import clock
-from banyan.kernel.values.errors import NotFound
+from banyan.kernel.values.errors import Invalid, NotFound
 from banyan.people.distributors import commands as distributors
 from banyan.people.distributors.types import Tier
 from banyan.trade.orders import commands as orders
@@ -300,6 +300,28 @@ def test_terms_name_only_what_is_there(tenant: Any, make_shop: Any) -> None:
         with pytest.raises(NotFound):
             commands.set_address_rules([AddressRule(Address("仓", "1", "上海"), category_id=category)])
         assert queries.list_exclusions() == [] and queries.list_address_rules() == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        AddressRule(Address("仓", "1", "上海"), region_code="３３"),  # digits, but of no region
+        AddressRule(Address("仓", "1", "上海"), region_code="3301061"),
+        AddressRule(Address("仓" * 61, "1", "上海")),
+        AddressRule(Address("仓", "1" * 41, "上海")),
+        AddressRule(Address("仓", "1", "上" * 301)),
+        AddressRule(Address("仓", "1", "上海"), mode="nowhere"),
+        AddressRule(Address("仓", "1", "上海"), mode="unshipped"),
+    ],
+)
+def test_an_address_that_cannot_be_kept_is_refused(tenant: Any, rule: AddressRule) -> None:
+    with tenant.enter(), pytest.raises(Invalid):
+        commands.set_address_rules([rule])
+
+
+def test_a_reason_that_cannot_be_kept_is_refused(tenant: Any) -> None:
+    with tenant.enter(), pytest.raises(Invalid):
+        commands.set_reasons([Reason("a", "甲" * 61, "A")])
 
 
 def test_goods_that_are_not_sent_in_time_close_the_return(tenant: Any, driven_clock: Any) -> None:
