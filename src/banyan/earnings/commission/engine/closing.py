@@ -4,8 +4,9 @@ Net sales of a period: the bases of its orders that match the rule, less what wa
 paid. So a return after the close lowers the next period, and a closed one is never computed again.
 
 Rewards: each member by his own or his team's net sales; each pool's pot by weight, to the last cent. No reward is larger than the
-sales it is paid on. Together with what the orders accrued they stay within the plan's total cap, its caps by period and the law:
-what is too much is cut from rewards and pots in proportion, by largest remainder, before pots are shared.
+sales it is paid on. Together with what the orders accrued they stay within the plan's total cap, its floor at the margin, its
+caps by period and the law: what is too much is cut from rewards and pots in proportion, by largest remainder, before pots are
+shared.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from banyan.kernel.values.money import allocate
 
 from .amounts import climb_e4
 from .conditions import Predicate, compile_condition
+from .cuts import margin_limit
 from .seats import TIER_RANK, unfit
 
 
@@ -114,6 +116,8 @@ class ClosingSums:
     by_payee: dict[int, int] = field(default_factory=dict)
     """The same by payee; filled only where the plan caps a payee's period."""
     budget_left: int | None = None
+    margin_ceiling: int | None = None
+    """What the margins of the lines leave; None where the plan has no floor at the margin."""
 
 
 class PeriodBook:
@@ -126,6 +130,8 @@ class PeriodBook:
             rule.key: compile_condition(rule.when) if rule.when is not None else None for rule in self.rules
         }
         self.sums = ClosingSums(rules={rule.key: RuleSales() for rule in self.rules})
+        if plan.caps.margin_bp is not None:
+            self.sums.margin_ceiling = 0
 
     def sell(self, order: PaidOrder, legal: LegalCeiling, accrued_minor: int = 0) -> None:
         """One order paid in the period, and what its commission is by now."""
@@ -137,6 +143,8 @@ class PeriodBook:
             sums.legal_ceiling = None
         else:
             sums.legal_ceiling += base * legal.total_bp // FULL_BP
+        if sums.margin_ceiling is not None:
+            sums.margin_ceiling += sum(margin_limit(self.plan.caps, line) for line in order.lines)
         sums.accrued += accrued_minor
         for rule in self.rules:
             sums.rules[rule.key].add(order, legal, sum(_on(rule, line) for line in self._matched(rule, order)))
@@ -151,6 +159,8 @@ class PeriodBook:
             self.sums.plan_ceiling -= part_of(line.base_minor, refund, of) * self.plan.caps.total_bp // FULL_BP
             if self.sums.legal_ceiling is not None and legal.total_bp is not None:
                 self.sums.legal_ceiling -= part_of(line.base_minor, refund, of) * legal.total_bp // FULL_BP
+            if self.sums.margin_ceiling is not None:
+                self.sums.margin_ceiling -= part_of(margin_limit(self.plan.caps, line), refund, of)
             for rule in self.rules:
                 if line in self._matched(rule, order):
                     self.sums.rules[rule.key].add(order, legal, -part_of(_on(rule, line), refund, of))
@@ -271,10 +281,12 @@ def _weight(rule: Rule, member: Member, sales: RuleSales) -> int:
 
 
 def _within_caps(plan: Plan, sums: ClosingSums, amounts: list[int], cuts: list[ClosingCut]) -> list[int]:
-    """All together: what the plan's total cap, the law and the budget leave after what the orders accrued."""
+    """All together: what the plan's total cap, the law, the margins and the budget leave after what the orders accrued."""
     limit, name = sums.plan_ceiling - sums.accrued, "plan_total"
     if sums.legal_ceiling is not None and sums.legal_ceiling - sums.accrued < limit:
         limit, name = sums.legal_ceiling - sums.accrued, "legal_total"
+    if sums.margin_ceiling is not None and sums.margin_ceiling - sums.accrued < limit:
+        limit, name = sums.margin_ceiling - sums.accrued, "plan_margin"
     if sums.budget_left is not None and sums.budget_left < limit:
         limit, name = sums.budget_left, "plan_budget"
     limit, total = max(limit, 0), sum(amounts)

@@ -47,7 +47,7 @@ from banyan.earnings.commission.types import (
 
 from .amounts import compile_amount
 from .conditions import compile_condition
-from .cuts import Award, cut_to, stack
+from .cuts import Award, cut_to, margin_limit, stack
 from .differential import share_by_difference
 from .log import TraceLog
 from .needs import Needs, needs_of
@@ -298,13 +298,11 @@ class CompiledPlan:
                 cut_to(group, left, "plan_payee_period", str(payee_id), log)
 
     def _cap_margins(self, awards: list[Award], lines: Sequence[PaidLine], log: TraceLog | None) -> None:
-        assert self.plan.caps.margin_bp is not None
         by_line: dict[int, list[Award]] = {}
         for award in awards:
             by_line.setdefault(award.line.line_id, []).append(award)
         for line in lines:
-            limit = line.margin_minor * self.plan.caps.margin_bp // FULL_BP
-            cut_to(by_line.get(line.line_id, []), limit, "plan_margin", f"line:{line.line_id}", log)
+            cut_to(by_line.get(line.line_id, []), margin_limit(self.plan.caps, line), "plan_margin", f"line:{line.line_id}", log)
 
     def _cap_order(
         self, awards: list[Award], base_total: int, order: PaidOrder, legal: LegalCeiling, log: TraceLog | None

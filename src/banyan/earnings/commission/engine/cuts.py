@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from banyan.earnings.commission.types import CommissionKind, Member, PaidLine, Stacking
+from banyan.earnings.commission.types import FULL_BP, CommissionKind, Member, PaidLine, PlanCaps, Stacking
 from banyan.kernel.values.money import allocate
 
 if TYPE_CHECKING:
@@ -75,3 +75,9 @@ def cut_to(awards: list[Award], limit: int, cap: str, subject: str, log: TraceLo
         award.amount = part
     if log is not None:
         log.cut(cap, subject, limit, total)
+
+
+def margin_limit(caps: PlanCaps, line: PaidLine) -> int:
+    """What a line may pay by the plan's floor at the margin."""
+    assert caps.margin_bp is not None
+    return line.margin_minor * caps.margin_bp // FULL_BP

@@ -80,7 +80,7 @@ def periods(draw: st.DrawFn) -> tuple[Plan, list[Sold], list[Member]]:
     rules = [draw(period_rules(number)) for number in range(draw(st.integers(1, 3)))]
     ladder = WholeBand(Measure.FIGURE, draw(bands()), "month_sales_minor", true_up=True)
     rules.append(Rule("seller", Pays(Recipient.SELLER), ladder))
-    caps = PlanCaps(draw(st.integers(1, 6000)))
+    caps = PlanCaps(draw(st.integers(1, 6000)), margin_bp=draw(st.none() | st.integers(0, 10_000)))
     plan = Plan("Random", Unqualified.BREAKAGE, 7, caps, tuple(rules))
     orders = [draw(sold(number)) for number in range(1, draw(st.integers(1, 5)) + 1)]
     members = [
@@ -123,6 +123,9 @@ def test_orders_and_close_together_stay_within_plan_and_law(period: tuple[Plan, 
     assert accrued <= plan_ceiling
     assert accrued + changed <= plan_ceiling
     assert any(each.returned for each in orders) or accrued + changed + paid <= plan_ceiling
+    if plan.caps.margin_bp is not None and not any(each.returned for each in orders):
+        margins = sum(each.order.lines[0].margin_minor * plan.caps.margin_bp // FULL_BP for each in orders)
+        assert accrued + changed + paid <= margins
     active = {member.distributor_id for member in members if member.status == "active"}
     assert all(each.payee_id in active and each.amount_minor <= each.base_minor for each in trial.closing.rewards)
     for rule in plan.rules:
