@@ -210,9 +210,9 @@ def allocate(order_ids: Iterable[int], at: datetime) -> set[int]:
 
     Idempotent: an order that is allocated already counts as served.
     """
-    wanted = set(order_ids)
-    served = {row[1] for row in _turn(_ALLOCATE, wanted, "allocated", at)}
-    missing = wanted - served
+    missing = set(order_ids)
+    for _ in range(2):  # an order whose pieces were chosen anew at this moment holds rows that only the next statement sees
+        missing -= {row[1] for row in _turn(_ALLOCATE, missing, "allocated", at)}
     if missing:
         rows = sql.fetch(
             "SELECT DISTINCT order_id FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
@@ -225,7 +225,18 @@ def allocate(order_ids: Iterable[int], at: datetime) -> set[int]:
 
 def release(order_ids: Iterable[int]) -> int:
     """Give back what is reserved or allocated for these orders; returns how many reservations ended. Idempotent."""
+    order_ids = list(order_ids)
+    _lock(order_ids)  # what is being lost, served again or moved for them now ends as well
     return len(_turn(_RELEASE, order_ids, "released", clock.now(), ("reserved", "allocated", "lost")))
+
+
+def _lock(order_ids: Sequence[int]) -> None:
+    """Let nobody change what is held for these orders. Whoever just does writes rows that only the next statement sees."""
+    sql.execute(
+        "SELECT 1 FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
+        " AND state IN ('reserved', 'allocated', 'lost') ORDER BY id FOR UPDATE",
+        (current_tenant_id(), order_ids),
+    )
 
 
 def release_reserved(order_ids: Iterable[int], at: datetime) -> list[tuple[int, ...]]:
@@ -240,6 +251,7 @@ def ship(order_ids: Iterable[int], at: datetime) -> set[int]:
     PiecesLost when an order lost some of its pieces, LotShort when the lots that may be picked have too few; then nothing leaves.
     """
     order_ids = list(order_ids)
+    _lock(order_ids)  # before it is looked at: of an order whose pieces are being taken out of sale now nothing may leave
     lost = sql.fetch(
         "SELECT DISTINCT order_id FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
         " AND state = 'lost'",

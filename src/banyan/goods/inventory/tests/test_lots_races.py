@@ -73,6 +73,68 @@ def test_a_lot_is_held_while_its_pieces_leave(tenant: Any, guarded: bool, monkey
             assert (level.on_hand, level.held, level.allocated) == (16, 6, 0)
 
 
+def test_an_order_leaves_while_some_of_its_pieces_are_taken_out_of_sale(tenant: Any) -> None:
+    """Nothing of it may leave: what is lost would stay behind in an order that counts as shipped."""
+    sku, place, (lot,) = founded(tenant, 10)
+    with tenant.enter():
+        (other,) = make_skus([100])
+        commands.receive_stock([Receipt(place, other, 10)])
+        commands.reserve([ReserveLine(1, 10, sku, 4), ReserveLine(1, 11, other, 1)])
+        commands.allocate([1], clock.now())
+    with tenant.enter():
+        commands.hold_lots([lot], "check")
+        thread, wrong = beside(tenant, lambda: commands.ship([1], clock.now()))
+        assert thread.is_alive()
+    thread.join()
+    assert [type(error) for error in wrong] == [commands.PiecesLost]
+    with tenant.enter():
+        assert queries.held_quantities([1]) == {1: {"allocated": 1, "lost": 4}}
+    assert tenant.verify() == []
+
+
+def test_an_order_ends_while_its_pieces_are_lost_and_while_they_come_back(tenant: Any) -> None:
+    """Nothing stays held, or lost, for an order that is over."""
+    sku, place, (lot, _) = founded(tenant, 4, 2)
+    for order, act in (
+        (1, lambda: commands.hold_lots([lot], "check")),
+        (2, lambda: commands.receive_stock([Receipt(place, sku, 4, lot=NewLot("L9"))])),
+    ):
+        with tenant.enter():
+            commands.reserve([ReserveLine(order, order, sku, 5 if order == 1 else 2)])
+            commands.allocate([order], clock.now())
+            if order == 2:
+                commands.hold_lots([queries.list_lots(sku, number="L1")[0].lot_id], "check")
+                assert queries.held_quantities([2]) == {2: {"lost": 2}}
+        with tenant.enter():
+            act()
+            thread, wrong = beside(tenant, lambda order=order: commands.release([order]))  # type: ignore[misc]
+            assert thread.is_alive()
+        thread.join()
+        assert wrong == []
+        with tenant.enter():
+            assert queries.held_quantities([order])[order].keys() == {"released"}
+    assert tenant.verify() == []
+
+
+def test_an_order_is_paid_while_its_pieces_are_chosen_anew(tenant: Any) -> None:
+    """An unpaid order gives way to a hold and is served from another lot: its payment finds it."""
+    sku, _, (lot, _) = founded(tenant, 5, 5)
+    with tenant.enter():
+        (second,) = commands.open_warehouses([NewWarehouse("far", "远仓", 200)])
+        commands.receive_stock([Receipt(second, sku, 10, lot=NewLot("L1"))])
+        commands.reserve([ReserveLine(1, 10, sku, 8)])
+    with tenant.enter():
+        commands.hold_lots([lot], "check")
+        unserved: list[Any] = []
+        thread, wrong = beside(tenant, lambda: unserved.append(commands.allocate([1], clock.now())))
+        assert thread.is_alive()
+    thread.join()
+    assert (wrong, unserved) == ([], [set()])
+    with tenant.enter():
+        assert queries.held_quantities([1]) == {1: {"released": 8, "allocated": 8}}
+    assert tenant.verify() == []
+
+
 def test_a_lot_arrives_in_a_new_warehouse_while_it_is_held(tenant: Any) -> None:
     sku, _, (lot,) = founded(tenant, 10)
     with tenant.enter():
