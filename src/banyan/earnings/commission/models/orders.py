@@ -116,15 +116,16 @@ class CommissionRow(TenantModel):
         verbose_name = _("commission")
         verbose_name_plural = _("commissions")
         constraints = [
+            # A line has one order: with the order before it, the same index finds the commissions of an order.
             models.UniqueConstraint(
-                fields=["tenant_id", "line_id", "payee_id", "rule_key", "kind"], name="one_commission_per_line_payee_rule"
+                fields=["tenant_id", "order_id", "line_id", "payee_id", "rule_key", "kind"],
+                name="one_commission_per_line_payee_rule",
             ),
             models.CheckConstraint(
                 condition=Q(amount_minor__gt=0, amount_minor__lte=F("base_minor")), name="commission_within_base"
             ),
         ]
         indexes = [
-            models.Index(fields=["tenant_id", "order_id"], name="commission_by_order"),
             models.Index(fields=["tenant_id", "payee_id", "id"], name="commission_by_payee"),
         ]
 
