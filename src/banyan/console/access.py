@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib import admin, messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from banyan.console import showing
-from banyan.kernel import tenancy
+from banyan.kernel import ids, tenancy
 from banyan.kernel.values.errors import Refusal
 
 View = Callable[..., HttpResponse]
+T = TypeVar("T")
 
 
 def may(request: HttpRequest, scope: str) -> bool:
@@ -76,6 +77,17 @@ def page(scope: str) -> Callable[[View], View]:
         return run
 
     return wrap
+
+
+def get_public(read: Callable[[Any], T | None], prefix: str, public_id: str) -> T:
+    """What `read` gives for the number of a public id; 404 where that is no such id, or nothing is there."""
+    try:
+        found = read(ids.parse(prefix, public_id))
+    except Refusal as refusal:
+        raise Http404(public_id) from refusal
+    if found is None:
+        raise Http404(public_id)
+    return found
 
 
 def show(request: HttpRequest, template: str, title: object, **context: Any) -> TemplateResponse:

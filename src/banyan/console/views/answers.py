@@ -5,24 +5,23 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import localtime, make_aware
 from django.utils.translation import gettext as _
 
 from banyan.console import names, trail
-from banyan.console.access import may, page, show
+from banyan.console.access import get_public, may, page, show
 from banyan.earnings.commission import queries as commissions
 from banyan.earnings.commission.types import Commission, OrderDecision
-from banyan.kernel import clock, ids
+from banyan.kernel import clock
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
-from banyan.kernel.values.errors import Refusal
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
 from banyan.rules.compliance import queries as compliance
 from banyan.trade.attribution import queries as attribution
 from banyan.trade.orders import queries as orders
-from banyan.trade.orders.types import Order, OrderId
+from banyan.trade.orders.types import Order
 
 SCOPE = "commissions:read"
 EARLIEST_YEAR = 1990
@@ -71,17 +70,11 @@ def moment(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _order(public_id: str) -> Order:
-    try:
-        return orders.get_order(OrderId(ids.parse(names.ORDER, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(orders.get_order, names.ORDER, public_id)
 
 
 def _distributor(public_id: str) -> DistributorId:
-    try:
-        return distributors.get_distributor(DistributorId(ids.parse(names.DISTRIBUTOR, public_id))).id
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(distributors.get_distributor, names.DISTRIBUTOR, public_id).id
 
 
 def _line(order: Order, earned: list[Commission]) -> list[int]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
 from banyan.console import names, trail
-from banyan.console.access import page, show
+from banyan.console.access import get_public, page, show
 from banyan.earnings.commission import queries as commissions
-from banyan.earnings.commission.types import CommissionId, Evaluation, Explanation, Share
-from banyan.kernel import ids
-from banyan.kernel.values.errors import Refusal
+from banyan.earnings.commission.types import Evaluation, Explanation, Share
 from banyan.rules.compliance import queries as compliance
 from banyan.rules.compliance.types import NOT_LEGAL_ADVICE, NOT_LEGAL_ADVICE_ZH
 from banyan.trade.attribution import queries as attribution
@@ -23,10 +21,7 @@ from banyan.trade.attribution.types import Source
 @page("commissions:read")
 def explain(request: HttpRequest, public_id: str) -> HttpResponse:
     """Rule version, base, rate, frozen path, who was skipped and why, legal check, postings, links both ways."""
-    try:
-        found = commissions.explain(CommissionId(ids.parse(names.COMMISSION, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    found = get_public(commissions.explain, names.COMMISSION, public_id)
     one, trace = found.commission, found.decision.trace
     frozen = attribution.frozen([one.order_id]).get(one.order_id)
     people = names.names_of(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from banyan.console import names, paging
-from banyan.console.access import attempt, may, page, show
+from banyan.console.access import attempt, get_public, may, page, show
 from banyan.console.offer_forms import OfferForm
 from banyan.goods.catalog import queries as catalog
 from banyan.kernel import clock, ids, tenancy
@@ -69,10 +69,7 @@ def _row(offer: Offer) -> dict[str, Any]:
 
 
 def _find(public_id: str) -> Offer:
-    try:
-        return queries.get_offer(OfferId(ids.parse(OFFER, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(queries.get_offer, OFFER, public_id)
 
 
 def _currency() -> str:

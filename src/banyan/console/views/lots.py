@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging, showing
-from banyan.console.access import attempt, may, page, show
+from banyan.console.access import attempt, get_public, may, page, show
 from banyan.console.lot_forms import DecisionForm, PiecesForm, ReceiptForm, TrackingForm, WarningForm
 from banyan.console.views.stock import plain
 from banyan.goods.catalog import queries as catalog
@@ -246,10 +246,7 @@ def move_pieces(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _find(public_id: str) -> Lot:
-    try:
-        return queries.get_lot(LotId(ids.parse(LOT, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(queries.get_lot, LOT, public_id)
 
 
 def _sku(code: str) -> SkuId:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from banyan.console import trail
-from banyan.console.access import may, page, show
+from banyan.console.access import get_public, may, page, show
 from banyan.console.names import DISTRIBUTOR, find_distributor, names_of
 from banyan.kernel import clock, ids
-from banyan.kernel.values.errors import Refusal
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId, Tier
 from banyan.people.network import queries as network
@@ -38,11 +37,7 @@ def search(request: HttpRequest) -> HttpResponse:
 @page("network:read")
 def tree(request: HttpRequest, public_id: str) -> HttpResponse:
     """One distributor: ancestors to the root, direct downline, standing of the organization below."""
-    try:
-        own = DistributorId(ids.parse(DISTRIBUTOR, public_id))
-        distributors.get_distributor(own)
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    own = get_public(distributors.get_distributor, DISTRIBUTOR, public_id).id
     place = network.list_members_by_ids([own]).get(own)
     if place is None:
         return redirect("console:sponsor", public_id=public_id)

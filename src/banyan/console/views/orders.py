@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 
 from banyan.console import names, trail
-from banyan.console.access import may, page, show
+from banyan.console.access import get_public, may, page, show
 from banyan.earnings.commission import queries as commissions
 from banyan.goods.sourcing import queries as sourcing
 from banyan.goods.sourcing.types import BackorderState
-from banyan.kernel import ids
-from banyan.kernel.values.errors import Refusal
 from banyan.trade.attribution import queries as attribution
 from banyan.trade.orders import queries as orders
-from banyan.trade.orders.types import Order, OrderId
+from banyan.trade.orders.types import Order
 from banyan.trade.returns import queries as returns
 from banyan.treasury.ledger import queries as ledger
 from banyan.treasury.payments import queries as payments
@@ -26,10 +24,7 @@ from banyan.treasury.payments import queries as payments
 @page("orders:read")
 def money_story(request: HttpRequest, public_id: str) -> HttpResponse:
     """Orders are open to the warehouse too; what was earned on them only to those who may see commissions."""
-    try:
-        order = orders.get_order(OrderId(ids.parse(names.ORDER, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    order = get_public(orders.get_order, names.ORDER, public_id)
     sees_money = may(request, "commissions:read")
     earned = commissions.list_for_orders([order.order_id]).get(order.order_id, []) if sees_money else []
     paid = payments.list_payments_of([order.order_id]).get(order.order_id, []) if may(request, "payments:read") else []

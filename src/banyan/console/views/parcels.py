@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging
-from banyan.console.access import attempt, may, page, person, show
+from banyan.console.access import attempt, get_public, may, page, person, show
 from banyan.console.stock_forms import typed_pieces
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock, ids
-from banyan.kernel.values.errors import NotFound, Refusal
+from banyan.kernel.values.errors import NotFound
 from banyan.people.identity.types import UserId
 from banyan.trade.fulfillment import commands, queries
 from banyan.trade.fulfillment.types import (
@@ -24,7 +24,6 @@ from banyan.trade.fulfillment.types import (
     CameBack,
     Delivered,
     Parcel,
-    ParcelId,
     ParcelShipment,
     ParcelState,
     PickupState,
@@ -60,10 +59,7 @@ def listing(request: HttpRequest) -> HttpResponse:
 
 
 def _find(public_id: str) -> Parcel:
-    try:
-        return queries.get_parcel(ParcelId(ids.parse(names.PARCEL, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(queries.get_parcel, names.PARCEL, public_id)
 
 
 @page("orders:read")

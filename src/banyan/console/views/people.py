@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import paging
-from banyan.console.access import page, person, show
+from banyan.console.access import get_public, page, person, show
 from banyan.console.models import Reveal
 from banyan.console.names import DISTRIBUTOR, USER, names_of
 from banyan.kernel import clock, ids
@@ -17,7 +17,6 @@ from banyan.kernel.values.errors import Refusal
 from banyan.people.distributors import commands, queries
 from banyan.people.distributors.types import Distributor, DistributorId, Status
 from banyan.people.identity import queries as identity
-from banyan.people.identity.types import UserId
 
 MOST_AT_ONCE = 200
 
@@ -68,10 +67,7 @@ def decide(request: HttpRequest) -> HttpResponse:
 @page("users:read")
 def reveal(request: HttpRequest, public_id: str) -> HttpResponse:
     """Ask for a reason; with one, write it down and show name and phone once. Nothing is shown without the row."""
-    try:
-        subject = identity.get_user(UserId(ids.parse(USER, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    subject = get_public(identity.get_user, USER, public_id)
     reason = request.POST.get("reason", "").strip() if request.method == "POST" else ""
     shown = 3 <= len(reason) <= 200
     if shown:

@@ -8,14 +8,14 @@ from typing import Any, NoReturn
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, showing
-from banyan.console.access import may, page, person, said, show
+from banyan.console.access import get_public, may, page, person, said, show
 from banyan.console.plan_sample import sample_order
 from banyan.console.plan_words import plan_words
 from banyan.earnings.commission import commands, queries
@@ -191,10 +191,7 @@ def _keep(request: HttpRequest, origin: PlanVersion | None, document: Any, name:
 
 def find(public_id: str) -> PlanVersion:
     """The version of a public id, or 404."""
-    try:
-        return queries.get_version(ids.parse(names.VERSION, public_id))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(queries.get_version, names.VERSION, public_id)
 
 
 def shown(document: Any) -> str:

@@ -6,13 +6,13 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, reversals, showing, trail
-from banyan.console.access import attempt, may, page, person, show
+from banyan.console.access import attempt, get_public, may, page, person, show
 from banyan.console.stock_forms import typed_pieces
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import ids
@@ -29,7 +29,6 @@ from banyan.trade.returns.types import (
     Parcel,
     Rejection,
     Return,
-    ReturnId,
     ReturnStatus,
 )
 
@@ -107,12 +106,8 @@ def _entries(found: reversals.Reversals) -> list[dict[str, Any]]:
 @page("returns:read")
 def photo(request: HttpRequest, public_id: str) -> HttpResponse:
     """A photo of a return, as the bytes say what it is."""
-    try:
-        found = queries.get_photo(ids.parse(PHOTO, public_id))
-        content = queries.read_photo(found)
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
-    answer = HttpResponse(content, content_type=found.media_type)
+    found = get_public(queries.get_photo, PHOTO, public_id)
+    answer = HttpResponse(queries.read_photo(found), content_type=found.media_type)
     answer["X-Content-Type-Options"] = "nosniff"
     answer["Cache-Control"] = "private, max-age=3600"
     return answer
@@ -198,10 +193,7 @@ def hand_back(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _find(public_id: str) -> Return:
-    try:
-        return queries.get_return(ReturnId(ids.parse(names.RETURN, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(queries.get_return, names.RETURN, public_id)
 
 
 def _need(request: HttpRequest, permission: str) -> None:

@@ -7,14 +7,14 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, showing, trail
-from banyan.console.access import may, page, person, show
+from banyan.console.access import get_public, may, page, person, show
 from banyan.console.queue import ORDERS, STATES, Wanted, list_ids, list_waiting, total
 from banyan.earnings.settlement import commands, queries
 from banyan.earnings.settlement.types import (
@@ -89,10 +89,7 @@ def decide(request: HttpRequest) -> HttpResponse:
 @page("settlements:read")
 def statement(request: HttpRequest, public_id: str) -> HttpResponse:
     """What it is made of, who decided, where the money went; every line leads to its commission."""
-    try:
-        found = queries.get_statement(ids.parse(names.STATEMENT, public_id))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    found = get_public(queries.get_statement, names.STATEMENT, public_id)
     people = names.names_of([found.distributor_id])
     decisions = queries.list_decisions(found.statement_id)
     staff = names.user_names([*(one.reviewer_id for one in decisions), found.first_approver_id, found.approver_id])

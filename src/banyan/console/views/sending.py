@@ -6,23 +6,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging
-from banyan.console.access import attempt, may, page, said, show
+from banyan.console.access import attempt, get_public, may, page, said, show
 from banyan.console.pasting import Pasted, read
 from banyan.console.stock_forms import typed_number, typed_pieces
 from banyan.goods.inventory import queries as inventory
 from banyan.goods.inventory.types import WarehouseId
 from banyan.kernel import ids
-from banyan.kernel.values.errors import Invalid, Refusal
+from banyan.kernel.values.errors import Invalid
 from banyan.trade.fulfillment import commands, queries
 from banyan.trade.fulfillment.types import (
     Fulfillment,
-    FulfillmentId,
     FulfillmentState,
     NewParcel,
     OrderShipment,
@@ -71,10 +70,7 @@ def release(request: HttpRequest) -> HttpResponse:
 
 
 def _wave(public_id: str) -> Wave:
-    try:
-        return queries.get_wave(WaveId(ids.parse(names.WAVE, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(queries.get_wave, names.WAVE, public_id)
 
 
 @page("orders:read")
@@ -158,10 +154,7 @@ def pack(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _fulfillment(public_id: str) -> Fulfillment:
-    try:
-        return queries.get_fulfillment(FulfillmentId(ids.parse(names.FULFILLMENT, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(queries.get_fulfillment, names.FULFILLMENT, public_id)
 
 
 def _parcel(request: HttpRequest, one: Fulfillment) -> NewParcel:

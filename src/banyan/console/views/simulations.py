@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging, showing
-from banyan.console.access import attempt, may, page, person, show
+from banyan.console.access import attempt, get_public, may, page, person, show
 from banyan.console.figures import window
 from banyan.earnings.commission import queries as commission
 from banyan.earnings.simulation import commands, queries
 from banyan.earnings.simulation.types import NewRun, Run, RunStatus
 from banyan.kernel import clock, ids, tenancy
-from banyan.kernel.values.errors import Invalid, Refusal
+from banyan.kernel.values.errors import Invalid
 
 SIMULATE = "plans:simulate"
 RUN = "sim"
@@ -114,10 +114,7 @@ def export(request: HttpRequest, public_id: str, table: str) -> HttpResponse:
 
 
 def _find(public_id: str) -> Run:
-    try:
-        return queries.get_run(ids.parse(RUN, public_id))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(queries.get_run, RUN, public_id)
 
 
 def _midnight(text: str, field: str) -> datetime:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging, trail
-from banyan.console.access import attempt, may, page, show
+from banyan.console.access import attempt, get_public, may, page, show
 from banyan.console.sourcing_forms import CapacityForm, SourcingPolicyForm, TariffForm
 from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import WarehouseId
@@ -28,7 +28,6 @@ from banyan.goods.sourcing.types import (
     Weights,
 )
 from banyan.kernel import ids, tenancy
-from banyan.kernel.values.errors import Refusal
 
 BACKORDER = "bko"
 
@@ -113,10 +112,7 @@ def cancel(request: HttpRequest) -> HttpResponse:
 @page("inventory:read")
 def explain(request: HttpRequest, public_id: str) -> HttpResponse:
     """Why an order comes from its warehouses: the choice beside its runner-up and single warehouses, and what waits."""
-    try:
-        order_id = ids.parse(names.ORDER, public_id)
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    order_id = get_public(int, names.ORDER, public_id)
     decisions = queries.list_decisions([order_id]).get(order_id, [])
     waiting = queries.backorders_of([order_id]).get(order_id, [])
     held = stock.list_reservations([order_id]).get(order_id, ())

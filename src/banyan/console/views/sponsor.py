@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.dateparse import parse_datetime
 from django.utils.timezone import make_aware
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from banyan.console.access import attempt, may, page, show
+from banyan.console.access import attempt, get_public, may, page, show
 from banyan.console.names import DISTRIBUTOR, Name, find_distributor, names_of
-from banyan.kernel import clock, ids
-from banyan.kernel.values.errors import Invalid, Refusal
+from banyan.kernel import clock
+from banyan.kernel.values.errors import Invalid
 from banyan.people.distributors import commands as standings
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import Distributor, DistributorId, Status, Tier
@@ -108,10 +108,7 @@ def _moment(request: HttpRequest) -> datetime:
 
 
 def _find(public_id: str) -> Distributor:
-    try:
-        return distributors.get_distributor(DistributorId(ids.parse(DISTRIBUTOR, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
+    return get_public(distributors.get_distributor, DISTRIBUTOR, public_id)
 
 
 def _preview(request: HttpRequest, one: Distributor, place: Member | None) -> Preview | None:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names
-from banyan.console.access import attempt, may, page, show
+from banyan.console.access import attempt, get_public, may, page, show
 from banyan.console.stock_forms import WarehouseForm
 from banyan.goods.inventory import commands, queries
-from banyan.goods.inventory.types import NewWarehouse, Warehouse, WarehouseId, WarehouseKind
+from banyan.goods.inventory.types import NewWarehouse, Warehouse, WarehouseKind
 from banyan.kernel import ids
-from banyan.kernel.values.errors import Refusal
 
 
 @page("inventory:read")
@@ -73,14 +72,7 @@ def _show(request: HttpRequest, form: WarehouseForm, one: Warehouse | None = Non
 
 
 def _find(public_id: str) -> Warehouse:
-    try:
-        wanted = WarehouseId(ids.parse(names.WAREHOUSE, public_id))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
-    found = next((one for one in queries.list_warehouses() if one.warehouse_id == wanted), None)
-    if found is None:
-        raise Http404(public_id)
-    return found
+    return get_public({one.warehouse_id: one for one in queries.list_warehouses()}.get, names.WAREHOUSE, public_id)
 
 
 def _wanted(asked: dict[str, Any]) -> NewWarehouse:

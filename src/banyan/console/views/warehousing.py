@@ -6,13 +6,13 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging
-from banyan.console.access import attempt, may, page, person, show
+from banyan.console.access import attempt, get_public, may, page, person, show
 from banyan.console.stock_forms import StockTakeForm, TransferForm, typed_pieces
 from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import WarehouseId
@@ -22,7 +22,6 @@ from banyan.goods.warehousing.types import (
     NewStockTake,
     NewTransfer,
     StockTake,
-    StockTakeId,
     StockTakeLine,
     StockTakeState,
     Transfer,
@@ -32,7 +31,6 @@ from banyan.goods.warehousing.types import (
     Wanted,
 )
 from banyan.kernel import clock, ids
-from banyan.kernel.values.errors import Refusal
 
 TRANSFER, LINE, STOCK_TAKE = "trf", "tln", "stk"
 FAULTS_SHOWN = 20
@@ -157,13 +155,7 @@ def receive(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _find_transfer(public_id: str) -> Transfer:
-    try:
-        found = queries.find_transfer(TransferId(ids.parse(TRANSFER, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
-    if found is None:
-        raise Http404(public_id)
-    return found
+    return get_public(queries.find_transfer, TRANSFER, public_id)
 
 
 @page("inventory:read")
@@ -270,10 +262,4 @@ def decide(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _find_stock_take(public_id: str) -> StockTake:
-    try:
-        found = queries.find_stock_take(StockTakeId(ids.parse(STOCK_TAKE, public_id)))
-    except Refusal as refusal:
-        raise Http404(public_id) from refusal
-    if found is None:
-        raise Http404(public_id)
-    return found
+    return get_public(queries.find_stock_take, STOCK_TAKE, public_id)
