@@ -3,8 +3,8 @@ steps).
 
 At given prices every order decides alone, between single warehouses and pairs, and is counted with what no option of it can
 undercut: its parcels' fixed costs, its pieces where they are cheapest, and the least further weight that its pieces can
-cause there. Larger sets are allowed for by the three cheapest parcels. All orders are weighed at once in integer arrays, so
-that the bound is a bound.
+cause there. Larger sets are allowed for by the three cheapest parcels and the least weight beyond
+them. All orders are weighed at once in integer arrays, so that the bound is a bound.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STEPS, PATIENCE, MILDEST = 45, 3, 0.1
 NEVER = 1 << 40
 """The cost of what is not there; far above any real one, far below an overflow."""
 WEIGHED_STEPS = 12
-"""Orders that are heavier than the first weight and so many further ones are counted with their first weight only."""
+"""Pairs that weigh more than the first weight and so many further ones are counted gram by gram, where a gram costs least."""
 
 
 @dataclass(slots=True)
@@ -80,7 +80,9 @@ class _Market:
         stale = np.array([line.stale or nothing for line in lines], np.int64)
         self.cost = np.where(self.have > 0, stale * self.quantity[:, None], NEVER)
         self.fixed = np.array([[way.fixed for way in ask.ways] for ask in asks], np.int64)
-        self.least = self._short() + self._further(asks)
+        tariff = [np.array([[rates(way.zone)[n] for way in ask.ways] for ask in asks], np.int64) for n in range(3)]
+        self.least = self._short() + self._further(*tariff)
+        self.beyond = self._beyond(*tariff)
         self.missing = np.maximum(0, self.quantity - self.have.sum(axis=1)) * SHORT
 
     def _short(self) -> Ints:
@@ -89,9 +91,18 @@ class _Market:
         short = np.maximum(0, self.quantity[:, None] - both) * SHORT - NEVER * (both == 0)
         return np.add.reduceat(short, self.starts, axis=0)
 
-    def _further(self, asks: Sequence[Ask]) -> Ints:
+    def _beyond(self, first: Ints, step: Ints, price: Ints) -> Ints:
+        """The least further weight of three parcels or more. A fourth parcel may save some at its own cost: so a gram is worth
+        no more than that."""
+        got = np.minimum(self.have.sum(axis=1), self.quantity) * self.grams
+        room = first.max(axis=1)
+        over = np.maximum(0, np.add.reduceat(got, self.starts) - 3 * room)
+        linear = (over[:, None] * price // step).min(axis=1)
+        parcel = np.sort(self.fixed, axis=1)[:, min(2, self.fixed.shape[1] - 1)] + self.sheet.split
+        return np.minimum(linear, over * parcel // np.maximum(1, room))
+
+    def _further(self, first: Ints, step: Ints, price: Ints) -> Ints:
         """The least further weight: what only one of a pair has goes there, the rest where it costs least, to the gram."""
-        first, step, price = (np.array([[rates(way.zone)[n] for way in ask.ways] for ask in asks], np.int64) for n in range(3))
         one, other = self.sets.first, self.sets.second
         weight = self.have * self.grams[:, None]
         alone = np.add.reduceat(weight, self.starts, axis=0)
@@ -110,7 +121,11 @@ class _Market:
             cost = np.where(self.sets.are_two, cost, steps * price[:, one])
             enough = (room >= 0) & (self.sets.are_two | (room >= free))
             best = np.where(enough, np.minimum(best, cost), best)
-        return np.where(best == NEVER, 0, best)
+        over = mine + theirs + free - first[:, one] - np.where(self.sets.are_two, first[:, other], 0)
+        over = np.maximum(0, over)
+        linear = np.minimum(over * price[:, one] // step[:, one], over * price[:, other] // step[:, other])
+        heavy = np.where(self.sets.are_two, linear, -(-over // step[:, one]) * price[:, one])
+        return np.where(best == NEVER, heavy, best)
 
     def orders_of(self, skus: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """The orders that want one of these SKUs."""
@@ -125,7 +140,7 @@ class _Market:
         some.owner = np.repeat(np.arange(len(sizes)), sizes)
         some.sku, some.quantity, some.have = self.sku[lines], self.quantity[lines], self.have[lines]
         some.cost, some.missing = self.cost[lines], self.missing[lines]
-        some.fixed, some.least = self.fixed[orders], self.least[orders]
+        some.fixed, some.least, some.beyond = self.fixed[orders], self.least[orders], self.beyond[orders]
         return some
 
     def weigh(self, prices: Ints, loads: Ints) -> tuple[Ints, Ints, Ints]:
@@ -140,7 +155,7 @@ class _Market:
         if self.sheet.may_split and parcel.shape[1] > 2:
             three = np.partition(parcel, 2, axis=1)[:, :3].sum(axis=1) + 2 * self.sheet.split
             cheapest = line.min(axis=1)
-            more = three + np.add.reduceat(np.where(cheapest < NEVER, cheapest, 0) + self.missing, self.starts)
+            more = three + self.beyond + np.add.reduceat(np.where(cheapest < NEVER, cheapest, 0) + self.missing, self.starts)
             return np.minimum(floors, more), chosen, second - floors
         return floors, chosen, second - floors
 

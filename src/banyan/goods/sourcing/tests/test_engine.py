@@ -137,6 +137,19 @@ def test_a_choice_says_what_it_costs_and_what_it_was_preferred_to() -> None:
     assert [option.warehouse_ids for option in choice.alone] == [(2,), (1,)]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_heavy_orders_are_bounded_too(seed: int) -> None:
+    """By the whole weight, not by the first kilogram: alone, an order is not far from its own bound."""
+    light = make_question(seed, 3, 3, 3, plenty=2, lines=2, capacity=False)
+    demands = tuple(d._replace(lines=tuple(w._replace(grams=w.grams * 40, fresh_days=0) for w in d.lines)) for d in light.demands)
+    question = replace(light, demands=demands)
+    answer = decide(question, POINTS, solve)
+    short = sum(choice.chosen.cost.short_pieces for choice in answer.choices)
+    assert answer.bound_minor + short * 10**7 <= every_way(question), "a bound"
+    for demand in demands:
+        assert decide(replace(question, demands=(demand,)), POINTS).gap_bp < 3000
+
+
 def test_nobody_is_preferred_without_an_address() -> None:
     (choice,) = decide(two(demands=(Demand(1, "", None, (Wanted(1, 7, 1, 500),)),)), POINTS).choices
     assert choice.chosen.cost.total_minor == choice.runner_up.cost.total_minor  # type: ignore[union-attr]
