@@ -40,7 +40,14 @@ from banyan.goods.inventory.commands.stocking import (
     revise_warehouse,
     set_warehouse_active,
 )
-from banyan.goods.inventory.commands.tracking import FIRST_LOT, LotsOnHand, set_days_of_warning, track_lots, untrack_lots
+from banyan.goods.inventory.commands.tracking import (
+    FIRST_LOT,
+    LotsOnHand,
+    PiecesOnTheWay,
+    set_days_of_warning,
+    track_lots,
+    untrack_lots,
+)
 from banyan.goods.inventory.commands.withholding import (
     WrongLotState,
     expire_lots,
@@ -62,6 +69,7 @@ __all__ = [
     "LotsOnHand",
     "NotHeld",
     "PiecesLost",
+    "PiecesOnTheWay",
     "StockMoved",
     "StockPromised",
     "UnknownAlert",

@@ -27,10 +27,18 @@ class LotsOnHand(Conflict):
     advice = "Ship, scrap or adjust the pieces of the SKU's lots to zero first."
 
 
+class PiecesOnTheWay(Conflict):
+    """Pieces travel between warehouses with their lots, or without: they could not be received."""
+
+    code = "pieces_on_the_way"
+    advice = "Receive the transfers of this SKU first."
+
+
 def track_lots(rules: Sequence[Rule], first_lot: NewLot = FIRST_LOT) -> int:
     """Make SKUs lot-tracked, or change their days of warning. Returns how many became tracked.
 
-    What is on hand passes into ``first_lot``; levels and promises stay as they are. Raises UnknownSku, Invalid.
+    What is on hand passes into ``first_lot``; levels and promises stay as they are. Raises UnknownSku, PiecesOnTheWay,
+    Invalid.
     """
     _check_days(rule.near_expiry_days for rule in rules)
     skus = {rule.sku_id for rule in rules}
@@ -38,6 +46,7 @@ def track_lots(rules: Sequence[Rule], first_lot: NewLot = FIRST_LOT) -> int:
         raise UnknownSku("A SKU of this batch does not exist.")
     fresh = sorted(skus - tracked(skus))
     lying = _lock_levels(fresh)
+    _check_arrived(fresh)
     _write_rules([(rule.sku_id, rule.near_expiry_days) for rule in rules])
     lots = find_or_begin([(SkuId(sku_id), first_lot) for sku_id in sorted({row[0] for row in lying})])
     now, changes = clock.now(), []
@@ -51,7 +60,8 @@ def track_lots(rules: Sequence[Rule], first_lot: NewLot = FIRST_LOT) -> int:
 
 
 def untrack_lots(sku_ids: Sequence[SkuId]) -> int:
-    """Let SKUs be without lots again; what happened stays traceable. Returns how many were. Raises UnknownSku, LotsOnHand."""
+    """Let SKUs be without lots again; what happened stays traceable. Returns how many were. Raises UnknownSku, LotsOnHand,
+    PiecesOnTheWay."""
     if catalog.known_skus(sku_ids) != set(sku_ids):
         raise UnknownSku("A SKU of this batch does not exist.")
     _lock_levels(sorted(sku_ids))
@@ -61,10 +71,21 @@ def untrack_lots(sku_ids: Sequence[SkuId]) -> int:
     )
     if there:
         raise LotsOnHand("Pieces of lots are on hand.")
+    _check_arrived(sku_ids)
     return sql.execute(
         "DELETE FROM inventory_lot_rules WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[])",
         (current_tenant_id(), list(sku_ids)),
     )
+
+
+def _check_arrived(sku_ids: Sequence[int]) -> None:
+    """Raise PiecesOnTheWay unless all that was sent between warehouses came in. The levels are locked: nothing leaves now."""
+    if sql.fetch(
+        "SELECT 1 FROM inventory_movements WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[])"
+        " AND kind IN ('transfer_out', 'transfer_in') GROUP BY sku_id HAVING sum(quantity_change) <> 0 LIMIT 1",
+        (current_tenant_id(), list(sku_ids)),
+    ):
+        raise PiecesOnTheWay("Pieces of this SKU are on the way.")
 
 
 def set_days_of_warning(days: int | None) -> None:

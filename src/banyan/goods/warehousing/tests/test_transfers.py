@@ -10,7 +10,7 @@ from django.db import IntegrityError, connections, transaction
 
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory import queries as stock
-from banyan.goods.inventory.types import NewChannelStock, ReserveLine
+from banyan.goods.inventory.types import LotRule, NewChannelStock, Pieces, ReserveLine
 from banyan.goods.warehousing import commands, queries
 from banyan.goods.warehousing.tests.making import BOSS, CLERK, Places, make_lots, make_places
 from banyan.goods.warehousing.types import Arrived, NewTransfer, TransferState, Wanted
@@ -106,6 +106,31 @@ def test_lots_travel_with_the_pieces_first_expired_first(tenant: Any) -> None:
             commands.send_transfer(named, now)
         with pytest.raises(inventory.UnknownLot):
             commands.draft_transfer(NewTransfer(places.here, places.there, [Wanted(a, 8, 12345)]), CLERK)  # type: ignore[arg-type]
+    assert tenant.verify() == []
+
+
+@pytest.mark.parametrize("with_lots", [True, False], ids=["with lots", "without"])
+def test_what_is_on_the_way_can_be_received_whatever_becomes_of_its_lots(tenant: Any, with_lots: bool) -> None:
+    """Nobody tracks lots of a SKU, or ceases to, while pieces of it travel."""
+    with tenant.enter():
+        places = make_places([0 if with_lots else 5])
+        (a,) = places.skus
+        if with_lots:
+            make_lots(places, a, {"L1": 5})
+        transfer_id = drafted(places, 5)
+        commands.send_transfer(transfer_id, clock.now())
+
+        def turn() -> int:
+            return inventory.untrack_lots([a]) if with_lots else inventory.track_lots([LotRule(a)])
+
+        with pytest.raises(inventory.PiecesOnTheWay):
+            turn()
+        told = [Arrived(line.line_id, 4, 1, "丢失") for line in lines_of(transfer_id)]
+        commands.receive_transfer(transfer_id, told, "r", BOSS, clock.now())
+        if with_lots:
+            ((lot, place, pieces),) = ((k.lot_id, k.warehouse_id, k.on_hand) for k in stock.lot_stock([a]) if k.on_hand)
+            inventory.scrap([Pieces(place, a, pieces, "过期", lot)], from_quarantine=False)
+        assert turn() == 1
     assert tenant.verify() == []
 
 
