@@ -102,7 +102,7 @@ def get_pick_list(request: HttpRequest, wave_id: s.WaveRef) -> dict[str, Any]:
     return {"wave": _wave(wave), "rows": rows}
 
 
-@router.get("/fulfillment/shelves", response={200: Page[s.ShelfOut], **ERRORS}, summary="Where SKUs lie")
+@router.get("/fulfillment/shelves", response={200: Page[s.SkuShelfOut], **ERRORS}, summary="Where SKUs lie")
 @endpoint(scope=Scope.ORDERS_READ)
 def list_shelves(
     request: HttpRequest, warehouse_id: Annotated[s.WarehouseRef, Query()], cursor: str | None = None, limit: Limit = 50
@@ -113,7 +113,7 @@ def list_shelves(
         return queries.list_shelves(WarehouseId(warehouse_id), before, count) if _staff_only(request) else []
 
     page = page_of(fetch, cursor, limit, lambda one: one.shelf_id)
-    return page | {"items": [{name: getattr(one, name) for name in s.ShelfOut.model_fields} for one in page["items"]]}
+    return page | {"items": [{name: getattr(one, name) for name in s.SkuShelfOut.model_fields} for one in page["items"]]}
 
 
 @router.put("/fulfillment/shelves", response={200: s.ShelvesOut, **ERRORS}, summary="Say where SKUs lie")

@@ -101,7 +101,7 @@ class ShelvesOut(Schema):
     known: int
 
 
-class ShelfOut(Schema):
+class SkuShelfOut(Schema):
     """Where a SKU lies in a warehouse."""
 
     warehouse_id: WarehouseRef
