@@ -21,6 +21,9 @@ from banyan.treasury.payments import commands as payments
 from banyan.treasury.payments import queries as collected
 from banyan.treasury.payments.types import CaptureNotice
 
+SOURCED_DAYS = 7
+"""On so many last days the warehouses of orders are chosen by cost, before by priority."""
+
 
 @dataclass
 class Built:
@@ -53,12 +56,16 @@ def build(
     started = perf_counter()
     end = (until or clock.now()).astimezone(ZoneInfo("Asia/Shanghai")).replace(hour=0, minute=0, second=0, microsecond=0)
     opened_at = end - timedelta(days=scale.days)
+    sourced_days = min(SOURCED_DAYS, scale.days // 2)
     stock = max(500, scale.orders_per_day * scale.days // 4)
     try:
         with _channel(over_http, channel_file) as (pay, deliver, tell):
             shop = founding.found(opened_at - timedelta(hours=2), stock, say, slug, password)
             life = DemoLife(shop, opened_at, (lambda ids: pay(shop.tenant_id, ids)) if pay else None, deliver, tell)
             for day in world.days(scale, seed, shop.sku_prices_minor):
+                if day.number == scale.days - sourced_days:
+                    clock.drive(opened_at + timedelta(days=day.number))
+                    stockroom.choose_warehouses(shop)
                 life.live(day)
                 if progress is not None:
                     progress(day.number + 1)

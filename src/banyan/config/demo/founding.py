@@ -88,7 +88,8 @@ def _stock(shop: DemoShop, stock_per_sku: int) -> None:
                     product.price_minor + extra,
                     product.price_minor * 55 // 100,
                     name,
-                    tags=product.tags,
+                    category.grams,
+                    product.tags,
                 )
                 for place, (name, extra) in enumerate(product.variants)
             ),

@@ -172,7 +172,7 @@ class DemoLife:
             shipping_minor=order.shipping_minor,
             discount_minor=order.discount_minor,
             client_key=order.key,
-            recipient=Recipient(person.name, person.phone, person.address),
+            recipient=Recipient(person.name, person.phone, person.address, person.region_code),
         )
 
     def _pay(self, sold: list[_Sold]) -> None:

@@ -1,4 +1,5 @@
-"""What the demo's warehouses do besides orders: transfers at every stage, stock takes, a live room's stock, safety stock."""
+"""What the demo's warehouses do besides orders: transfers at every stage, stock takes, a live room's stock, safety stock; and
+where orders come from."""
 
 from __future__ import annotations
 
@@ -7,9 +8,19 @@ from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import NewChannelStock, SafetyStock, WarehouseId
+from banyan.goods.sourcing import commands as sourcing
+from banyan.goods.sourcing.types import Capacity, Policy
 from banyan.goods.warehousing import commands, queries
 from banyan.goods.warehousing.types import Arrived, Counted, NewStockTake, NewTransfer, TransferId, Wanted
 from banyan.kernel import clock, tenancy
+
+
+def choose_warehouses(shop: DemoShop) -> None:
+    """From now on the warehouses of paid orders are chosen by cost; the southern one has its limit."""
+    with tenancy.enter(shop.tenant_id, actor="demo", reason="warehouses by cost"):
+        sourcing.set_policy(Policy(is_on=True, promise_hours=48))
+        south = next(one for one in stock.list_warehouses() if one.code == "south")
+        sourcing.set_capacities([Capacity(south.warehouse_id, 30)])
 
 
 def work(shop: DemoShop) -> None:

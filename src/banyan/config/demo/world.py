@@ -18,20 +18,21 @@ GIVEN = (
     "伟芳娜秀英敏静丽强磊军洋勇艳杰娟涛明超兰霞平刚桂玉萍红玲芬建国华文斌宇浩然欣怡梓涵子轩雨婷思远晓东海"
     "燕春梅志强雅琴俊熙若曦嘉豪诗涵一诺沐阳景行知夏云舒望舒"
 )
-CITIES = (
-    "上海市浦东新区",
-    "浙江省杭州市余杭区",
-    "江苏省苏州市吴中区",
-    "广东省广州市天河区",
-    "广东省深圳市南山区",
-    "四川省成都市武侯区",
-    "北京市朝阳区",
-    "湖北省武汉市洪山区",
-    "陕西省西安市雁塔区",
-    "福建省厦门市思明区",
-    "山东省青岛市市南区",
-    "湖南省长沙市岳麓区",
-)
+CITIES = {
+    "上海市浦东新区": "310115",
+    "浙江省杭州市余杭区": "330110",
+    "江苏省苏州市吴中区": "320506",
+    "广东省广州市天河区": "440106",
+    "广东省深圳市南山区": "440305",
+    "四川省成都市武侯区": "510107",
+    "北京市朝阳区": "110105",
+    "湖北省武汉市洪山区": "420111",
+    "陕西省西安市雁塔区": "610113",
+    "福建省厦门市思明区": "350203",
+    "山东省青岛市市南区": "370202",
+    "湖南省长沙市岳麓区": "430104",
+}
+"""Districts with their codes."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class DemoPerson:
     name: str
     phone: str
     address: str
+    region_code: str
     sponsor: int | None
 
 
@@ -89,10 +91,9 @@ class DemoDay:
 def _person(random: Random, index: int, prefix: str, sponsor: int | None) -> DemoPerson:
     name = random.choice(SURNAMES) + "".join(random.choice(GIVEN) for _ in range(random.choice((1, 2, 2))))
     phone = f"1{random.choice('3578')}{random.randrange(10**9):09d}"
-    address = (
-        f"{random.choice(CITIES)}榕树路{random.randrange(1, 400)}号{random.randrange(1, 30)}栋{random.randrange(101, 2800)}室"
-    )
-    return DemoPerson(index, f"{prefix}{index:05d}", name, phone, address, sponsor)
+    city, region_code = random.choice(tuple(CITIES.items()))
+    address = f"{city}榕树路{random.randrange(1, 400)}号{random.randrange(1, 30)}栋{random.randrange(101, 2800)}室"
+    return DemoPerson(index, f"{prefix}{index:05d}", name, phone, address, region_code, sponsor)
 
 
 def days(scale: Scale, seed: int, sku_prices_minor: list[int]) -> Iterator[DemoDay]:
