@@ -13,7 +13,7 @@ from django.db import OperationalError, connections
 from banyan.goods.catalog.tests.making import make_skus
 from banyan.goods.inventory import commands, queries
 from banyan.goods.inventory.commands import withholding
-from banyan.goods.inventory.types import LotRule, LotState, NewLot, NewWarehouse, Receipt, ReserveLine
+from banyan.goods.inventory.types import Held, LotRule, LotState, NewLot, NewWarehouse, Receipt, ReserveLine
 from banyan.kernel import clock, sql
 
 
@@ -125,6 +125,25 @@ def test_an_order_is_paid_while_its_pieces_are_chosen_anew(tenant: Any) -> None:
         commands.reserve([ReserveLine(1, 10, sku, 8)])
     with tenant.enter():
         commands.hold_lots([lot], "check")
+        unserved: list[Any] = []
+        thread, wrong = beside(tenant, lambda: unserved.append(commands.allocate([1], clock.now())))
+        assert thread.is_alive()
+    thread.join()
+    assert (wrong, unserved) == ([], [set()])
+    with tenant.enter():
+        assert queries.held_quantities([1]) == {1: {"released": 8, "allocated": 8}}
+    assert tenant.verify() == []
+
+
+def test_an_order_is_paid_while_it_is_split_over_warehouses(tenant: Any) -> None:
+    """All of it is kept for it, or the payment would leave a part that expires."""
+    sku, place, _ = founded(tenant, 10)
+    with tenant.enter():
+        (second,) = commands.open_warehouses([NewWarehouse("far", "远仓", 200)])
+        commands.receive_stock([Receipt(second, sku, 10, lot=NewLot("L0"))])
+        commands.reserve([ReserveLine(1, 10, sku, 8)])
+    with tenant.enter():
+        assert commands.resettle({1: [Held(1, 10, place, sku, 5), Held(1, 10, second, sku, 3)]}) == {1}
         unserved: list[Any] = []
         thread, wrong = beside(tenant, lambda: unserved.append(commands.allocate([1], clock.now())))
         assert thread.is_alive()
