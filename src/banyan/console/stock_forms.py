@@ -32,6 +32,11 @@ def typed_pieces(request: HttpRequest, what: str, line_id: int, prefix: str = "o
     return typed_number(request.POST.get(f"{what}_{ids.public(prefix, line_id)}", ""), what)
 
 
+def typed_carrier(request: HttpRequest) -> str:
+    """The carrier of ``carrier_fields.html``: one that is wired in, or the name of another one."""
+    return (request.POST.get("carrier", "") or request.POST.get("other_carrier", "")).strip()
+
+
 class WarehouseForm(forms.Form):
     """What a warehouse is called, what it is and where it stands."""
 

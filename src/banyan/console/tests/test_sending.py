@@ -161,3 +161,32 @@ def test_a_line_that_was_not_done_keeps_its_warehouse(staffed: Staffed, shop: An
         staffed.client(Role.WAREHOUSE).post("/console/send/", {"lines": f"{placed.number} 顺丰 SF1", "warehouse": place})
     )
     assert f'value="{place}" selected' in answer and "SF1" in answer
+
+
+def test_a_carrier_that_is_wired_in_is_chosen_by_its_name(staffed: Staffed, shop: Any) -> None:
+    """It is asked for the waybill; a person may still write another carrier's."""
+    from banyan.trade.fulfillment import ports, queries
+    from banyan.trade.fulfillment.types import Booking
+
+    (placed,) = shop.paid([(0, 1)])
+    warehouse = staffed.client(Role.WAREHOUSE)
+    wave = warehouse.post("/console/waves/release", {"warehouse": ids.public("whs", shop.warehouses[0])})["Location"]
+    (pack,) = set(re.findall(r"/console/fulfillments/ful_[^/]+/pack", text_of(warehouse.get(wave))))
+    ports.register_carrier("sf_express", lambda tenant_id: None)  # type: ignore[arg-type, return-value]
+    try:
+        assert '<option value="sf_express" selected>顺丰速运' in text_of(warehouse.get(pack))
+        pieces = {f"pieces_{ids.public('oln', placed.line_ids[0])}": "1"}
+        parcel = warehouse.post(pack, {**pieces, "carrier": "sf_express", "other_carrier": ""})["Location"]
+        with staffed.shop.enter():
+            (one,) = queries.list_parcels(order_ids=[placed.order_id])
+            assert (one.carrier, one.booking) == ("sf_express", Booking.REQUESTED)
+        shown = text_of(warehouse.get(parcel))
+        assert '<option value="sf_express" selected>' in shown
+        warehouse.post(f"{parcel}act", {"deed": "ship", "carrier": "", "other_carrier": "圆通", "tracking_number": "YT9"})
+        with staffed.shop.enter():
+            assert [(p.carrier, p.tracking_number) for p in queries.list_parcels(order_ids=[placed.order_id])] == [
+                ("圆通", "YT9")
+            ]
+    finally:
+        ports._factories.pop("sf_express")
+    assert staffed.shop.verify() == []

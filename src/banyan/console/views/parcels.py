@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging
 from banyan.console.access import attempt, get_public, may, page, person, show
-from banyan.console.stock_forms import typed_pieces
+from banyan.console.stock_forms import typed_carrier, typed_pieces
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock, ids
 from banyan.kernel.values.errors import NotFound
@@ -71,7 +71,8 @@ def parcel(request: HttpRequest, public_id: str) -> HttpResponse:
     recipient = orders.get_recipient(one.order_id)
     return show(
         request, "console/parcel.html", _("Parcel %s") % (one.tracking_number or public_id), one=one, public_id=public_id,
-        rows=rows, track=queries.list_track(one.carrier, one.tracking_number) if one.tracking_number else [],
+        rows=rows, carriers=queries.carriers(),
+        track=queries.list_track(one.carrier, one.tracking_number) if one.tracking_number else [],
         number=orders.numbers([one.order_id]).get(one.order_id, ""), recipient=recipient,
         place=next((w.name for w in inventory.list_warehouses() if w.warehouse_id == one.warehouse_id), ""),
         may_ship=may(request, "orders:ship"), is_packed=one.state is ParcelState.PACKED, is_under_way=one.state in UNDER_WAY,
@@ -101,7 +102,7 @@ def _raise(outcomes: list[Any]) -> None:
 
 
 def _shipment(request: HttpRequest, one: Parcel) -> ParcelShipment:
-    return ParcelShipment(one.parcel_id, request.POST.get("carrier", ""), request.POST.get("tracking_number", ""))
+    return ParcelShipment(one.parcel_id, typed_carrier(request), request.POST.get("tracking_number", ""))
 
 
 def _came_back(request: HttpRequest, one: Parcel) -> CameBack:

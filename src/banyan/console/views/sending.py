@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 from banyan.console import names, paging
 from banyan.console.access import attempt, get_public, may, page, said, show
 from banyan.console.pasting import Pasted, read
-from banyan.console.stock_forms import typed_number, typed_pieces
+from banyan.console.stock_forms import typed_carrier, typed_number, typed_pieces
 from banyan.goods.inventory import queries as inventory
 from banyan.goods.inventory.types import WarehouseId
 from banyan.kernel import ids
@@ -146,9 +146,11 @@ def pack(request: HttpRequest, public_id: str) -> HttpResponse:
         for line in one.lines
     ]
     number = orders.numbers([one.order_id]).get(one.order_id, "")
+    carriers = queries.carriers()
     return show(
         request, "console/pack.html", _("Pack order %s") % number, one=one, public_id=public_id, number=number, rows=rows,
-        is_left=any(row["left"] for row in rows), recipient=orders.get_recipient(one.order_id), carriers=queries.carriers(),
+        is_left=any(row["left"] for row in rows), recipient=orders.get_recipient(one.order_id), carriers=carriers,
+        carrier=typed_carrier(request) if request.method == "POST" else next(iter(carriers), ""),
         place=next((w.name for w in inventory.list_warehouses() if w.warehouse_id == one.warehouse_id), ""), sent=request.POST,
     )  # fmt: skip
 
@@ -162,9 +164,8 @@ def _parcel(request: HttpRequest, one: Fulfillment) -> NewParcel:
     chosen = tuple(each for each in pieces if each.quantity)
     if not chosen:
         raise Invalid("A parcel holds at least one piece.", field="pieces")
-    carrier = request.POST.get("carrier", "") or request.POST.get("other_carrier", "")
     grams = typed_number(request.POST.get("weight_grams", ""), "weight_grams", "Grams are whole numbers.")
-    return NewParcel(one.fulfillment_id, chosen, grams, carrier.strip(), request.POST.get("tracking_number", "").strip())
+    return NewParcel(one.fulfillment_id, chosen, grams, typed_carrier(request), request.POST.get("tracking_number", "").strip())
 
 
 @page("orders:ship")
