@@ -143,21 +143,33 @@ class _Market:
         some.fixed, some.least, some.beyond = self.fixed[orders], self.least[orders], self.beyond[orders]
         return some
 
-    def weigh(self, prices: Ints, loads: Ints) -> tuple[Ints, Ints, Ints]:
-        """Per order at these prices: the floor, the number of the set it prefers, and how much dearer its second choice is."""
-        line = self.cost + prices[self.sku] * self.have
-        pieces = np.minimum(line[:, self.sets.first], line[:, self.sets.second])
-        parcel = self.fixed + loads
-        total = np.add.reduceat(pieces, self.starts, axis=0) + self.least + self.sets.pay(parcel, self.sheet.split)
+    def weigh(self, prices: Ints, loads: Ints) -> tuple[Ints, Ints]:
+        """Per order at these prices: the floor, and the number of the set it prefers."""
+        total, line, parcel = self._totals(prices, loads)
         chosen = total.argmin(axis=1)
         floors = total[np.arange(len(total)), chosen]
-        second = np.partition(total, 1, axis=1)[:, 1] if total.shape[1] > 1 else floors
         if self.sheet.may_split and parcel.shape[1] > 2:
             three = np.partition(parcel, 2, axis=1)[:, :3].sum(axis=1) + 2 * self.sheet.split
             cheapest = line.min(axis=1)
             more = three + self.beyond + np.add.reduceat(np.where(cheapest < NEVER, cheapest, 0) + self.missing, self.starts)
-            return np.minimum(floors, more), chosen, second - floors
-        return floors, chosen, second - floors
+            return np.minimum(floors, more), chosen
+        return floors, chosen
+
+    def regrets(self, prices: Ints, loads: Ints) -> Ints:
+        """How much dearer the second choice of every order is at these prices."""
+        total = self._totals(prices, loads)[0]
+        if total.shape[1] < 2:
+            return np.zeros(len(total), np.int64)
+        two: Ints = np.partition(total, 1, axis=1)[:, :2]
+        return two[:, 1] - two[:, 0]
+
+    def _totals(self, prices: Ints, loads: Ints) -> tuple[Ints, Ints, Ints]:
+        """Every set's cost per order; a piece's per line and warehouse; a parcel's per order and warehouse."""
+        line = self.cost + prices[self.sku] * self.have
+        pieces = np.minimum(line[:, self.sets.first], line[:, self.sets.second])
+        parcel = self.fixed + loads
+        total = np.add.reduceat(pieces, self.starts, axis=0) + self.least + self.sets.pay(parcel, self.sheet.split)
+        return total, line, parcel
 
     def use(self, chosen: Ints, prices: Ints, used: Ints, parcels: Ints) -> None:
         """Add what the preferred sets take: pieces by SKU and warehouse, parcels by warehouse."""
@@ -181,8 +193,8 @@ class Pricing:
         self.capacity = np.array([NEVER if capacity is None else capacity for capacity in sheet.capacity], np.int64)
         self.all = _Market(sheet, self.sets, sheet.asks, self.stock)
         prices, loads = np.zeros_like(self.stock), np.zeros(count, np.int64)
-        floors, self.chosen, regrets = self.all.weigh(prices, loads)
-        self.bound = Bound(int(floors.sum()), prices, loads, floors, self._members(self.chosen), regrets)
+        floors, self.chosen = self.all.weigh(prices, loads)
+        self.bound = Bound(int(floors.sum()), prices, loads, floors, self._members(self.chosen), self.all.regrets(prices, loads))
 
     def _members(self, chosen: Ints) -> Ints:
         return np.stack([self.sets.first[chosen], self.sets.second[chosen]], axis=1)
@@ -194,7 +206,7 @@ class Pricing:
         Only orders that prices concern are weighed again: those that want a SKU that was ever wanted too much.
         """
         prices, loads = self.bound.prices.copy(), self.bound.loads.copy()
-        floors, chosen, regrets = self.bound.floors.copy(), self.chosen.copy(), self.bound.regrets.copy()
+        floors, chosen = self.bound.floors.copy(), self.chosen.copy()
         best, value, scale, stuck = self.bound, self.bound.value, 0.7, 0
         hot = np.zeros(len(self.stock), bool)
         active, some = np.zeros(len(floors), bool), self.all
@@ -216,11 +228,12 @@ class Pricing:
             step = max(1.0, scale * (cost - value) / steep)
             prices = np.maximum(0, prices + (step * slope).astype(np.int64))
             loads = np.clip(loads + (step * over).astype(np.int64), 0, self.sheet.load)
-            floors[active], chosen[active], regrets[active] = some.weigh(prices, loads)
+            floors[active], chosen[active] = some.weigh(prices, loads)
             value = int(floors.sum() - (prices * self.stock).sum() - (loads[limited] * self.capacity[limited]).sum())
             stuck += 1
             if value > best.value:
-                best, stuck = Bound(value, prices, loads, floors.copy(), self._members(chosen), regrets.copy()), 0
+                best, stuck = Bound(value, prices, loads, floors.copy(), self._members(chosen), self.bound.regrets), 0
             elif stuck >= PATIENCE:
                 scale, stuck = scale * 0.6, 0
+        best.regrets = self.all.regrets(best.prices, best.loads)
         return best

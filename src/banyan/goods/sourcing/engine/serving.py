@@ -1,7 +1,6 @@
 """The cheapest way to serve one order, given prices: one warehouse if that is best, else few.
 
 Branch and bound over sets of warehouses, cheapest parcels first, without warehouses that another one beats in everything.
-With every answer comes a number that no option of the order can undercut, which is what the bound of the batch is made of.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from banyan.goods.sourcing.engine.sheet import SHORT, Ask, Sheet, Take, Way
 
 MOST_PARCELS = 3
-"""Sets of more warehouses are only tried one after the other, not searched; the bound allows for them."""
+"""Sets of more warehouses are only tried one after the other, not searched."""
 
 Prices = Mapping[int, Sequence[int]]
 """Per SKU number with a price: what a piece costs extra in each warehouse, because others want it, too."""
@@ -21,10 +20,9 @@ Stock = Sequence[Sequence[int]]
 
 
 class Served(NamedTuple):
-    """An option with its cost at the given prices, and what no option of this order can undercut at them."""
+    """An option with its cost at the given prices."""
 
     cost: int
-    floor: int
     takes: tuple[Take, ...]
 
 
@@ -65,14 +63,15 @@ def _further(way: Way, grams: int) -> int:
 class _Search:
     """One order's search."""
 
-    __slots__ = ("ask", "base", "candidates", "cost", "floor", "loads", "rows", "sheet", "sloped_base", "takes")
+    __slots__ = ("ask", "base", "candidates", "cost", "is_plain", "loads", "rows", "sheet", "sloped_base", "takes")
 
     def __init__(self, sheet: Sheet, ask: Ask, stock: Stock, prices: Prices, loads: Sequence[int]) -> None:
         self.sheet, self.ask, self.loads = sheet, ask, loads
         self.rows = _rows(ask, stock, prices)
+        self.is_plain = all(row.unit is None for row in self.rows)
         self.candidates: list[_Candidate] = []
         missing = sum(row.quantity for row in self.rows) * SHORT
-        self.cost = self.floor = missing
+        self.cost = missing
         self.takes: tuple[Take, ...] = ()
         self.base = self.sloped_base = 0
 
@@ -80,7 +79,7 @@ class _Search:
         self._alone(without, range(len(self.ask.ways)) if only is None else set(only))
         if self.sheet.may_split and len(self.candidates) > 1:
             self._together()
-        return Served(self.cost, min(self.cost, self.floor), self.takes)
+        return Served(self.cost, self.takes)
 
     def _alone(self, without: Collection[int], only: Collection[int]) -> None:
         """Every warehouse that no better one replaces, by itself."""
@@ -111,7 +110,6 @@ class _Search:
             self.takes = tuple(
                 (best, number, min(row.quantity, row.have[best])) for number, row in enumerate(rows) if row.have[best]
             )
-        self.floor = self.cost
 
     def _is_beaten(self, warehouse: int, fixed: int) -> bool:
         """Whether a cheaper one has all of every line that this one has anything of, for no more.
@@ -161,9 +159,6 @@ class _Search:
         if self.cost - self.base >= SHORT:
             self._cover()
         self._deepen((), 0, 0, 0)
-        if len(candidates) > MOST_PARCELS:
-            beyond = sum(one.fixed for one in candidates[: MOST_PARCELS + 1]) + MOST_PARCELS * self.sheet.split + self.base
-            self.floor = min(self.floor, beyond)
 
     def _cover(self) -> None:
         """Add one warehouse after the other while that finds missing pieces: a first whole option, which ends most searches."""
@@ -201,9 +196,6 @@ class _Search:
         takes: list[Take] = []
         grams: dict[int, int] = {}
         linear = fixed
-        sloped = fixed
-        for one in chosen:
-            sloped += one.sloped - one.fixed
         for number, (have, quantity, weight, unit) in enumerate(self.rows):
             order = []
             for _, warehouse, _ in chosen:
@@ -214,20 +206,17 @@ class _Search:
                     order.append((cost + weight * zone.step_minor // zone.step_grams, cost, warehouse, there))
             if len(order) > 1:
                 order.sort()
-            for slope, cost, warehouse, there in order:
+            for _, cost, warehouse, there in order:
                 pieces = there if there < quantity else quantity
                 quantity -= pieces
                 grams[warehouse] = grams.get(warehouse, 0) + pieces * weight
                 takes.append((warehouse, number, pieces))
                 linear += pieces * cost
-                sloped += pieces * slope
                 if not quantity:
                     break
             linear += quantity * SHORT
-            sloped += quantity * SHORT
-        least = sloped
-        if least < self.floor:
-            self.floor = least
+            if self.is_plain and linear >= self.cost:
+                return  # it only grows, and no line is cheaper in another parcel
         if len(grams) < len(chosen):
             return
         total = linear + sum([_further(ways[warehouse], weight) for warehouse, weight in grams.items()])
