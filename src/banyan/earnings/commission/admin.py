@@ -13,6 +13,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from banyan.earnings.commission import commands
 from banyan.earnings.commission.models import AccrualRow, CommissionRow, PlanRow, PlanVersionRow, ReversalRow
+from banyan.earnings.commission.types.records import PERIOD_REWARDS
 from banyan.kernel import ids
 from banyan.kernel.values.errors import Refusal
 from banyan.kernel.values.money import format_minor
@@ -148,7 +149,7 @@ class CommissionAdmin(PublicIdSearch, ReadOnlyAdmin):
     list_filter = ("kind", "depth")
     search_fields = ("id",)
     search_help_text = _("a commission's, an order's or a distributor's id")
-    public_id_fields = (("cms", "pk"), ("ord", "order_id"), ("dst", "payee_id"))
+    public_id_fields = (("cms", "pk"), ("ord", "order_id"), ("dst", "payee_id"), ("clg", "line_id"))
     ordering = ("-id",)
     readonly_fields = (
         "public_id",
@@ -169,10 +170,10 @@ class CommissionAdmin(PublicIdSearch, ReadOnlyAdmin):
         """The id that people and the API use."""
         return ids.public("cms", row.pk)
 
-    @admin.display(description=_("order"))
+    @admin.display(description=_("order or closed period"))
     def order(self, row: CommissionRow) -> str:
-        """The order's id."""
-        return ids.public("ord", row.order_id)
+        """The order's id, or that of the closing that added it."""
+        return ids.public("clg", row.line_id) if row.kind in PERIOD_REWARDS else ids.public("ord", row.order_id)
 
     @admin.display(description=_("payee"))
     def payee(self, row: CommissionRow) -> str:
@@ -201,10 +202,10 @@ class AccrualAdmin(PublicIdSearch, ReadOnlyAdmin):
     )  # fmt: skip
     readonly_fields = fields
 
-    @admin.display(description=_("order"))
+    @admin.display(description=_("order or closed period"))
     def order(self, row: AccrualRow) -> str:
-        """The order's id."""
-        return ids.public("ord", row.pk)
+        """The order's id, or that of a period's first closing."""
+        return ids.public("clg" if row.is_closing else "ord", row.pk)
 
     @admin.display(description=_("commission total"))
     def total(self, row: AccrualRow) -> str:

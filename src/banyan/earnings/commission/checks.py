@@ -124,24 +124,24 @@ def pending(tally: Tally) -> Iterator[Finding]:
 
 @check("commission.closings")
 def closings(tally: Tally) -> Iterator[Finding]:
-    """Each closed period, decided again from what was frozen with it, gives exactly the rewards that are stored; and its true-ups
-    add up to what it says."""
+    """Each closing, decided again from what was frozen with it, gives exactly what the period's rewards were with it; and its
+    true-ups of orders add up to what it says."""
     for closing_id, decision in decide_closings_again():
         kept = closing_rewards(closing_id)
         expected = sorted((each.rule_key, each.payee_id, each.amount_minor) for each in decision.rewards)
         tally.compared += 1
         if expected != kept:
-            yield Finding("commission.closings", ids.public("pcl", closing_id), str(expected)[:200], str(kept)[:200])
+            yield Finding("commission.closings", ids.public("clg", closing_id), str(expected)[:200], str(kept)[:200])
     rows = sql.fetch(
         "SELECT k.id, k.lowered_minor, coalesce((SELECT sum(r.lowered_minor) FROM commission_reversals r WHERE r.tenant_id ="
-        "  k.tenant_id AND r.cause = 'true_up' AND r.cause_id = k.id), 0)::bigint"
+        "  k.tenant_id AND r.cause = 'true_up' AND r.cause_id = k.id AND r.order_id <> coalesce(k.first_id, k.id)), 0)::bigint"
         " FROM commission_closings k WHERE k.tenant_id = %s",
         (current_tenant_id(),),
     )
     for closing_id, lowered, found in rows:
         tally.compared += 1
         if lowered != found:
-            yield Finding("commission.closings", f"{ids.public('pcl', closing_id)} lowered", lowered, found)
+            yield Finding("commission.closings", f"{ids.public('clg', closing_id)} lowered", lowered, found)
 
 
 @check("commission.sales")

@@ -66,8 +66,8 @@ class CommissionReleased(Event):
 
 @dataclass(frozen=True)
 class PeriodClosed(Event):
-    """A period of a plan version was closed. `lines`: (commission_id, payee_id, amount_minor) of its rewards; true-ups of orders
-    are told as their reversals and releases."""
+    """A period of a plan version was closed. `lines`: (commission_id, payee_id, amount_minor) of what this added to its rewards;
+    what it took, and true-ups of orders, are told as reversals and releases."""
 
     kind: ClassVar[str] = "commission.period_closed"
     closing_id: int

@@ -18,6 +18,12 @@ def close_due() -> int:
     return commands.close_due(clock.now())
 
 
+@jobs.periodic("commission.provide_due", every_seconds=300, queue="money")
+def provide_due() -> int:
+    """Provide for the rewards of the periods that run, one at a time, once a day each."""
+    return commands.provide_due(clock.now())
+
+
 @jobs.periodic("commission.keep_lawful", every_seconds=300, queue="money")
 def keep_lawful() -> int:
     """Judge live plans again, should the news that the law changed have been lost on its way to this shop."""

@@ -161,7 +161,8 @@ def _fields(schema: type[Schema], value: Any, **changes: Any) -> dict[str, Any]:
 
 
 def _commission(commission: Commission) -> dict[str, Any]:
-    return _fields(CommissionOut, commission, kind=commission.kind.value, hold=commission.hold.value)
+    told = _fields(CommissionOut, commission, kind=commission.kind.value, hold=commission.hold.value)
+    return told if commission.closing_id is None else told | {"order_id": None, "line_id": None}
 
 
 def _explanation(explanation: Explanation) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from ninja import Field, Query, Router, Schema
 from pydantic import AwareDatetime
 
 from banyan.earnings.commission import commands, queries
-from banyan.earnings.commission.api.schemas import DistributorIdText, VersionIdText
+from banyan.earnings.commission.api.schemas import ClosingIdText, DistributorIdText, VersionIdText
 from banyan.earnings.commission.types import RegionalPartner
 from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of
 from banyan.people.distributors.types import DistributorId
@@ -18,7 +18,6 @@ from banyan.people.distributors.types import DistributorId
 router = Router()
 ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
 PartnerIdText = Annotated[int, PublicId("rpt")]
-ClosingIdText = Annotated[int, PublicId("pcl")]
 RegionText = Annotated[str, Field(pattern=r"^\d{2}(\d{2}(\d{2})?)?$")]
 
 
@@ -47,7 +46,8 @@ class PartnerOut(Schema):
 
 
 class ClosingOut(Schema):
-    """A period closed for one plan version: what its rewards paid, and by how much orders' commission went up and down."""
+    """A period closed for one plan version: what its rewards pay, and by how much orders' commission went up and down.
+    Not `is_final`: the period still ran, and its rewards are accrued provisionally up to `end_at`."""
 
     closing_id: ClosingIdText
     plan_version_id: VersionIdText
@@ -60,6 +60,7 @@ class ClosingOut(Schema):
     reward_minor: int
     raised_minor: int
     lowered_minor: int
+    is_final: bool
 
 
 @router.get("/plans/regional-partners", response={200: Page[PartnerOut], **ERRORS})
@@ -100,7 +101,7 @@ def end_partner(request: HttpRequest, partner_id: PartnerIdText, body: EndIn) ->
 def list_closings(
     request: HttpRequest, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
 ) -> dict[str, Any]:
-    """Closed periods, the latest first."""
+    """Closed periods, and running ones as far as they were provided for; the latest first."""
     return page_of(
         lambda before, count: [
             {name: getattr(each, name) for name in ClosingOut.model_fields}

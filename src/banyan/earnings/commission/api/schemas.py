@@ -15,6 +15,7 @@ VersionIdText = Annotated[int, PublicId("plv")]
 CommissionIdText = Annotated[int, PublicId("cms")]
 OrderIdText = Annotated[int, PublicId("ord")]
 LineIdText = Annotated[int, PublicId("oln")]
+ClosingIdText = Annotated[int, PublicId("clg")]
 DistributorIdText = Annotated[int, PublicId("dst")]
 ReversalIdText = Annotated[int, PublicId("crv")]
 EntryIdText = Annotated[int, PublicId("ent")]
@@ -116,11 +117,13 @@ class VersionOut(Schema):
 
 
 class CommissionOut(Schema):
-    """One commission. net = amount − reversed. `hold`: awaiting_receipt, holding_period or released."""
+    """One commission. net = amount − reversed. `hold`: provisional (while a period runs), awaiting_receipt, holding_period or
+    released. A period's reward has the closing that added it and no order."""
 
     commission_id: CommissionIdText
-    order_id: OrderIdText
-    line_id: LineIdText
+    order_id: OrderIdText | None
+    line_id: LineIdText | None
+    closing_id: ClosingIdText | None
     payee_id: DistributorIdText
     rule_key: str
     kind: str

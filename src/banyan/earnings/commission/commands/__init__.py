@@ -2,7 +2,7 @@
 
 from banyan.earnings.commission.commands.accrual import InputsMissing, accrue
 from banyan.earnings.commission.commands.approving import NotApproved, OwnPlan, approve_plan
-from banyan.earnings.commission.commands.closing import close_due
+from banyan.earnings.commission.commands.closing import close_due, provide_due
 from banyan.earnings.commission.commands.hold import look_again, mark_received, release_due
 from banyan.earnings.commission.commands.lawful import keep_plans_lawful
 from banyan.earnings.commission.commands.partners import PartnerNotFound, RegionTaken, appoint_partner, end_partner
@@ -43,6 +43,7 @@ __all__ = [
     "keep_plans_lawful",
     "look_again",
     "mark_received",
+    "provide_due",
     "publish_plan",
     "release_due",
     "retire_plan",

@@ -1,6 +1,8 @@
 """Periods close: rewards of members and pools are booked, and orders of rules with `true_up` are adjusted.
 
-History stays as it was: what is added is a commission of its own, what is taken a reversal with the cause `true_up`.
+While a period runs its rewards are accrued provisionally, as they come to by the shop's latest midnight; each next closing books
+by how much they rose or fell. History stays as it was: what is added is a commission of its own, what is taken a reversal with
+the cause `true_up`.
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ class _Due(NamedTuple):
     plan: CompiledPlan
     period: Period
     span: Span
+    """The period, or as much of it as is over."""
+    is_final: bool = True
 
 
 def close_due(at: datetime) -> int:
@@ -49,6 +53,7 @@ def close_due(at: datetime) -> int:
     Once per version and period. Rewards are pending for the plan's days from the period's end. A closed period is never computed
     again: an order heard of later keeps what it accrued, a return lowers the period it comes back in.
     """
+    _lock_closings()
     lock_accrual()
     due = next(_due(at), None)
     if due is None:
@@ -57,12 +62,36 @@ def close_due(at: datetime) -> int:
     return 1
 
 
+def provide_due(at: datetime) -> int:
+    """Accrue one running period's rewards provisionally, once a day; returns 1, or 0 when nothing is due.
+
+    What members and pools would get had the period ended at the shop's latest midnight is pending from then on. The next
+    midnight, and in the end the close, adjust it by what it rose or fell; nothing is released before. It is not counted as spent:
+    budgets and caps by period leave to orders what they left before. A period of one day has nothing to provide.
+    """
+    _lock_closings()
+    due = next(_running(at), None)
+    if due is None:
+        return 0
+    _close(due)
+    return 1
+
+
+def _lock_closings() -> None:
+    """One closing of a tenant at a time; before the lock of accrual, which orders wait for."""
+    sql.fetch(
+        "SELECT 1 FROM pg_advisory_xact_lock(hashtext('commission.closings'), (%s::bigint %% 2147483647)::int)",
+        (current_tenant_id(),),
+    )
+
+
 def _due(at: datetime) -> Iterator[_Due]:
     zone = get_tenant(current_tenant_id()).zone
     closed = {
         (row[0], row[1], row[2])
         for row in sql.fetch(
-            "SELECT plan_version_id, period, start_at FROM commission_closings WHERE tenant_id = %s", (current_tenant_id(),)
+            "SELECT plan_version_id, period, start_at FROM commission_closings WHERE tenant_id = %s AND is_final",
+            (current_tenant_id(),),
         )
     }
     for version_id, start_at, end_at, plan in versions_from(datetime.min.replace(tzinfo=zone) + timedelta(days=2)):
@@ -74,6 +103,24 @@ def _due(at: datetime) -> Iterator[_Due]:
                 span = span_of(period, span.end_at, zone)
 
 
+def _running(at: datetime) -> Iterator[_Due]:
+    zone = get_tenant(current_tenant_id()).zone
+    today = span_of(Period.DAY, at - GRACE, zone)
+    provided = {
+        (row[0], row[1])
+        for row in sql.fetch(
+            "SELECT plan_version_id, period FROM commission_closings WHERE tenant_id = %s AND end_at = %s AND NOT is_final",
+            (current_tenant_id(), today.start_at),
+        )
+    }
+    for version_id, start_at, _, plan in versions_from(today.start_at - timedelta(days=1)):
+        for period in sorted({rule.pays.period for rule in plan.periodic if rule.pays.period}):
+            span = span_of(period, today.start_at, zone)
+            if max(span.start_at, start_at) < today.start_at and (version_id, period.value) not in provided:
+                span = span._replace(end_at=today.start_at, end_day=today.first_day)
+                yield _Due(version_id, plan, period, span, is_final=False)
+
+
 def periods_of(plan: CompiledPlan) -> list[Period]:
     """The periods whose end pays or adjusts something by this plan."""
     trued = true_up_period(plan.plan)
@@ -83,7 +130,8 @@ def periods_of(plan: CompiledPlan) -> list[Period]:
 def _close(due: _Due) -> None:
     tenant = get_tenant(current_tenant_id())
     closing_id = ids.next_ids(1)[0]
-    figures = _count_figures(due, tenant.currency)
+    first_id = _first_closing(due, tenant.currency)
+    figures = _count_figures(due, tenant.currency) if due.is_final else None
     raised, lowered = _true_up(due, closing_id, tenant.currency, figures) if figures is not None else (0, 0)
     book, count = _add_up(due, tenant.currency)
     members = _members(due, book)
@@ -106,8 +154,19 @@ def _close(due: _Due) -> None:
         raised_minor=raised,
         lowered_minor=lowered,
         inputs=orjson.dumps(kept, option=orjson.OPT_NON_STR_KEYS).decode(),
+        first_id=first_id,
+        is_final=due.is_final,
     )
-    _write_rewards(due, closing_id, tenant.currency, decision)
+    _book_rewards(due, closing_id, first_id or closing_id, decision)
+
+
+def _first_closing(due: _Due, currency: str) -> int | None:
+    rows = sql.fetch(
+        "SELECT coalesce(first_id, id) FROM commission_closings WHERE tenant_id = %s AND plan_version_id = %s AND period = %s"
+        " AND start_at = %s AND currency = %s LIMIT 1",
+        (current_tenant_id(), due.version_id, due.period.value, due.span.start_at, currency),
+    )
+    return rows[0][0] if rows else None
 
 
 # ── rewards ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -140,44 +199,81 @@ def _members(due: _Due, book: PeriodBook) -> list[Member]:
     return everybody(sorted(sold), due.span.end_at)
 
 
-def _write_rewards(due: _Due, closing_id: int, currency: str, decision: ClosingDecision) -> None:
-    rewards = decision.rewards
-    if not rewards:
-        return
-    total = sum(each.amount_minor for each in rewards)
-    paid_at = due.span.end_at - timedelta(microseconds=1)  # the last moment of the period that it belongs to
+def _book_rewards(due: _Due, closing_id: int, accrual_id: int, decision: ClosingDecision) -> None:
+    """Book by how much the period's rewards rose or fell since the closing before; at the final one their hold begins."""
+    tenant, at = get_tenant(current_tenant_id()), due.span.end_at
+    standings: dict[tuple[str, int], list[Standing]] = {}
+    for each in read_standings([accrual_id]).get(accrual_id, ()):
+        standings.setdefault((each.rule_key, each.payee_id), []).append(each)
+    rises, batch = [], Batch(Takeback(Cause.TRUE_UP, closing_id, accrual_id, (), at), tenant.currency, released=False)
+    for reward in decision.rewards:
+        before = sum(each.amount for each in standings.get((reward.rule_key, reward.payee_id), ()))
+        if reward.amount_minor > before:
+            rises.append((reward, reward.amount_minor - before))
+    wanted = {(reward.rule_key, reward.payee_id): reward.amount_minor for reward in decision.rewards}
+    for place, kept in standings.items():
+        batch.steps += _falls(kept, sum(each.amount for each in kept) - wanted.get(place, 0))
+    if rises:
+        _write_rises(due, closing_id, accrual_id, rises)
+    if batch.steps:
+        book_batches([batch])
+    if due.is_final:
+        sql.execute(
+            "UPDATE commission_accruals SET received_at = %s, release_after = v.at, due_at = v.at"
+            " FROM (SELECT %s::timestamptz + %s * interval '24 hours' AS at) v WHERE tenant_id = %s AND id = %s",
+            (at, at, due.plan.plan.hold_days, current_tenant_id(), accrual_id),
+        )
+
+
+def _falls(standings: Sequence[Standing], minor: int) -> Iterator[Step]:
+    """What of a reward is too much, taken off what was added to it last."""
+    for standing in reversed(standings):
+        part = min(minor, standing.amount)
+        if part > 0:
+            yield Step(standing, 0, part, lowered=part)
+            minor -= part
+
+
+def _write_rises(due: _Due, closing_id: int, accrual_id: int, rises: Sequence[tuple[Reward, int]]) -> None:
+    tenant, at = get_tenant(current_tenant_id()), due.span.end_at
+    paid_at = span_of(due.period, due.span.start_at, tenant.zone).end_at - timedelta(microseconds=1)  # the period's last moment
     ceiling = ceilings_at([paid_at])[0]
-    hold_days = due.plan.plan.hold_days
-    release_after = due.span.end_at + timedelta(hours=24 * hold_days)
     columns = (
         "id", "plan_version_id", "paid_at", "accrued_at", "currency", "rule_set", "legal_depth", "legal_bp", "inputs",
-        "total_minor", "hold_days", "received_at", "release_after", "due_at", "is_closing",
+        "total_minor", "hold_days", "is_closing",
     )  # fmt: skip
     row = (
-        closing_id, due.version_id, paid_at, clock.now(), currency, ceiling.rule_set, ceiling.upline_depth, ceiling.total_bp,
-        "{}", total, hold_days, due.span.end_at, release_after, release_after, True,
+        accrual_id, due.version_id, paid_at, clock.now(), tenant.currency, ceiling.rule_set, ceiling.upline_depth,
+        ceiling.total_bp, "{}", sum(minor for _, minor in rises), due.plan.plan.hold_days, True,
     )  # fmt: skip
-    sql.insert(AccrualRow, columns, [row])
-    numbers = ids.next_ids(len(rewards))
+    sql.insert(AccrualRow, columns, [row], on_conflict="ON CONFLICT (id) DO NOTHING")
+    numbers = ids.next_ids(len(rises))
     sql.insert(
         CommissionRow,
         ("id", "order_id", "line_id", "payee_id", "rule_key", "kind", "depth", "base_minor", "rate_bp", "amount_minor"),
         [
-            (number, closing_id, closing_id, each.payee_id, each.rule_key, each.kind.value, 0, each.base_minor, each.rate_bp,
-             each.amount_minor)
-            for number, each in zip(numbers, rewards, strict=True)
+            (
+                number,
+                accrual_id,
+                closing_id,
+                each.payee_id,
+                each.rule_key,
+                each.kind.value,
+                0,
+                each.base_minor,
+                each.rate_bp,
+                minor,
+            )
+            for number, (each, minor) in zip(numbers, rises, strict=True)
         ],
-    )  # fmt: skip
-    ledger.post([_accrued(closing_id, rewards, due.span.end_at, currency)])
-    lines = tuple((number, each.payee_id, each.amount_minor) for number, each in zip(numbers, rewards, strict=True))
-    events.record([PeriodClosed(closing_id, due.version_id, due.period.value, currency, lines, due.span.end_at)])
-
-
-def _accrued(closing_id: int, rewards: Sequence[Reward], at: datetime, currency: str) -> NewEntry:
+    )
     by_payee: dict[int, int] = {}
-    for each in rewards:
-        by_payee[each.payee_id] = by_payee.get(each.payee_id, 0) + each.amount_minor
-    return _entry(closing_id, by_payee, at, currency, f"commission.accrued:{closing_id}")
+    for each, minor in rises:
+        by_payee[each.payee_id] = by_payee.get(each.payee_id, 0) + minor
+    ledger.post([_entry(accrual_id, by_payee, at, tenant.currency, f"commission.accrued:{closing_id}")])
+    if due.is_final:
+        lines = tuple((number, each.payee_id, minor) for number, (each, minor) in zip(numbers, rises, strict=True))
+        events.record([PeriodClosed(closing_id, due.version_id, due.period.value, tenant.currency, lines, at)])
 
 
 def _entry(reference_id: int, by_payee: dict[int, int], at: datetime, currency: str, key: str) -> NewEntry:
@@ -202,6 +298,7 @@ def _count_figures(due: _Due, currency: str) -> FigureBook | None:
 
 def _true_up(due: _Due, closing_id: int, currency: str, figures: FigureBook) -> tuple[int, int]:
     """Adjust the period's orders; returns by how much they went up and down, before returns."""
+    _lock_orders(due, currency)
     at_close = compile_for_closing(due.plan.plan)
     raised = lowered = 0
     for piece in stream_orders(due.version_id, due.span, currency):
@@ -216,6 +313,16 @@ def _true_up(due: _Due, closing_id: int, currency: str, figures: FigureBook) -> 
         if changed:
             _adjust(changed, closing_id, due.span.end_at, currency)
     return raised, lowered
+
+
+def _lock_orders(due: _Due, currency: str) -> None:
+    """All of the period's orders, as everybody locks them: in the order of ids, and before any account. A return or a release
+    that holds one of them may want an account that the first piece has moved."""
+    sql.fetch(
+        "SELECT count(*) FROM (SELECT 1 FROM commission_accruals WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s"
+        " AND plan_version_id = %s AND currency = %s AND NOT is_closing ORDER BY id FOR NO KEY UPDATE) locked",
+        (current_tenant_id(), due.span.start_at, due.span.end_at, due.version_id, currency),
+    )
 
 
 def _adjust(changed: Sequence[tuple[PeriodOrder, list[Difference]]], closing_id: int, at: datetime, currency: str) -> None:

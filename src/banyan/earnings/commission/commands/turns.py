@@ -118,13 +118,17 @@ _BACK = (
 )
 
 
+_FOR_GOOD = "(NOT a.is_closing OR a.received_at IS NOT NULL)"
+"""Rewards that a running period's closings provided are not spent."""
+
+
 def _accrued_by(version_id: int, start_at: datetime, end_at: datetime, people: Sequence[int]) -> list[tuple[str, int, int]]:
     """(rule, payee, minor units less reversals) of one version's orders paid in [start, end)."""
     rows = sql.fetch(
         f"SELECT c.rule_key, c.payee_id, sum(c.amount_minor - {_BACK})::bigint FROM commission_accruals a"
         " JOIN commission_commissions c ON c.tenant_id = a.tenant_id AND c.order_id = a.id"
         " WHERE a.tenant_id = %s AND a.plan_version_id = %s AND a.paid_at >= %s AND a.paid_at < %s"
-        " AND c.payee_id = ANY(%s::bigint[]) GROUP BY 1, 2",
+        f" AND {_FOR_GOOD} AND c.payee_id = ANY(%s::bigint[]) GROUP BY 1, 2",
         (current_tenant_id(), version_id, start_at, end_at, people),
     )
     return [(row[0], row[1], row[2]) for row in rows]
@@ -135,7 +139,7 @@ def accrued_in_all(version_id: int, start_at: datetime | None, end_at: datetime 
     rows = sql.fetch(
         f"SELECT coalesce(sum(c.amount_minor - {_BACK}), 0)::bigint FROM commission_accruals a"
         " JOIN commission_commissions c ON c.tenant_id = a.tenant_id AND c.order_id = a.id"
-        " WHERE a.tenant_id = %s AND a.plan_version_id = %s AND (%s::timestamptz IS NULL OR a.paid_at >= %s)"
+        f" WHERE a.tenant_id = %s AND a.plan_version_id = %s AND {_FOR_GOOD} AND (%s::timestamptz IS NULL OR a.paid_at >= %s)"
         " AND (%s::timestamptz IS NULL OR a.paid_at < %s)",
         (current_tenant_id(), version_id, start_at, start_at, end_at, end_at),
     )

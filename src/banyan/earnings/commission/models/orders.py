@@ -62,7 +62,7 @@ class AccrualRow(TenantModel):
     due_at = models.DateTimeField(_("due at"), null=True)
     released_at = models.DateTimeField(_("released at"), null=True)
     is_closing = models.BooleanField(_("of a period"), default=False, db_default=False)
-    """Whether this is what a period's close paid, not an order's commission; then the id is the closing's."""
+    """Whether these are a period's rewards, not an order's commission; then the id is the period's first closing's."""
 
     class Meta:
         app_label = "commission"

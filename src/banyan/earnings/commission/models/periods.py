@@ -84,7 +84,8 @@ class ClosingRow(TenantModel):
     """A period closed for one plan version: what its period rules were decided from, frozen. Never changed.
 
     `inputs`: net sales, returns, weights and figures as compact JSON text; with the version's rules it can be computed again.
-    What it paid bears its id: an accrual with `is_closing`, and true-ups of orders (cause `true_up`).
+    Before the final one a period has others: what its rewards come to by a midnight, accrued provisionally. All rewards of a
+    period are one accrual with `is_closing` and the first one's id; each row's `line_id` is the closing that added it.
     """
 
     immutable: ClassVar[bool] = True
@@ -103,6 +104,9 @@ class ClosingRow(TenantModel):
     raised_minor = models.BigIntegerField(_("raised"))
     lowered_minor = models.BigIntegerField(_("lowered"))
     inputs = models.TextField(_("frozen inputs"))
+    first_id = models.BigIntegerField(_("first closing"), null=True)
+    """The first closing of the same period; null: this one."""
+    is_final = models.BooleanField(_("final"), default=True, db_default=True)
 
     class Meta:
         app_label = "commission"
@@ -111,8 +115,13 @@ class ClosingRow(TenantModel):
         verbose_name_plural = _("closed periods")
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant_id", "plan_version", "period", "start_at", "currency"], name="one_closing_per_version_and_period"
-            )
+                fields=["tenant_id", "plan_version", "period", "start_at", "currency"],
+                name="one_closing_per_version_and_period",
+                condition=Q(is_final=True),
+            ),
+            models.UniqueConstraint(
+                fields=["tenant_id", "plan_version", "period", "start_at", "currency", "end_at"], name="one_closing_per_end"
+            ),
         ]
 
     def __str__(self) -> str:

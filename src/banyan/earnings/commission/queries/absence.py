@@ -12,9 +12,9 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
-from banyan.earnings.commission.queries.commissions import list_for_orders
+from banyan.earnings.commission.queries.commissions import list_for_orders, list_reversals
 from banyan.earnings.commission.queries.explanation import NotAccrued, decide_again
-from banyan.earnings.commission.types import Commission, Hold, OrderDecision, SkipReason
+from banyan.earnings.commission.types import Cause, Commission, Hold, OrderDecision, SkipReason
 from banyan.kernel.values.money import format_minor
 from banyan.trade.returns import queries as returns
 
@@ -60,9 +60,15 @@ def _paid(decision: OrderDecision, own: list[Commission]) -> Answer:
     reasons = tuple(_why_not_yet(first)) if outcome == "waiting" else ()
     shown = format_minor(amount - gone, decision.currency)
     words = [_("This order brings you %(amount)s.") % {"amount": shown}]
-    if gone:
+    back = _back_by_cause(own) if gone else {}
+    if minor := back.get(Cause.RETURN):
         words.append(
-            _("%(amount)s of it went back because goods were returned.") % {"amount": format_minor(gone, decision.currency)}
+            _("%(amount)s of it went back because goods were returned.") % {"amount": format_minor(minor, decision.currency)}
+        )
+    if minor := back.get(Cause.TRUE_UP):
+        words.append(
+            _("%(amount)s of it was taken off because the sales of the period came to less.")
+            % {"amount": format_minor(minor, decision.currency)}
         )
     if outcome == "waiting":
         words += [_waiting_words(reason, first) for reason in reasons]
@@ -70,6 +76,13 @@ def _paid(decision: OrderDecision, own: list[Commission]) -> Answer:
         words.append(_("It is released; the next settlement takes it up."))
     ids = tuple(int(each.commission_id) for each in own)
     return Answer(decision.order_id, first.payee_id, outcome, amount, gone, reasons, tuple(words), first.release_after, ids)
+
+
+def _back_by_cause(own: list[Commission]) -> dict[Cause, int]:
+    back: dict[Cause, int] = {}
+    for each in list_reversals([each.commission_id for each in own]):
+        back[each.cause] = back.get(each.cause, 0) + each.amount_minor
+    return back
 
 
 def _why_not_yet(commission: Commission) -> Iterator[str]:

@@ -114,14 +114,14 @@ def _all_ids() -> list[int]:
 
 
 def list_closings(*, before: int | None = None, limit: int = 50) -> list[Closing]:
-    """Closed periods, the latest closed first."""
+    """Closed periods, and running ones as far as they were provided for; the latest closed first."""
     rows = ClosingRow.objects.order_by("-id")
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return [
         Closing(
             ClosingId(row.pk), PlanVersionId(row.plan_version_id), row.period, row.start_at, row.end_at, row.closed_at,
-            row.currency, row.order_count, row.reward_minor, row.raised_minor, row.lowered_minor,
+            row.currency, row.order_count, row.reward_minor, row.raised_minor, row.lowered_minor, row.is_final,
         )
         for row in rows[:limit]
     ]  # fmt: skip
@@ -161,10 +161,21 @@ def _by_id(kept: dict[str, int]) -> dict[int, int]:
 
 
 def closing_rewards(closing_id: int) -> list[tuple[str, int, int]]:
-    """(rule, payee, minor) of what a close paid, sorted."""
+    """(rule, payee, minor) of what a period's rewards came to with this closing, sorted."""
     return sorted(
         sql.fetch(
-            "SELECT rule_key, payee_id, amount_minor FROM commission_commissions WHERE tenant_id = %s AND order_id = %s",
+            "WITH own AS (SELECT tenant_id, id, coalesce(first_id, id) AS first_id, end_at FROM commission_closings"
+            "  WHERE tenant_id = %s AND id = %s),"
+            " until AS (SELECT k.id FROM commission_closings k JOIN own ON k.tenant_id = own.tenant_id"
+            "  AND (k.id = own.first_id OR k.first_id = own.first_id) AND k.end_at <= own.end_at)"
+            " SELECT rule_key, payee_id, sum(minor)::bigint FROM ("
+            "  SELECT c.rule_key, c.payee_id, c.amount_minor AS minor FROM commission_commissions c"
+            "   JOIN own ON c.tenant_id = own.tenant_id AND c.order_id = own.first_id WHERE c.line_id IN (SELECT id FROM until)"
+            "  UNION ALL SELECT c.rule_key, c.payee_id, -r.lowered_minor FROM commission_reversals r"
+            "   JOIN own ON r.tenant_id = own.tenant_id AND r.order_id = own.first_id"
+            "   JOIN commission_commissions c ON c.id = r.commission_id"
+            "   WHERE r.cause = 'true_up' AND r.cause_id IN (SELECT id FROM until)"
+            " ) moves GROUP BY 1, 2 HAVING sum(minor) <> 0",
             (current_tenant_id(), closing_id),
         )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -40,8 +41,7 @@ class CommissionNotFound(NotFound):
 
 
 def _commission(row: tuple[Any, ...]) -> Commission:
-    hold = Hold.RELEASED if row[15] else Hold.HOLDING_PERIOD if row[14] else Hold.AWAITING_RECEIPT
-    return Commission(
+    one = Commission(
         commission_id=CommissionId(row[0]),
         order_id=row[1],
         line_id=row[2],
@@ -56,10 +56,12 @@ def _commission(row: tuple[Any, ...]) -> Commission:
         currency=row[11],
         paid_at=row[12],
         plan_version_id=PlanVersionId(row[13]),
-        hold=hold,
+        hold=Hold.RELEASED if row[15] else Hold.HOLDING_PERIOD if row[14] else Hold.AWAITING_RECEIPT,
         release_after=row[14],
         released_at=row[15],
     )
+    runs = one.hold is Hold.AWAITING_RECEIPT and one.closing_id is not None
+    return replace(one, hold=Hold.PROVISIONAL) if runs else one
 
 
 def get_commission(commission_id: CommissionId | int, *, payee_id: int | None = None) -> Commission:

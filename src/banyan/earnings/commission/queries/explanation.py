@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from banyan.earnings.commission.engine import empty_trace
-from banyan.earnings.commission.queries.closings import decide_closing_again
+from banyan.earnings.commission.queries.closings import closing_rewards, decide_closing_again
 from banyan.earnings.commission.queries.commissions import get_commission, list_for_orders, list_reversals
 from banyan.earnings.commission.queries.inputs import thaw_inputs
 from banyan.earnings.commission.queries.plans import compiled_versions, get_version
@@ -50,13 +50,14 @@ def explain(commission_id: CommissionId | int, *, payee_id: int | None = None) -
     standing and their postings, and how the buyer came to the referrer. Raises CommissionNotFound.
     """
     commission = get_commission(commission_id, payee_id=payee_id)
-    decision = decide_again(commission.order_id) if not is_closing(commission) else _closed(commission)
+    closing_id = commission.closing_id
+    decision = decide_again(commission.order_id) if closing_id is None else _closed(commission, closing_id)
     version = decision.version or get_version(commission.plan_version_id)
     siblings = [each for each in list_for_orders([commission.order_id])[commission.order_id] if each != commission]
     postings = _postings(commission)
     reversals = tuple(list_reversals([commission.commission_id]))
     skipped = tuple(each for each in decision.trace.skipped if each.rule_key == commission.rule_key)
-    arrival = attribution.find_arrival(commission.order_id) if not is_closing(commission) else None
+    arrival = attribution.find_arrival(commission.order_id) if closing_id is None else None
     if arrival is not None and payee_id not in (None, arrival.referrer_id):
         arrival = None
     words = tuple(say(commission, version, decision.trace, skipped, reversals, arrival))
@@ -82,16 +83,12 @@ def explain(commission_id: CommissionId | int, *, payee_id: int | None = None) -
     )
 
 
-def is_closing(commission: Commission) -> bool:
-    """Whether it was paid by a period's close, not with an order."""
-    return commission.kind in (CommissionKind.BONUS, CommissionKind.POOL)
-
-
-def _closed(commission: Commission) -> OrderDecision:
-    """The close that paid a reward, as far as it concerns this one; computed again from what was frozen with it."""
-    decision = decide_closing_again(commission.order_id)
-    mine = (commission.rule_key, commission.payee_id, commission.amount_minor)
-    found = [each for each in decision.rewards if (each.rule_key, each.payee_id, each.amount_minor) == mine]
+def _closed(commission: Commission, closing_id: int) -> OrderDecision:
+    """The closing that added to a reward, as far as it concerns this one; computed again from what was frozen with it."""
+    decision = decide_closing_again(closing_id)
+    mine = (commission.rule_key, commission.payee_id)
+    found = [each for each in decision.rewards if (each.rule_key, each.payee_id) == mine]
+    kept = [minor for key, payee_id, minor in closing_rewards(closing_id) if (key, payee_id) == mine]
     trace = empty_trace(PaidOrder(commission.order_id, commission.paid_at, (), ()), LegalCeiling("", 0, None))
     steps = tuple(
         Evaluation(each.rule_key, commission.line_id, each.payee_id, each.base_minor, each.rate_bp, 1, each.amount_minor)
@@ -105,7 +102,7 @@ def _closed(commission: Commission) -> OrderDecision:
         get_version(commission.plan_version_id),
         (),
         replace(trace, evaluations=steps, cuts=cuts, shares=(_share_of(commission),)),
-        bool(found),
+        [each.amount_minor for each in found] == kept,
     )
 
 

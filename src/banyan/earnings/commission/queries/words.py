@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from banyan.earnings.commission.types import (
     CapCut,
+    Cause,
     Commission,
     CommissionKind,
     Evaluation,
@@ -35,14 +36,17 @@ def say(
     if arrival is not None:
         yield from _how_the_buyer_came(arrival)
     yield _who(commission)
-    yield _("The plan “%(plan)s”, version %(number)s, rule “%(rule)s” was in force when the order was paid.") % {
-        "plan": version.name,
-        "number": version.number,
-        "rule": commission.rule_key,
-    }
+    names = {"plan": version.name, "number": version.number, "rule": commission.rule_key}
+    if commission.closing_id is None:
+        yield _("The plan “%(plan)s”, version %(number)s, rule “%(rule)s” was in force when the order was paid.") % names
+    else:
+        yield _("The plan “%(plan)s”, version %(number)s, rule “%(rule)s” counts for the period.") % names
     own = next((each for each in trace.evaluations if _is_of(each, commission)), None)
     if own is not None:
         yield from _how_much(own, commission.currency)
+        if commission.closing_id is not None and own.amount_minor != commission.amount_minor:
+            added = format_minor(commission.amount_minor, commission.currency)
+            yield _("%(amount)s of it was added here; the rest was accrued earlier in the period.") % {"amount": added}
     for each in skipped:
         yield _why_skipped(each)
     for cut in trace.cuts:
@@ -226,7 +230,10 @@ def _cap(cut: CapCut, amount_minor: int, currency: str) -> str:
 def _afterwards(commission: Commission, reversals: Sequence[Reversal]) -> Iterator[str]:
     for each in reversals:
         if each.amount_minor:
-            yield _("%(amount)s went back on %(day)s because goods were returned.") % {
+            sentence = _("%(amount)s went back on %(day)s because goods were returned.")
+            if each.cause is Cause.TRUE_UP:
+                sentence = _("%(amount)s was taken off on %(day)s: the sales of the period came to less.")
+            yield sentence % {
                 "amount": format_minor(each.amount_minor, commission.currency),
                 "day": f"{each.occurred_at:%Y-%m-%d}",
             }
@@ -234,5 +241,7 @@ def _afterwards(commission: Commission, reversals: Sequence[Reversal]) -> Iterat
         yield _("It was released on %(day)s.") % {"day": f"{commission.released_at:%Y-%m-%d}"}
     elif commission.hold is Hold.HOLDING_PERIOD and commission.release_after is not None:
         yield _("It is held until %(day)s, and longer while a return is open.") % {"day": f"{commission.release_after:%Y-%m-%d}"}
+    elif commission.hold is Hold.PROVISIONAL:
+        yield _("It is provisional: the period still runs, and its end adjusts it.")
     else:
         yield _("The holding period begins when the buyer has received the goods.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,8 +12,9 @@ import pytest
 from django.db import connections
 
 from banyan.earnings.commission import commands
-from banyan.earnings.commission.commands import accrual
+from banyan.earnings.commission.commands import accrual, closing
 from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0, Sales
+from banyan.earnings.commission.tests.test_closing import APRIL, BAND, plan, sell
 from banyan.earnings.commission.types import Cause, ReturnedLine, Takeback
 from banyan.kernel import clock, sql
 from banyan.treasury.ledger.types import AccountKind
@@ -150,3 +152,27 @@ def test_without_the_turns_two_batches_spend_the_same_rest(sales: Sales, monkeyp
     monkeypatch.setattr(f"{told}.take_turns", unguarded)
     at_once(sales.shop, *[lambda order=order: commands.accrue([order]) for order in orders])
     assert sales.balance(1) == 4000
+
+
+def test_a_return_beside_a_close_in_pieces_waits_and_nobody_is_turned_away(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The close has raised the first order when the second one's return comes: both want the account and the second order."""
+    sales.publish(plan(BAND))
+    _, second = sell(sales, 9_000, 6_000)
+    raised, real = threading.Event(), closing._adjust
+
+    def slowly(*args: Any) -> None:
+        real(*args)
+        raised.set()
+        time.sleep(0.3)
+
+    monkeypatch.setattr(closing, "_adjust", slowly)
+    monkeypatch.setattr("banyan.earnings.commission.queries.closings.PIECE", 1)
+    back = Takeback(Cause.RETURN, 1, second, (ReturnedLine(sales.lines(second)[0], 6_000, 6_000),), APRIL)
+
+    def give_back() -> None:
+        assert raised.wait(10)
+        commands.reverse([back])
+
+    at_once(sales.shop, lambda: commands.close_due(APRIL + timedelta(hours=2)), give_back)
+    assert sales.balance(1) == 720
+    assert sales.shop.verify(alone=True) == []

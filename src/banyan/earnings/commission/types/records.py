@@ -15,6 +15,7 @@ CommissionId = NewType("CommissionId", int)
 ReversalId = NewType("ReversalId", int)
 
 
+PERIOD_REWARDS = frozenset({CommissionKind.BONUS, CommissionKind.POOL})
 PartnerId = NewType("PartnerId", int)
 ClosingId = NewType("ClosingId", int)
 
@@ -32,8 +33,8 @@ class RegionalPartner:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """A period closed for one plan version. `reward_minor`: what its period rules paid; `raised_minor`, `lowered_minor`: by how
-    much orders' commission went up and down."""
+    """A period closed for one plan version. `reward_minor`: what its period rules pay; `raised_minor`, `lowered_minor`: by how
+    much orders' commission went up and down. Not `is_final`: the period ran on, and its rewards are provided up to `end_at`."""
 
     closing_id: ClosingId
     plan_version_id: PlanVersionId
@@ -46,6 +47,7 @@ class Closing:
     reward_minor: int
     raised_minor: int
     lowered_minor: int
+    is_final: bool
 
 
 class VersionStatus(StrEnum):
@@ -65,12 +67,13 @@ class Cause(StrEnum):
     """What takes commission back."""
 
     RETURN = "return"
-    TRUE_UP = "true_up"  # a period closed: what was accrued with the order was too much
+    TRUE_UP = "true_up"  # a period closed: what was accrued before was too much
 
 
 class Hold(StrEnum):
     """Where an order's commission stands on its way to the payee."""
 
+    PROVISIONAL = "provisional"  # a period's reward, while the period runs
     AWAITING_RECEIPT = "awaiting_receipt"
     HOLDING_PERIOD = "holding_period"
     RELEASED = "released"
@@ -179,7 +182,11 @@ class Takeback:
 
 @dataclass(frozen=True, slots=True)
 class Commission:
-    """One commission as it is read; `reversed_minor` is what went back so far."""
+    """One commission as it is read; `reversed_minor` is what went back so far.
+
+    A period's reward belongs to no order: its `order_id` is the number of the period's first closing, under which all its rewards
+    are booked, and its `line_id` that of the closing that added it.
+    """
 
     commission_id: CommissionId
     order_id: int
@@ -202,6 +209,11 @@ class Commission:
     @property
     def net_minor(self) -> int:
         return self.amount_minor - self.reversed_minor
+
+    @property
+    def closing_id(self) -> ClosingId | None:
+        """The closing that added it, where it is a period's reward."""
+        return ClosingId(self.line_id) if self.kind in PERIOD_REWARDS else None
 
 
 @dataclass(frozen=True, slots=True)
