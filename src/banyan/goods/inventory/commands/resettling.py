@@ -122,11 +122,11 @@ def _move(
         rows: dict[int, list[_Hold]] = defaultdict(list)
         for hold in holds[order_id]:
             rows[hold.line_id].append(hold)
-        pieces = _merged(wanted[order_id])
-        if any(len(rows[line_id]) < count for line_id, count in Counter(piece.line_id for piece in pieces).items()):
+        parts = _merged(wanted[order_id])
+        if any(len(rows[line_id]) < count for line_id, count in Counter(piece.line_id for piece in parts).items()):
             gone += [hold.reservation_id for hold in holds[order_id]]
             rows.clear()  # all rows are new: a payment that waits for this one finds all of them afterwards, not some
-        for piece in pieces:
+        for piece in parts:
             if rows[piece.line_id]:
                 kept.append((rows[piece.line_id].pop(0).reservation_id, piece.warehouse_id, piece.quantity))
             else:
