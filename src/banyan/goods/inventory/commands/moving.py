@@ -163,7 +163,8 @@ def _skus_of(lot_ids: set[int]) -> dict[int, int]:
     return dict(rows)
 
 
-def _known_keys(keys: Sequence[str]) -> set[str]:
+def known_keys(keys: Sequence[str]) -> set[str]:
+    """Those of these keys under which a movement is written."""
     if not keys:
         return set()
     rows = sql.fetch(
@@ -174,7 +175,7 @@ def _known_keys(keys: Sequence[str]) -> set[str]:
 
 def _by_lot(wanted: Sequence[tuple[int, Change]], with_lots: set[int], today: date) -> list[tuple[int, Change]]:
     """The same wishes with their lots; what is written already is left out. The levels are locked."""
-    known = _known_keys([change.key for _, change in wanted if change.key is not None])
+    known = known_keys([change.key for _, change in wanted if change.key is not None])
     of_sku = _skus_of({change.lot_id for _, change in wanted if change.lot_id is not None})
     picking = [change for _, change in wanted if change.sku_id in with_lots and change.lot_id is None]
     shelves = _shelves(picking, today)

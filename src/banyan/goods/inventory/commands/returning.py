@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from banyan.goods.inventory.commands.moving import Change, LotMissing, tracked
+from banyan.goods.inventory.commands.moving import Change, LotMissing, known_keys, tracked
 from banyan.goods.inventory.commands.stocking import QUANTITY_MAX, UnknownWarehouse, change_stock, check_places
 from banyan.goods.inventory.types import Disposition, MovementKind, Pieces, ReturnedGoods
 from banyan.kernel import ids, sql
@@ -61,13 +61,9 @@ def _shipped_from(returned: Sequence[ReturnedGoods]) -> dict[int, int]:
 
 
 def _new(changes: Sequence[Change]) -> list[Change]:
-    rows = sql.fetch(
-        "SELECT key FROM inventory_movements WHERE tenant_id = %s AND key = ANY(%s::text[])",
-        (current_tenant_id(), [change.key for change in changes]),
-    )
-    known, fresh = {row[0] for row in rows}, []
+    known, fresh = known_keys([change.key for change in changes if change.key is not None]), []
     for change in changes:
-        if change.key not in known:
+        if change.key is not None and change.key not in known:
             known.add(change.key)
             fresh.append(change)
     return fresh

@@ -5,18 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
-
-from banyan.goods.inventory.commands.moving import (
-    Change,
-    LotMissing,
-    LotShort,
-    lock_places,
-    raise_levels,
-    tracked,
-    write_movements,
-)
-from banyan.goods.inventory.commands.stocking import StockPromised, check_places
+from banyan.goods.inventory.commands.moving import Change, LotMissing, known_keys, lock_places, tracked
+from banyan.goods.inventory.commands.stocking import StockPromised, check_places, write_changes
 from banyan.goods.inventory.models import FREE
 from banyan.goods.inventory.queries import UnknownLot
 from banyan.goods.inventory.types import StockMove
@@ -44,13 +34,7 @@ def move_stock(
     check_places([(move.warehouse_id, move.sku_id) for move in moves])
     lock_places([*((m.sku_id, m.warehouse_id) for m in moves), *((sku_id, place) for place, sku_id in expecting)])
     tenant_id = current_tenant_id()
-    known = {
-        row[0]
-        for row in sql.fetch(
-            "SELECT key FROM inventory_movements WHERE tenant_id = %s AND key = ANY(%s::text[])",
-            (tenant_id, [move.key for move in moves]),
-        )
-    }
+    known = known_keys([move.key for move in moves])
     leaving: dict[tuple[int, int], int] = {}
     for move in moves:
         if move.key not in known:
@@ -65,15 +49,7 @@ def move_stock(
     changes = [
         Change(m.warehouse_id, m.sku_id, m.kind, m.quantity_change, None, m.reference[:200], m.key, m.lot_id) for m in moves
     ]
-    try:
-        with transaction.atomic():  # a savepoint: a refused change leaves no movement behind
-            moved = write_movements(changes, at)
-            raise_levels([change for _, change in moved])
-    except IntegrityError as error:
-        if "lot_has_what_is_taken" in str(error):
-            raise LotShort("Fewer pieces of this lot are there than are to leave.") from error
-        raise StockPromised("Fewer pieces would remain than are promised to orders.") from error
-    return [(asked, change.lot_id, change.quantity_change) for asked, change in moved]
+    return [(asked, change.lot_id, change.quantity_change) for asked, change in write_changes(changes, at)]
 
 
 def lock_books(warehouse_id: int, things: Sequence[tuple[int, int | None]]) -> dict[tuple[int, int | None], int]:

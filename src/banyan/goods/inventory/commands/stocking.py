@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory.commands.lots import find_or_begin
-from banyan.goods.inventory.commands.moving import Change, LotShort, raise_levels, write_movements
+from banyan.goods.inventory.commands.moving import Change, LotShort, Moved, raise_levels, write_movements
 from banyan.goods.inventory.events import WarehouseClosed
 from banyan.goods.inventory.models import Warehouse
 from banyan.goods.inventory.types import Adjustment, MovementKind, NewWarehouse, Receipt, WarehouseId
@@ -155,20 +155,23 @@ def adjust_stock(adjustments: Sequence[Adjustment]) -> int:
     return change_stock(changes)
 
 
-def change_stock(changes: Sequence[Change], at: datetime | None = None) -> int:
+def change_stock(changes: Sequence[Change]) -> int:
     """Write movements and change the levels with them; returns how many changes were new.
 
     For the commands of this house, which know that warehouses and SKUs exist. Raises StockPromised, LotShort, LotMissing,
     UnknownLot; then nothing is changed.
     """
-    if not changes:
-        return 0
+    return len({asked for asked, _ in write_changes(changes, clock.now())}) if changes else 0
+
+
+def write_changes(changes: Sequence[Change], at: datetime) -> list[Moved]:
+    """Movements and levels together. Raises as ``change_stock``; then nothing is changed."""
     try:
         with transaction.atomic():  # a savepoint: a refused change leaves no movement behind
-            moved = write_movements(changes, at or clock.now())
+            moved = write_movements(changes, at)
             raise_levels([change for _, change in moved])
     except IntegrityError as error:
         if "lot_has_what_is_taken" in str(error):
             raise LotShort("Fewer pieces of this lot are there than are to leave.") from error
         raise StockPromised("Fewer pieces would remain than are promised to orders.") from error
-    return len({asked for asked, _ in moved})
+    return moved
