@@ -219,10 +219,7 @@ def list_lots(
 @endpoint(scope="inventory:read")
 def list_expiring(request: HttpRequest) -> Any:
     """Lots for sale whose days of warning have begun, the first to expire first; at most 200."""
-    own = own_skus(request)
-    return [
-        _out(one.lot) | {"days_left": one.days_left} for one in queries.expiring_lots() if own is None or one.lot.sku_id in own
-    ]
+    return [_out(one.lot) | {"days_left": one.days_left} for one in queries.expiring_lots(sku_ids=own_skus(request))]
 
 
 @router.get("/lots/tracking", response={200: TrackingOut, **ERRORS}, tags=["lots"])

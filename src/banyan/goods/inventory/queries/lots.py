@@ -154,11 +154,15 @@ def trace_lot(lot_id: LotId) -> LotTrace:
     )
 
 
-def expiring_lots(limit: int = 200) -> list[ExpiringLot]:
-    """Lots for sale whose days of warning have begun, the first to expire first, at most ``limit``."""
+def expiring_lots(limit: int = 200, sku_ids: Iterable[SkuId] | None = None) -> list[ExpiringLot]:
+    """Lots for sale (of these SKUs) whose days of warning have begun, the first to expire first, at most ``limit``."""
     today = clock.now().astimezone(get_tenant(current_tenant_id()).zone).date()
     tenant_id = current_tenant_id()
-    near = sql.fetch(f"{NEARING} ORDER BY l.expires_on, l.id LIMIT %s", (tenant_id, today, limit))
+    own = list(set(sku_ids)) if sku_ids is not None else None
+    near = sql.fetch(
+        f"{NEARING} AND (%s::bigint[] IS NULL OR l.sku_id = ANY(%s::bigint[])) ORDER BY l.expires_on, l.id LIMIT %s",
+        (tenant_id, today, own, own, limit),
+    )
     lots = {
         lot.lot_id: lot for lot in _lots(sql.fetch(_LOT + " AND l.id = ANY(%s::bigint[])", (tenant_id, [r[0] for r in near])))
     }

@@ -395,6 +395,17 @@ def test_goods_of_a_held_lot_come_back_but_not_for_sale(tenant: Any) -> None:
     assert tenant.verify() == []
 
 
+def test_a_supplier_is_told_of_his_lots_however_many_of_others_expire_before(tenant: Any) -> None:
+    with tenant.enter():
+        shop = Shop()
+        (other,) = make_skus([100])
+        commands.track_lots([LotRule(other)])
+        shop.receive("L1", 3, 10)
+        commands.receive_stock([Receipt(shop.main, other, 1, lot=NewLot("S1", None, in_days(20)))])
+        assert [one.lot.number for one in queries.expiring_lots(1, [other])] == ["S1"]
+        assert queries.expiring_lots(sku_ids=[]) == []
+
+
 def test_warnings_once_per_lot_by_the_days_of_sku_shop_or_thirty(tenant: Any) -> None:
     with tenant.enter():
         shop = Shop()
