@@ -69,8 +69,8 @@ faults: setup-dev  ## kill -9 of worker, web and database at random points, FAUL
 	FAULT_SEEDS=$(FAULT_SEEDS) FAULT_SECONDS=0 $(RUN) pytest -q -rs -s -m slow tests/races/test_kill.py
 	STORM_BUYERS=5000 $(RUN) pytest -q -rs -m slow tests/races/test_storm.py
 
-bench: setup  ## speed, with ratios measured in the same run; all three run, and one missed bar fails it
-	@missed=; for one in orders accrual tree; do .venv/bin/banyan bench $$one || missed="$$missed $$one"; done; \
+bench: setup  ## speed, with ratios measured in the same run; all run, and one missed bar fails it
+	@missed=; for one in orders checkout accrual tree sourcing recall simulate; do .venv/bin/banyan bench $$one || missed="$$missed $$one"; done; \
 	if [ -n "$$missed" ]; then echo "Not reached:$$missed" >&2; exit 1; fi
 
 replay: setup-dev  ## a real order stream on a real referral forest, then verify
