@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import get_language
+
 from banyan.console.showing import masked
+from banyan.goods.catalog import queries as catalog
 from banyan.kernel import ids, sql, tenancy
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
@@ -71,6 +74,14 @@ def find_distributor(words: str) -> DistributorId | None:
     except ids.BadPublicId:
         return distributors.find_by_codes([words]).get(words)
     return found if distributors.list_distributors_by_ids([found]) else None
+
+
+def category_names() -> dict[int, str]:
+    """Every category with the names of those above it, parents before children, in the reader's language."""
+    every = catalog.list_categories()
+    is_chinese = (get_language() or "").startswith("zh")
+    own = {one.category_id: one.name_zh if is_chinese else one.name_en or one.name_zh for one in every}
+    return {int(one.category_id): " / ".join(own[part] for part in one.path if part in own) for one in every}
 
 
 def goods_names(sku_ids: Iterable[int]) -> dict[int, str]:

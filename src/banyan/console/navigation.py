@@ -66,6 +66,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 "returns:read",
                 ("console:return_desk", "admin:returns_returnrow_changelist"),
             ),
+            Item(_("Reasons and addresses of return"), "list_alt", "returns:read", ("console:return_terms",)),
             Item(
                 _("Payments"),
                 "credit_card",

@@ -100,6 +100,9 @@ def test_writing_needs_the_right_and_a_denied_request_changes_nothing(staffed: S
             "/console/settings/orders",
             "/console/settings/fulfillment",
             "/console/settings/returns",
+            "/console/return-terms/reason",
+            "/console/return-terms/exclusion",
+            "/console/return-terms/address",
         ):
             assert client.post(address, {"reading": "practice", "agreed": "yes"}).status_code == 403, (role, address)
     with staffed.shop.enter():

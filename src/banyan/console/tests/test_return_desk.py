@@ -6,13 +6,14 @@ from typing import Any
 
 from banyan.console.showing import ground_of, ruling_step
 from banyan.console.tests.conftest import Staffed
+from banyan.goods.catalog import queries as catalog
 from banyan.kernel import ids
 from banyan.people.distributors.types import Tier
 from banyan.people.identity.types import Role
 from banyan.trade.returns import commands, queries
 from banyan.trade.returns.tests.making import ask, claim, deliver, place_paid, told
 from banyan.trade.returns.tests.test_terms import JPEG
-from banyan.trade.returns.types import Mode, ReturnPolicy, ReturnStatus
+from banyan.trade.returns.types import Address, AddressRule, Mode, Reason, ReturnPolicy, ReturnStatus
 
 
 def text(client: Any, address: str) -> str:
@@ -21,7 +22,7 @@ def text(client: Any, address: str) -> str:
     return str(answer.content.decode())
 
 
-def post(client: Any, address: str, **body: Any) -> str:
+def post(client: Any, address: str, /, **body: Any) -> str:
     answer = client.post(address, body, follow=True)
     assert answer.status_code == 200
     return str(answer.content.decode())
@@ -127,3 +128,61 @@ def test_the_terms_are_set_without_losing_the_others(staffed: Staffed) -> None:
     post(operator, "/console/settings/returns", days_after_receipt="9", freight_rule="never", trusted_tier="nobody")
     with staffed.shop.enter():
         assert queries.get_policy().review.automatic_tiers == ()
+
+
+TERMS = "/console/return-terms/"
+
+
+def test_a_reason_is_changed_in_its_place_and_the_others_stay(staffed: Staffed) -> None:
+    operator, warehouse = staffed.client(Role.OPERATOR), staffed.client(Role.WAREHOUSE)
+    with staffed.shop.enter():
+        before = queries.list_reasons()
+    assert "运输破损" in text(warehouse, TERMS) and "/return-terms/reason" not in text(warehouse, TERMS)
+    assert 'value="damaged"' in text(operator, f"{TERMS}?reason=damaged")
+    wish = {"code": "damaged", "name_zh": "破损", "name_en": "Damaged", "fault": "merchant", "mode_damage_claim": "on"}
+    assert warehouse.post(f"{TERMS}reason", wish).status_code == 403
+    assert "已保存" in post(operator, f"{TERMS}reason", **wish)
+    with staffed.shop.enter():
+        held = queries.list_reasons()
+    changed = Reason("damaged", "破损", "Damaged", "merchant", modes=("damage_claim",), is_active=False)
+    assert held == [changed if one.code == "damaged" else one for one in before]
+    post(operator, f"{TERMS}reason", code="late", name_zh="晚", name_en="Late", fault="merchant", position="1", is_active="on")
+    assert "这个字段是必填项" in post(operator, f"{TERMS}reason", code="new", name_en="N", fault="buyer")
+    with staffed.shop.enter():
+        held = queries.list_reasons()
+    assert held[0] == Reason("late", "晚", "Late", "merchant") and len(held) == len(before)
+
+
+def test_categories_are_left_out_and_addresses_kept_row_by_row(staffed: Staffed, make_shop: Any) -> None:
+    place_paid(staffed.shop, [(1000, 1)])
+    with staffed.shop.enter():
+        categories = [ids.public("cat", one.category_id) for one in catalog.list_categories()]
+    with make_shop().enter():
+        commands.set_address_rules([AddressRule(Address("别家仓", "1", "上海"))])
+        foreign = ids.public("rad", queries.list_address_rules()[0].rule_id or 0)
+    operator, warehouse = staffed.client(Role.OPERATOR), staffed.client(Role.WAREHOUSE)
+    for kind in ("perishable", "custom_made"):  # the same category again: another ground
+        post(operator, f"{TERMS}exclusion", category=categories[0], kind=kind)
+    assert "定作商品" in text(operator, TERMS)
+    with staffed.shop.enter():
+        assert [one.kind.value for one in queries.list_exclusions()] == ["custom_made"]
+    post(operator, f"{TERMS}exclusion", drop=categories[0])
+    address = {"name": "退货仓", "phone": "021-1", "address": "上海市某路 1 号", "priority": "5"}
+    assert "区划代码最多六位数字" in post(operator, f"{TERMS}address", **address, region_code="３３")
+    for region in ("33", "31"):
+        post(operator, f"{TERMS}address", **address, region_code=region)
+    with staffed.shop.enter():
+        _first, second = queries.list_address_rules()
+        assert queries.list_exclusions() == []
+    page = text(operator, f"{TERMS}?address={ids.public('rad', second.rule_id or 0)}")
+    assert 'value="31"' in page and "修改该地址" in page and "退货仓" not in text(warehouse, TERMS)
+    changed = {**address, "name": "新仓", "mode": "exchange", "rule": ids.public("rad", second.rule_id or 0)}
+    assert "已保存" in post(operator, f"{TERMS}address", **changed)
+    assert "该地址已不在列表中" in post(operator, f"{TERMS}address", **changed)  # a page that is no longer true
+    assert "该地址已不在列表中" in post(operator, f"{TERMS}address", drop=foreign)
+    with staffed.shop.enter():
+        kept = queries.list_address_rules()
+    assert [(one.address.name, one.mode, one.region_code) for one in kept] == [("退货仓", "", "33"), ("新仓", "exchange", "")]
+    post(operator, f"{TERMS}address", drop=ids.public("rad", kept[0].rule_id or 0))
+    with staffed.shop.enter():
+        assert [one.address.name for one in queries.list_address_rules()] == ["新仓"]

@@ -173,6 +173,7 @@ def test_the_pages_that_act_open_and_fit(tab: Any, size: dict[str, int], languag
         ("simulation", _a_simulation(world)),
         ("law-standing", "/console/law/standing/"),
         ("settings", "/console/settings/"),
+        ("return-terms", "/console/return-terms/?reason=damaged"),
         ("policies", "/console/settlement-policies/"),
         ("incidents", "/console/payments/incidentrow/"),
     ):
