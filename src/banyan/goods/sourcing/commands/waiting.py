@@ -244,7 +244,7 @@ def _movable(backorders: Iterable[Backorder]) -> list[int]:
         return []
     active = {warehouse.warehouse_id for warehouse in stock.list_warehouses() if warehouse.is_active}
     levels = stock.stock_levels({one.sku_id for one in stuck}, limit=LEVELS_MAX)
-    free = {level.sku_id for level in levels if level.warehouse_id in active and level.available > 0}
+    free = {shelf.sku_id for shelf in levels if shelf.warehouse_id in active and shelf.available > 0}
     return sorted({one.order_id for one in stuck if one.sku_id in free})[:BATCH]
 
 

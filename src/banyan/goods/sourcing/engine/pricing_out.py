@@ -99,7 +99,8 @@ class _Market:
         over = np.maximum(0, np.add.reduceat(got, self.starts) - 3 * room)
         linear = (over[:, None] * price // step).min(axis=1)
         parcel = np.sort(self.fixed, axis=1)[:, min(2, self.fixed.shape[1] - 1)] + self.sheet.split
-        return np.minimum(linear, over * parcel // np.maximum(1, room))
+        least: Ints = np.minimum(linear, over * parcel // np.maximum(1, room))
+        return least
 
     def _further(self, first: Ints, step: Ints, price: Ints) -> Ints:
         """The least further weight: what only one of a pair has goes there, the rest where it costs least, to the gram."""
