@@ -69,7 +69,6 @@ def list_fulfillments(
     *,
     order_ids: Iterable[int] | None = None,
     wave_id: WaveId | None = None,
-    warehouse_id: WarehouseId | None = None,
     state: FulfillmentState | None = None,
     fulfillment_ids: Iterable[int] | None = None,
     before_id: int | None = None,
@@ -79,7 +78,7 @@ def list_fulfillments(
     condition, params = _where(
         (
             ("f.order_id = ANY(%s::bigint[])", list(order_ids) if order_ids is not None else None), ("f.wave_id = %s", wave_id),
-            ("f.warehouse_id = %s", warehouse_id), ("f.state = %s", state.value if state else None),
+            ("f.state = %s", state.value if state else None),
             ("f.id = ANY(%s::bigint[])", list(fulfillment_ids) if fulfillment_ids is not None else None),
             ("f.id < %s", before_id),
         )
@@ -189,7 +188,6 @@ def list_parcels(
     fulfillment_ids: Iterable[int] | None = None,
     parcel_ids: Iterable[int] | None = None,
     tracking_number: str | None = None,
-    booking: Booking | None = None,
     buyer_id: UserId | None = None,
     before_id: int | None = None,
     limit: int | None = 50,
@@ -202,7 +200,6 @@ def list_parcels(
             ("p.fulfillment_id = ANY(%s::bigint[])", list(fulfillment_ids) if fulfillment_ids is not None else None),
             ("p.id = ANY(%s::bigint[])", list(parcel_ids) if parcel_ids is not None else None),
             ("p.tracking_number = %s AND p.tracking_number <> ''", tracking_number),
-            ("p.booking = %s", booking.value if booking else None),
             ("f.buyer_id = %s", buyer_id),
             ("p.id < %s", before_id),
         )
@@ -281,7 +278,6 @@ def list_pickups(
     state: PickupState | None = None,
     buyer_id: UserId | None = None,
     order_ids: Iterable[int] | None = None,
-    warehouse_id: WarehouseId | None = None,
     before_id: int | None = None,
     limit: int | None = 50,
 ) -> list[Pickup]:
@@ -290,7 +286,7 @@ def list_pickups(
         (
             ("state = %s", state.value if state else None), ("buyer_id = %s", buyer_id),
             ("order_id = ANY(%s::bigint[])", list(order_ids) if order_ids is not None else None),
-            ("warehouse_id = %s", warehouse_id), ("id < %s", before_id),
+            ("id < %s", before_id),
         )
     )  # fmt: skip
     rows = sql.fetch(f"{_PICKUP}{condition} ORDER BY id DESC LIMIT %s", (current_tenant_id(), *params, limit))
