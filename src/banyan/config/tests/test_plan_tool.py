@@ -77,6 +77,7 @@ def desk(database: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
     tenant_id = tenancy.create_tenant(slug, "Plans", jurisdiction="CN")
     with tenancy.enter(tenant_id, actor="test"):
         identity.register_users([NewUser(login, None, login, None, (Role.OPERATOR,)) for login in ("writer", "second")])
+        identity.register_users([NewUser("buyer", None, "buyer", None, (Role.CONSUMER,))])
     yield Desk(tenant_id, slug, tmp_path_factory.mktemp("plans"))
     os.environ.update(kept)
 
@@ -138,6 +139,8 @@ def test_publish_keeps_the_law_and_four_eyes_and_diff_tells_what_changed(desk: D
     assert alone.exit_code == 2 and "approve" in alone.stderr
     assert desk.run("publish", _document(), "--drafted-by", "writer", "--approved-by", "writer").exit_code == 2
     assert desk.run("publish", _document(), "--drafted-by", "nobody").exit_code == 2
+    buyer = desk.run("publish", _document(), "--drafted-by", "writer", "--approved-by", "buyer")
+    assert buyer.exit_code == 2 and "plans:approve" in buyer.stderr
     assert desk.publish(_document(), "--on", "soon").exit_code == 2
     assert len(desk.versions()) == window_of_none  # a refused publication leaves no draft behind
 
@@ -158,3 +161,11 @@ def test_publish_keeps_the_law_and_four_eyes_and_diff_tells_what_changed(desk: D
     later = desk.publish(_document(rate_bp=600), "--on", tomorrow)
     assert later.exit_code == 0 and later.stdout.startswith("Files, version 2: published from")
     assert {one.number for one in desk.versions()} == {1, 2}
+
+
+def test_a_case_names_nothing_by_number() -> None:
+    case = {"sku_id": 7, "product_id": 8, "supplier_id": 9, "category_ids": [3], "path": ["gold"]}
+    told = tool._outward(case)
+    assert [told[name][:4] for name in ("sku_id", "product_id", "supplier_id")] == ["sku_", "prd_", "usr_"]
+    assert told["category_ids"][0].startswith("cat_")
+    assert tool._outward({**case, "product_id": None, "supplier_id": None})["supplier_id"] is None

@@ -159,10 +159,12 @@ def publish(
 
         in_force = None if name else commission.version_at(clock.now())
         plan_id = in_force.plan_id if in_force is not None else None
-        version_id = commands.draft_plan(DraftPlan(_document(file), _person(drafted_by), name, plan_id))
+        writer = _person(drafted_by, "plans:write", "plans:publish")
+        version_id = commands.draft_plan(DraftPlan(_document(file), writer, name, plan_id))
         if approved_by:
-            commands.approve_plan(version_id, approved_by=_person(approved_by), note="banyan plan publish")
-        commands.publish_plan(version_id, published_by=_person(drafted_by), effective_on=on.date() if on else None)
+            second = _person(approved_by, "plans:approve")
+            commands.approve_plan(version_id, approved_by=second, note="banyan plan publish")
+        commands.publish_plan(version_id, published_by=writer, effective_on=on.date() if on else None)
         version = commission.get_version(version_id)
     print(f"{version.name}, version {version.number}: {version.status} from {version.effective_from}")
 
@@ -211,9 +213,9 @@ def _outward(case: dict[str, Any]) -> dict[str, Any]:
     """A case of the proof with public ids: outside nobody names things by number."""
     from banyan.kernel import ids
 
-    sku = case["sku_id"]
-    categories = [ids.public("cat", each) for each in case["category_ids"]]
-    return case | {"sku_id": ids.public("sku", sku) if sku else None, "category_ids": categories}
+    named = {"sku_id": "sku", "product_id": "prd", "supplier_id": "usr"}
+    told = {name: ids.public(prefix, case[name]) if case[name] else None for name, prefix in named.items()}
+    return case | told | {"category_ids": [ids.public("cat", each) for each in case["category_ids"]]}
 
 
 def _tenant(shop: str) -> Any:
@@ -229,13 +231,18 @@ def _tenant(shop: str) -> Any:
     return found
 
 
-def _person(login: str) -> str:
+def _person(login: str, *scopes: str) -> str:
+    """The public id of somebody who may do this in the console, too."""
     from banyan.kernel import ids
     from banyan.people.identity import queries
+    from banyan.people.identity.types import scopes_of
 
     found = queries.find_user_by_login(login)
     if found is None:
         typer.echo(f"banyan plan: nobody here has the login {login}.", err=True)
+        raise typer.Exit(2)
+    if not found.active or not set(scopes) <= scopes_of(found.roles):
+        typer.echo(f"banyan plan: {login} may not do this; it needs {' and '.join(scopes)}.", err=True)
         raise typer.Exit(2)
     return ids.public("usr", found.id)
 
