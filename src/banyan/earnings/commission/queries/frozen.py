@@ -62,6 +62,16 @@ def slices(start_at: datetime, end_at: datetime, size: int) -> list[Slice]:
     return [Slice(start, end, int(row[1])) for start, end, row in zip(starts, ends, rows, strict=False)]
 
 
+def deciding_versions(start_at: datetime, end_at: datetime) -> set[int | None]:
+    """The versions that decided the orders paid in [start_at, end_at); None among them: some were decided by none."""
+    rows = sql.fetch(
+        "SELECT DISTINCT plan_version_id FROM commission_accruals WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s"
+        " AND NOT is_closing",
+        (current_tenant_id(), start_at, end_at),
+    )
+    return {row[0] for row in rows}
+
+
 def stream_frozen(start_at: datetime, end_at: datetime, zone: str, piece: int = 5_000) -> Iterator[list[FrozenOrder]]:
     """The orders paid in [start_at, end_at) in pieces, through a cursor of the server's: never more than one piece in memory."""
     raw: Any = connections[context.alias()]

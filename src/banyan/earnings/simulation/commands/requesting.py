@@ -13,6 +13,8 @@ from banyan.kernel import clock
 from banyan.kernel.values.errors import Conflict, Invalid
 
 OPEN_MAX = 20
+REREAD = ("goods", "channel", "region", "first_order", "buyer", "partners", "people")
+"""Facts that a plan may ask about an order and that are frozen only where the plan in force asked for them."""
 _OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
 
 
@@ -72,14 +74,39 @@ def must_be_decidable(document: Any, start_at: datetime, end_at: datetime) -> No
     simulated = commission.compile_document(document)
     if not (simulated.needs.figures or simulated.needs.spent):
         return
-    for _, effective_from, _, plan in commission.versions_from(start_at):
-        if effective_from >= end_at or plan.plan == simulated.plan:
+    for plan in _decided_by(start_at, end_at):
+        if plan is not None and plan.plan == simulated.plan:
             continue
-        if simulated.needs.spent or not set(simulated.needs.figures) <= set(plan.needs.figures):
+        if simulated.needs.spent or plan is None or not set(simulated.needs.figures) <= set(plan.needs.figures):
             raise CannotSimulate(
                 "The plan has figures, budgets or caps by period that were not kept with these orders; try it with a sample"
                 " period."
             )
+
+
+def read_again(document: Any, start_at: datetime, end_at: datetime) -> list[str]:
+    """What the plan asks of the orders paid in [start_at, end_at) that was not frozen with all of them; names of REREAD.
+
+    It is read from the shop's records as they are now: where those were corrected since, the orders saw something else then.
+    """
+    asked = commission.compile_document(document).needs
+    kept = [plan.needs if plan is not None else None for plan in _decided_by(start_at, end_at)]
+    return [
+        name
+        for name in REREAD
+        if (wanted := getattr(asked, name))
+        and any(
+            needs is None or (not getattr(needs, name) if wanted is True else set(wanted) - set(getattr(needs, name)))
+            for needs in kept
+        )
+    ]
+
+
+def _decided_by(start_at: datetime, end_at: datetime) -> list[Any]:
+    """The plans that decided these orders; None among them: some orders had none."""
+    found = commission.deciding_versions(start_at, end_at)
+    plans = commission.compiled_versions([each for each in found if each is not None])
+    return [plans.get(each) if each is not None else None for each in found]
 
 
 def cancel(run_id: RunId | int) -> None:

@@ -20,7 +20,7 @@ from django.db import transaction
 from banyan.earnings.commission import queries as commission
 from banyan.earnings.commission.queries import Slice
 from banyan.earnings.simulation.commands import slicing
-from banyan.earnings.simulation.commands.requesting import must_be_decidable
+from banyan.earnings.simulation.commands.requesting import must_be_decidable, read_again
 from banyan.earnings.simulation.engine import merge, summarize
 from banyan.earnings.simulation.models import RunRow
 from banyan.earnings.simulation.types import RunStatus, Tally
@@ -66,7 +66,12 @@ def run_due(tenant_id: int) -> int:
     if found is None:  # cancelled
         return 1
     with tenancy.enter(tenant_id, actor="job:simulation"):
-        outcome = {**summarize(found.tally), "law": _law(document), "not_included": _at_period_end(document)}
+        outcome = {
+            **summarize(found.tally),
+            "law": _law(document),
+            "not_included": _at_period_end(document),
+            "read_again": read_again(document, start_at, end_at),
+        }
         _finish(run_id, RunStatus.DONE, outcome=outcome, seconds=round(time.perf_counter() - began, 3), peak_mib=found.peak_mib)
     return 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -197,3 +198,36 @@ def test_bad_documents_and_windows_are_refused(sales: Sales) -> None:
             commands.request(NewRun(DOCUMENT, UNTIL, FROM))
         with pytest.raises(queries.RunNotFound):
             commands.cancel(1)
+
+
+def test_a_plan_with_figures_is_not_simulated_over_orders_that_had_no_plan(sales: Sales) -> None:
+    ladder = {"kind": "whole_band", "by": "figure", "figure": "month_sales_minor", "bands": [{"from_minor": 0, "rate_bp": 500}]}
+    document = {**DOCUMENT, "rules": [{"key": "ladder", "pays": {"to": "seller"}, "amount": ladder}]}
+    early = sales.sell(10_000, paid_at=T0 - timedelta(hours=1))
+    with sales.shop.enter():
+        commission.accrue([early])
+    sales.publish(document)
+    _sell(sales, 5)
+    with sales.shop.enter():
+        assert commands.request(NewRun(document, T0, UNTIL))
+        with pytest.raises(commands.CannotSimulate):
+            commands.request(NewRun(document, FROM, UNTIL))
+
+
+def test_a_run_says_which_facts_were_not_frozen_with_its_orders(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
+    houses = SimpleNamespace(channels=lambda of: dict.fromkeys(of, "shop"), first_paid=set, region_codes=lambda _: {})
+    monkeypatch.setattr("banyan.earnings.commission.queries.facts.orders", houses)
+    rule = {**DOCUMENT["rules"][0], "when": {"channel": ["shop"]}}
+    asking = {**DOCUMENT, "rules": [rule]}
+    sales.publish(DOCUMENT)
+    _sell(sales, 5)
+    found = []
+    for document in (DOCUMENT, asking, {**asking, "rules": [{**rule, "when": {"first_order": True}}]}):
+        with sales.shop.enter():
+            run_id = commands.request(NewRun(document, FROM, UNTIL))
+        commands.run_due(sales.shop.id)
+        with sales.shop.enter():
+            outcome = queries.get_run(run_id).outcome
+        assert outcome is not None
+        found.append(outcome["read_again"])
+    assert found == [[], ["channel"], ["first_order"]]
