@@ -16,6 +16,7 @@ from banyan.earnings.commission.types import (
     Progressive,
     Rate,
     Rule,
+    Target,
     UnitBands,
     Uplift,
     WholeBand,
@@ -27,10 +28,15 @@ from .curves import Curve
 from .path_classes import Variant
 from .provable import ends_highest
 
+_NOTHING: curves.Piece = (0, Fraction(0), Fraction(0))
+
 
 def share_curve(rule: Rule, variant: Variant, cost_minor: int) -> Curve:
-    """What an ordinary rule gives one payee. A rule on the margin sees what lies above the cost."""
+    """What an ordinary rule gives one payee, or a rule that the close decides gives of this sale alone. A rule on the margin sees
+    what lies above the cost."""
     given = _capped(rule, _amount(rule, variant))
+    if rule.pays.min_sales_minor:
+        given = curves.where_paid(given, curves.stepped([_NOTHING, (rule.pays.min_sales_minor, Fraction(0), Fraction(1))]))
     return curves.shifted(given, cost_minor) if rule.basis is Basis.MARGIN else given
 
 
@@ -66,6 +72,8 @@ def _amount(rule: Rule, variant: Variant) -> Curve:
             return _climb((band.from_minor, band.rate_bp) for band in amount.bands)
         case Differential():
             return _difference(amount, variant)
+        case Target():
+            return curves.stepped([_NOTHING, *((step.from_minor, Fraction(0), Fraction(step.minor)) for step in amount.steps)])
     raise TypeError(type(amount).__name__)
 
 

@@ -26,7 +26,7 @@ from banyan.earnings.commission.types import (
     is_overlay,
 )
 
-from .provable import BESIDE, leaves_of
+from .provable import BESIDE, by_seller, leaves_of
 
 Place = int | str
 """A depth of the path, or somebody beside it: `buyer`, `regional_partner:city`, `person:17`."""
@@ -74,12 +74,12 @@ class PathClasses:
         self._members = [self._standings(depth, with_inactive) for depth in range(self.length)]
         names = sorted({name for rule in plan.rules if (name := beside_of(rule)) is not None})
         self._beside = [[(name, each) for each in self._standings(name, False)] for name in names]
-        self._without_seller = bool(names) and self.asks_seller
+        self._without_seller = self.asks_seller and (bool(names) or any(rule.pays.to is Recipient.POOL for rule in plan.rules))
         paths = prod(len(each) for each in self._members) + self._without_seller
         self.count = paths * prod(len(each) for each in self._beside)
 
     def paths(self) -> Iterator[Path]:
-        """The seller first. An empty one, where somebody beside it can be paid for a sale of nobody's."""
+        """The seller first. An empty one, where somebody beside it, or a pool, can be paid for a sale of nobody's."""
         yield from product(*self._members)
         if self._without_seller:
             yield ()
@@ -102,6 +102,11 @@ class PathClasses:
             depth = self.seat(rule, path, least)
             return [(depth, PLAIN)] if depth is not None and path[depth].tier in tiers else []
         return [(place, PLAIN) for place, each in fit if each.tier in tiers]
+
+    def is_closed_on(self, rule: Rule, path: Path) -> bool:
+        """Whether a rule that the period's close decides can pay on a sale by this path, if its conditions hold. People may stand
+        otherwise at the end than at the sale, and others may have joined, so whoever is asked for can be there."""
+        return bool(path) or not by_seller(rule)
 
     def seat(self, rule: Rule, path: Path, least: int | None = None) -> int | None:
         """The one depth that a rule for the seller, an ancestor or a generation pays."""

@@ -3,9 +3,10 @@ is gone through (`sale_classes`, `path_classes`), and for each the part of the s
 once (`curves`).
 
 One sale is one unit of one line, the first of its period (nothing is spent of budgets yet). A payee's sales figures can be
-anything, so bands by them count at their worst; a margin is the whole price, the greatest there is. The proven figure is before
-rounding down, so what is paid never exceeds it, and falls short of it by less than a cent for each share. A plan with a kind of
-rule that is not known here (`provable`), or with too many cases, is not proven: the answer says so, and the bound of
+anything, so bands by them count at their worst; a margin is the whole price, the greatest there is. Where rules pay members or
+pools at a period's close, the sale is the only one of its period, and what the close pays on it counts. The proven figure is
+before rounding down, so what is paid never exceeds it, and falls short of it by less than a cent for each share. A plan with a
+kind of rule that is not known here (`provable`), or with too many cases, is not proven: the answer says so, and the bound of
 `facts.paid_range` counts instead.
 """
 
@@ -27,16 +28,19 @@ from banyan.earnings.commission.types import (
     Stacking,
     Uplift,
     is_overlay,
+    is_periodic,
 )
 
 from . import curves
 from .amount_curves import overlay_curve, share_curve
 from .curves import Curve, Peak
-from .path_classes import Beside, Path, PathClasses, Place, Standing, Variant
+from .path_classes import PLAIN, Beside, Path, PathClasses, Place, Standing, Variant
 from .provable import unknown_of
 from .sale_classes import Goods, Sale, SaleClasses, tiers_for
 
 ANY_SALE = Sale()
+CLOSE = -1
+"""In the place of a payee: whoever is paid at the close."""
 CASES_MAX = 40_000
 """Beyond so many cases a plan is not proven but bounded."""
 
@@ -107,7 +111,7 @@ def prove(plan: Plan, category_sets: Sequence[frozenset[int]] | None = None) -> 
 
 def worst_at(plan: Plan, goods: Goods, base_minor: int) -> int:
     """The most that one sale of these goods at this amount can pay, over all paths and sales, rounded down; rules on the margin
-    see the goods' own cost. Raises ValueError where the plan is not provable."""
+    see the goods' own cost. Of what a close pays: on this sale alone. Raises ValueError where the plan is not provable."""
     prover = _known_prover(plan)
     most = max(curves.value_at(curve, base_minor) for sale in prover.sales for curve in prover.curves_of(goods, sale))
     return most.numerator // most.denominator
@@ -134,7 +138,7 @@ def _known_prover(plan: Plan) -> _Prover:
 
 @dataclass(frozen=True, slots=True)
 class _Award:
-    """What one rule gives one payee. `rivals`: those of whom the greatest was taken."""
+    """What one rule gives one payee, or all together at the close. `rivals`: those of whom the greatest was taken."""
 
     rule: Rule
     payee: int
@@ -157,7 +161,9 @@ _Paid = tuple[tuple[int, int, Variant], ...]
 """(number of the rule, whom, what)."""
 _Lifted = tuple[tuple[int, frozenset[int]], ...]
 """(number of the overlay, whom it can lift)."""
-_Pattern = tuple[_Paid, _Lifted]
+_Closed = tuple[int, ...]
+"""Numbers of the rules that pay at the close."""
+_Pattern = tuple[_Paid, _Lifted, _Closed]
 
 
 class _Prover:
@@ -211,7 +217,7 @@ class _Prover:
         depends on who meets whom, not on where they stand."""
         paid: list[tuple[int, Place, Variant]] = []
         for number, rule in enumerate(self.rules):
-            if not is_overlay(rule):
+            if not is_overlay(rule) and not is_periodic(rule):
                 paid += [(number, *each) for each in self.paths.places(rule, path, beside, tiers[number])]
         lifted: list[tuple[int, frozenset[Place]]] = []
         if self.overlays:
@@ -221,12 +227,18 @@ class _Prover:
                 rule = self.rules[number]
                 reached = places if rule.pays.to is Recipient.EARNER else places & {self.paths.seat(rule, path)}
                 lifted.append((number, frozenset(place for place in reached if standings[place].tier in tiers[number])))
+        closed = tuple(
+            number
+            for number, rule in enumerate(self.rules)
+            if is_periodic(rule) and tiers[number] and self.paths.is_closed_on(rule, path)
+        )
         numbers: dict[Place, int] = {}
         for _, place, _ in paid:
             numbers.setdefault(place, len(numbers))
         pattern = (
             tuple((number, numbers[place], variant) for number, place, variant in paid),
             tuple((number, frozenset(numbers[place] for place in held)) for number, held in lifted),
+            closed,
         )
         return self._known.setdefault(pattern, pattern)
 
@@ -254,7 +266,7 @@ class _Prover:
             self._curves[number, variant] = share_curve(self.rules[number], variant, 0)
         return self._curves[number, variant]
 
-    def _work_out(self, paid: _Paid, lifted: _Lifted, cost: int) -> _Total:
+    def _work_out(self, paid: _Paid, lifted: _Lifted, closed: _Closed, cost: int) -> _Total:
         awards = self._stacked(
             [_Award(self.rules[number], payee, self._share(number, variant, cost)) for number, payee, variant in paid]
         )
@@ -274,7 +286,13 @@ class _Prover:
         for award in awards:
             payees.setdefault(award.payee, []).append(award.curve)
         together = curves.added([self._payee(each) for each in payees.values()])
-        total = curves.least([together, *self._ceilings(cost)])
+        ceilings = self._ceilings(cost)
+        order_cap = [curves.straight(Fraction(0), cap) for cap in (self.plan.caps.order_minor,) if cap is not None]
+        total = curves.least([together, *ceilings, *order_cap])
+        if closed:
+            rewards = [_Award(self.rules[number], CLOSE, self._share(number, PLAIN, cost)) for number in closed]
+            total = curves.least([curves.added([total, *(each.curve for each in rewards)]), *ceilings])
+            awards += rewards
         top = curves.peak(total)
         return _Total(total, top, _shown(awards, top.base if top.base is not None else total[-1][0] * FULL_BP))
 
@@ -300,9 +318,11 @@ class _Prover:
         return curves.least([total, *(curves.straight(Fraction(0), cap) for cap in caps if cap is not None)])
 
     def _ceilings(self, cost: int) -> list[Curve]:
+        """Of the order, and of the order with what the close adds."""
         caps = self.plan.caps
         found = [curves.straight(Fraction(caps.total_bp, FULL_BP))]
-        found += [curves.straight(Fraction(0), cap) for cap in (caps.order_minor, caps.budget_minor) if cap is not None]
+        if caps.budget_minor is not None:
+            found.append(curves.straight(Fraction(0), caps.budget_minor))
         if caps.margin_bp is not None:
             found.append(curves.shifted(curves.straight(Fraction(caps.margin_bp, FULL_BP)), cost))
         return found

@@ -7,6 +7,8 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from banyan.earnings.commission.types import (
+    PERIOD_RECIPIENTS,
+    TIERS,
     All,
     Band,
     Basis,
@@ -16,17 +18,21 @@ from banyan.earnings.commission.types import (
     Measure,
     Multiplier,
     Not,
-    Per,
     Plan,
     Progressive,
     Rate,
     Recipient,
     Rule,
+    Sales,
+    SellerTier,
     Some,
     Stacking,
+    Target,
     UnitBands,
     Uplift,
+    Weight,
     WholeBand,
+    is_periodic,
 )
 
 _KNOWN = {
@@ -43,11 +49,24 @@ _KNOWN = {
     },
     "rule": {"key", "pays", "amount", "when", "group", "priority", "caps", "title", "basis"},
     "rule_caps": {"line_minor", "order_minor", "payee_minor", "period_minor"},
-    "pays": {"to", "depth", "min_tier", "to_depth", "scope", "distributor_id"},
+    "pays": {
+        "to",
+        "depth",
+        "min_tier",
+        "to_depth",
+        "scope",
+        "distributor_id",
+        "period",
+        "sales",
+        "weight",
+        "tier_weights",
+        "min_sales_minor",
+    },
 }
 BESIDE = frozenset({Recipient.BUYER, Recipient.REGIONAL_PARTNER, Recipient.PERSON})
 """Paid for something else than a place on the path."""
-_RECIPIENTS = BESIDE | {Recipient.SELLER, Recipient.ANCESTOR, Recipient.PATH, Recipient.GENERATION, Recipient.EARNER}
+_RECIPIENTS = BESIDE | PERIOD_RECIPIENTS
+_RECIPIENTS |= {Recipient.SELLER, Recipient.ANCESTOR, Recipient.PATH, Recipient.GENERATION, Recipient.EARNER}
 _AMOUNTS: dict[type, set[str]] = {
     Fixed: {"minor", "per"},
     Rate: {"rate_bp"},
@@ -55,9 +74,13 @@ _AMOUNTS: dict[type, set[str]] = {
     WholeBand: {"by", "bands", "figure", "true_up"},
     UnitBands: {"by", "progressive", "bands"},
     Differential: {"rates", "peer"},
+    Target: {"steps"},
     Multiplier: {"of", "times_bp"},
     Uplift: {"of", "rate_bp"},
 }
+
+
+EVERY_TIER = frozenset(TIERS)
 
 
 def leaves_of(condition: Any) -> Iterator[Any]:
@@ -82,6 +105,7 @@ def unknown_of(plan: Plan) -> Iterator[str]:
         yield from _meeting_caps(rule, plan)
         yield from _overlay_beside(rule, plan)
     yield from _figures(plan)
+    yield from _at_the_close(plan)
     yield from _chosen_by_absence(plan)
     tags = {tag for rule in plan.rules for leaf in leaves_of(rule.when) for tag in getattr(leaf, "tags", ())}
     if len(tags) > 12:
@@ -97,8 +121,6 @@ def _unknown_of_rule(rule: Rule) -> Iterator[str]:
         yield f"{at}: pays {rule.pays.to}"
     if type(amount) not in _AMOUNTS or not _is_plain(amount, _AMOUNTS[type(amount)]):
         yield f"{at}: {type(amount).__name__}"
-    elif getattr(amount, "by", Measure.LINE) is Measure.PERIOD or getattr(amount, "per", Per.LINE) is Per.PERIOD:
-        yield f"{at}: by period"
     for leaf in leaves_of(rule.when):
         if not isinstance(leaf, Condition):
             yield f"{at}: {type(leaf).__name__}"
@@ -133,6 +155,45 @@ def _figures(plan: Plan) -> Iterator[str]:
         yield "several rules by figures, of which one is highest below its last band"
 
 
+def _at_the_close(plan: Plan) -> Iterator[str]:
+    """What a close pays on one sale is known where the sale can be all that there is in its period."""
+    periodic = [rule for rule in plan.rules if is_periodic(rule)]
+    if not periodic:
+        return
+    for rule in periodic:
+        if rule.pays.to is Recipient.MEMBER and rule.pays.sales is Sales.TEAM:
+            yield f"rule {rule.key}: one sale counts for everybody above it, so only the plan's caps bound it"
+    if len({rule.pays.period for rule in periodic}) > 1:
+        yield "rewards of several periods"
+    if any(getattr(rule.amount, "by", None) is Measure.FIGURE for rule in plan.rules):
+        yield "rules by figures of a period beside rewards of one"
+    if not frozenset.intersection(EVERY_TIER, *(_tiers_at_end(rule) for rule in periodic if by_seller(rule))):
+        yield "rewards of one person that no tier gets all of"
+    asks_seller = any(isinstance(leaf, SellerTier) for rule in plan.rules for leaf in leaves_of(rule.when))
+    for rule in periodic:
+        if not _tiers_at_end(rule):
+            yield f"rule {rule.key}: nobody can take part"
+        pool = rule.pays.to is Recipient.POOL and len(periodic) > 1 and by_seller(rule)
+        if pool and (rule.pays.min_sales_minor or asks_seller):
+            yield f"rule {rule.key}: a pot that nobody shares can lower other rewards"
+    if plan.caps.payee_period_minor is not None:
+        yield "a cap of a payee's period over orders and rewards"
+
+
+def by_seller(rule: Rule) -> bool:
+    """Whether the close pays only where somebody sold, for his sales."""
+    pays = rule.pays
+    return pays.to is Recipient.MEMBER or bool(pays.min_sales_minor) or pays.weight in (Weight.PERSONAL_SALES, Weight.TEAM_SALES)
+
+
+def _tiers_at_end(rule: Rule) -> frozenset[str]:
+    """The tiers that the close can pay by this rule."""
+    pays = rule.pays
+    fit = TIERS[TIERS.index(pays.min_tier) :] if pays.min_tier else TIERS
+    weights = dict(pays.tier_weights)
+    return frozenset(tier for tier in fit if pays.weight is not Weight.TIER or weights.get(tier, 0))
+
+
 def ends_highest(bands: tuple[Band, ...]) -> bool:
     return bands[-1].rate_bp == max(band.rate_bp for band in bands)
 
@@ -155,6 +216,8 @@ def _chosen_by_absence(plan: Plan) -> Iterator[str]:
             rates = [band.rate_bp for band in amount.bands]
             if rates != sorted(rates):
                 yield f"rule {rule.key}: a falling band on the margin"
+        if isinstance(amount, Target) and (minors := [step.minor for step in amount.steps]) != sorted(minors):
+            yield f"rule {rule.key}: a falling step on the margin"
 
 
 def _beyond(kind: str, value: Any, at: str) -> Iterator[str]:

@@ -11,7 +11,6 @@ from math import prod
 from typing import Any, NamedTuple
 
 from banyan.earnings.commission.types import (
-    TIERS,
     All,
     FirstOrder,
     FromSupplier,
@@ -30,9 +29,7 @@ from banyan.earnings.commission.types import (
     Window,
 )
 
-from .provable import leaves_of
-
-EVERY_TIER = frozenset(TIERS)
+from .provable import EVERY_TIER, leaves_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from banyan.earnings.commission.engine import Case, Goods, Proof, parse_plan, prove, worst_at
 from banyan.earnings.commission.queries.plans import check_document, plan_facts
-from banyan.earnings.commission.types import FULL_BP, Plan, PlanReport
+from banyan.earnings.commission.types import FULL_BP, Plan, PlanReport, is_periodic
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuFacts
 
@@ -58,17 +58,19 @@ def prove_plan(plan: Plan, report: PlanReport, at: datetime) -> ShopProof:
 def thin_skus(plan: Plan, proof: Proof | None, at: datetime) -> tuple[ThinSku, ...]:
     """SKUs on sale whose list price leaves less than the plan can pay. A plan with a floor at the margin has none.
 
-    Where the plan is proven, to the cent; else by its bound. Costs of 0 are not known and not judged.
+    Where the plan is proven, to the cent; else, and where a period's close pays on many sales together, by its bound. Costs of 0
+    are not known and not judged.
     """
     if plan.caps.margin_bp is not None:
         return ()
     bound = plan_facts(plan).total_rate_bp
     if proof is None:
         proof = prove(plan)
+    alone = proof.exact and not any(is_periodic(rule) for rule in plan.rules)
     thin = []
     for sku in catalog.thin_margins(bound):
         margin = sku.price_minor - sku.cost_minor
-        worst = worst_at(plan, _class_of(sku, at), sku.price_minor) if proof.exact else sku.price_minor * bound // FULL_BP
+        worst = worst_at(plan, _class_of(sku, at), sku.price_minor) if alone else sku.price_minor * bound // FULL_BP
         if worst > margin:
             thin.append(ThinSku(sku.sku_id, sku.price_minor, margin, worst))
     return tuple(thin)

@@ -51,12 +51,18 @@ def period_rules(draw: st.DrawFn, number: int) -> Rule:
     if draw(st.booleans()):
         weight = draw(st.sampled_from(Weight))
         weights = (("bronze", 1), ("gold", draw(st.integers(0, 5)))) if weight is Weight.TIER else ()
-        pays = Pays(Recipient.POOL, 0, tier, period=Period.MONTH, weight=weight, tier_weights=weights)
+        least = draw(st.sampled_from([0, 0, 1, 4_000]))
+        pays = Pays(
+            Recipient.POOL, 0, tier, period=Period.MONTH, weight=weight, tier_weights=weights, min_sales_minor=least
+        )  # fmt: skip
         return Rule(f"p{number}", pays, Rate(draw(rates)) if draw(st.booleans()) else Fixed(draw(rates), Per.PERIOD))
-    pays = Pays(Recipient.MEMBER, 0, tier, period=Period.MONTH, sales=draw(st.sampled_from(Sales)))
+    least = draw(st.sampled_from([0, 0, 1, 4_000]))
+    pays = Pays(Recipient.MEMBER, 0, tier, period=Period.MONTH, sales=draw(st.sampled_from(Sales)), min_sales_minor=least)
     amount = draw(
         st.one_of(
             rates.map(Rate),
+            rates.map(lambda minor: Fixed(minor, Per.PERIOD)),
+            bands().map(lambda steps: WholeBand(Measure.PERIOD, steps)),
             bands(rising=True).map(lambda steps: Progressive(Measure.PERIOD, steps)),
             rates.map(lambda minor: Target((TargetStep(5_000, minor), TargetStep(20_000, 2 * minor)))),
         )
