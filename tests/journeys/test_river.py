@@ -11,9 +11,17 @@ import pytest
 def test_the_whole_river(stage: Any) -> None:
     # ── 1 March: the shop opens ──
     stage.found()
-    lin, mei, zhou = stage.lin, stage.mei, stage.zhou
     stage.verify()
+    first = sell_and_release(stage)
+    settle_and_pay(stage)
+    take_back_after_payout(stage, first)
+    earn_the_debt_back(stage)
+    freeze_and_clear(stage)
 
+
+def sell_and_release(stage: Any) -> dict[str, Any]:
+    """2 to 12 March: an order, a part of it back, the rest received and released. Returns the order."""
+    lin, mei, zhou = stage.lin, stage.mei, stage.zhou
     # ── 2 March: Zhou, who came by Mei's code, buys three teas and pays with WeChat ──
     stage.at("2026-03-02 10:00")
     first = stage.buy(zhou, stage.sku_id, 3)
@@ -36,7 +44,12 @@ def test_the_whole_river(stage: Any) -> None:
     stage.at("2026-03-12 10:00")
     assert (mei.waits_for(), lin.waits_for()) == ([("period_running", 2_000)], [("period_running", 1_000)])
     stage.verify()
+    return dict(first)
 
+
+def settle_and_pay(stage: Any) -> None:
+    """1 and 2 April: statements, approval, payout; one payout expires and is tried again."""
+    lin, mei = stage.lin, stage.mei
     # ── 1 April: first settlement ──
     stage.at("2026-03-31 23:59")
     assert mei.statements() == []
@@ -65,6 +78,10 @@ def test_the_whole_river(stage: Any) -> None:
     assert stage.channel.paid_out() == {"openid-mei": 2_000, "openid-lin": 1_000}
     stage.verify()
 
+
+def take_back_after_payout(stage: Any, first: dict[str, Any]) -> None:
+    """5 April: what was paid out is owed."""
+    lin, mei, zhou = stage.lin, stage.mei, stage.zhou
     # ── 5 April: another tea goes back after everybody was paid; the closed order needs goodwill; both now owe ──
     stage.at("2026-04-05 10:00")
     body = {
@@ -79,6 +96,10 @@ def test_the_whole_river(stage: Any) -> None:
     assert (mei.waits_for(), lin.waits_for()) == ([("debt", -1_000)], [("debt", -500)])
     stage.verify()
 
+
+def earn_the_debt_back(stage: Any) -> None:
+    """6 to 14 April: commission pays the debt before anything else."""
+    lin, mei, zhou = stage.lin, stage.mei, stage.zhou
     # ── 6 to 14 April: four more teas; what is released first pays the debt ──
     stage.at("2026-04-06 10:00")
     second = stage.buy(zhou, stage.sku_id, 4)
@@ -87,6 +108,10 @@ def test_the_whole_river(stage: Any) -> None:
     assert (mei.waits_for(), lin.waits_for()) == ([("period_running", 3_000)], [("period_running", 1_500)])
     stage.verify()
 
+
+def freeze_and_clear(stage: Any) -> None:
+    """20 April to 3 May: a frozen distributor's statement waits, the others' are paid; cleared, hers is paid too."""
+    lin, mei = stage.lin, stage.mei
     # ── 20 April: Mei is frozen; 1 May: her statement is held, Lin's is paid with the debt netted ──
     stage.at("2026-04-20 10:00")
     stage.operator.post("/distributors/freeze", {"ids": [stage.mei_id], "reason": "投诉核查"})
