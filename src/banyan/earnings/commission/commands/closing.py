@@ -184,10 +184,21 @@ def _add_up(due: _Due, currency: str) -> tuple[PeriodBook, int]:
                     book.sums.by_payee[payee_id] = book.sums.by_payee.get(payee_id, 0) + minor
     for order, legal, returned in returned_in(due.version_id, due.span, currency):
         book.give_back(order, legal, returned)
+    book.sums.accrued += _closed_within(due)
     if plan.caps.budget_minor is not None:
         spent = accrued_in_all(due.version_id, None, None) if plan.caps.budget_is_total else book.sums.accrued
         book.sums.budget_left = max(plan.caps.budget_minor - spent, 0)
     return book, count
+
+
+def _closed_within(due: _Due) -> int:
+    """What closes of shorter periods within this one paid by this version: they are held to its caps together."""
+    rows = sql.fetch(
+        "SELECT coalesce(sum(reward_minor), 0)::bigint FROM commission_closings"
+        " WHERE tenant_id = %s AND plan_version_id = %s AND start_at >= %s AND end_at <= %s",
+        (current_tenant_id(), due.version_id, due.span.start_at, due.span.end_at),
+    )
+    return int(rows[0][0])
 
 
 def _members(due: _Due, book: PeriodBook) -> list[Member]:

@@ -168,6 +168,16 @@ def test_rewards_stay_within_the_plans_total_after_what_orders_paid(sales: Any) 
     verified(sales)
 
 
+def test_closes_of_a_day_and_its_month_stay_within_the_plans_total_together(sales: Any) -> None:
+    daily = {"key": "daily", "pays": {"to": "member", "period": "day"}, "amount": {"kind": "rate", "rate_bp": 800}}
+    monthly = {**BONUS, "amount": {"kind": "rate", "rate_bp": 800}}
+    sales.publish(plan(daily, monthly, caps={"total_bp": 1000}))
+    sell(sales, 10_000)
+    assert close(sales) > 1
+    assert sales.balance(1) == 800 + 200
+    verified(sales)
+
+
 def test_a_period_reward_says_what_it_is_paid_on(sales: Any) -> None:
     sales.publish(plan(BONUS))
     sell(sales, 10_000)
