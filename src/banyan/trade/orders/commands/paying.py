@@ -110,7 +110,12 @@ def _serve(pay: Mapping[OrderId, Capture], revive: Mapping[OrderId, Capture]) ->
         (current_tenant_id(), list(missing)),
     )
     channels = offers.channels_of(missing)  # what was sold from a sale's share is taken from there again, or not at all
-    refused = inventory.reserve([ReserveLine(*line, channel=channels.get((line[0], line[2]), "")) for line in lines])
+    refused = inventory.reserve(
+        [
+            ReserveLine(order_id, line_id, sku_id, quantity, channel=channels.get((order_id, sku_id), ""))
+            for order_id, line_id, sku_id, quantity in lines
+        ]
+    )
     selling.end_claims(refused)
     again = missing - set(refused)
     _source([OrderId(order_id) for order_id in again], now)

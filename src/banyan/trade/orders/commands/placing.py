@@ -177,7 +177,7 @@ def _number(drafts: Sequence[_Draft]) -> None:
 
 
 def _digest(request: PlaceOrder) -> bytes:
-    content = (
+    content: tuple[Any, ...] = (
         request.buyer_id, [tuple(line) for line in request.lines], request.shipping_minor, request.discount_minor, request.code,
         request.link, request.channel, request.placed_at,
     )  # fmt: skip
