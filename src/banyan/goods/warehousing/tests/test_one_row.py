@@ -207,7 +207,7 @@ def unguarded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return run
 
     monkeypatch.setattr(holding, "_take", after_all_have_read(holding._take))
-    monkeypatch.setattr(shifting, "write_movements", after_all_have_read(shifting.write_movements))
+    monkeypatch.setattr(shifting, "write_changes", after_all_have_read(shifting.write_changes))
     with connections["owner"].cursor() as cursor:
         cursor.execute("SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conname = %s", (CHECK,))
         definition = cursor.fetchone()[0]
