@@ -6,6 +6,7 @@ import json
 
 from banyan.console.tests.conftest import Staffed
 from banyan.earnings.commission import commands as commission
+from banyan.earnings.commission import queries as plans
 from banyan.earnings.commission.types import DraftPlan
 from banyan.earnings.simulation import commands, queries
 from banyan.kernel import ids
@@ -43,6 +44,23 @@ def test_a_simulation_is_asked_for_watched_and_exported(staffed: Staffed) -> Non
         waiting = ids.public("sim", queries.list_runs()[0].run_id)
     assert "已取消" in operator.post(f"/console/simulations/{waiting}/cancel", follow=True).content.decode()
     assert json.dumps(DOCUMENT)
+
+
+def test_what_is_being_written_is_simulated_without_being_kept(staffed: Staffed) -> None:
+    operator, auditor = staffed.client(Role.OPERATOR), staffed.client(Role.AUDITOR)
+    form = {"document": json.dumps({**DOCUMENT, "title": "Unkept"}), "act": "simulate"}
+    assert auditor.post("/console/plans/new", form).status_code == 403
+    assert "排队" in operator.post("/console/plans/new", form, follow=True).content.decode()
+    with staffed.shop.enter():
+        (run,) = queries.list_runs()
+        assert (run.title, run.version_id) == ("Unkept", None)
+        assert plans.list_versions() == []
+        version = ids.public("plv", commission.draft_plan(DraftPlan(DOCUMENT, "usr_a")))
+    broken = operator.post("/console/plans/new", {**form, "document": '{"format": 1}'}, follow=True)
+    assert broken.status_code == 200 and "&quot;format&quot;: 1" in broken.content.decode()
+    link = f"/console/simulations/?version={version}"
+    assert link in operator.get(f"/console/plans/{version}/").content.decode()
+    assert f'value="{version}" selected' in operator.get(link).content.decode()
 
 
 def test_one_screen_shows_every_country(staffed: Staffed) -> None:

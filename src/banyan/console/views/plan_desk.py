@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 
 from banyan.console import names, showing
 from banyan.console.access import get_public, may, page, person, said, show
+from banyan.console.figures import window
 from banyan.console.plan_sample import sample_order
 from banyan.console.plan_words import plan_words
 from banyan.earnings.commission import commands, queries
@@ -23,13 +24,14 @@ from banyan.earnings.commission.types import DraftPlan, PlanReport, PlanVersion,
 from banyan.earnings.commission.types.document import plan_schema
 from banyan.earnings.commission.types.plan import TIERS
 from banyan.earnings.commission.types.starts import STARTS
-from banyan.goods.catalog import queries as catalog
-from banyan.goods.catalog.types import SkuId
+from banyan.earnings.simulation import commands as simulation
+from banyan.earnings.simulation.types import NewRun
 from banyan.kernel import clock, ids, tenancy
 from banyan.kernel.values.errors import Refusal
 
 CHARACTERS_MAX = 400_000
-WRITE = "plans:write"
+WRITE, SIMULATE = "plans:write", "plans:simulate"
+RUN, SIMULATED_DAYS = "sim", 90
 FIRST = ("format", "title", "key", "kind", "by", "per", "to", "depth", "from_minor", "unqualified", "hold_days", "reach", "caps",
          "groups", "rules", "pays", "when", "amount")  # fmt: skip
 """Keys of a document that people expect before the others."""
@@ -60,9 +62,12 @@ def edit(request: HttpRequest, public_id: str = "") -> HttpResponse:
         return _desk(request, origin, text, name, fault=fault)
     if request.POST.get("act") == "check":
         return _desk(request, origin, text, name, report=queries.check_document(document, clock.now()))
-    if not may(request, WRITE):
-        raise PermissionDenied(WRITE)
+    scope = SIMULATE if request.POST.get("act") == "simulate" else WRITE
+    if not may(request, scope):
+        raise PermissionDenied(scope)
     try:
+        if scope == SIMULATE:
+            return _simulate(request, document)
         kept = _keep(request, origin, document, name)
     except commands.InvalidPlan:
         return _desk(request, origin, text, name, report=queries.check_document(document, clock.now()))
@@ -112,25 +117,66 @@ def sample(request: HttpRequest) -> HttpResponse:
 
 def _proof(found: queries.ShopProof) -> dict[str, Any]:
     """The worst case with its witness, and the goods on which the plan can pay more than their margin."""
-    words, worst, titles = plan_words(), found.proof.worst, _goods([each.sku_id for each in found.thin[:SHOWN_THIN]])
+    worst, titles = found.proof.worst, names.goods_names([each.sku_id for each in found.thin[:SHOWN_THIN]])
+    case = queries.describe_case(worst) if worst else {}
     return {
         "exact": found.proof.exact,
         "worst_bp": worst.rate_bp if worst else None,
         "bound_bp": found.bound_bp,
         "case_count": found.proof.case_count,
-        "path": [words[tier] for tier in worst.path] if worst else [],
-        "base_minor": worst.base_minor if worst else None,
-        "parts": queries.describe_case(worst)["parts"] if worst else [],
-        "why": found.proof.why,
+        "path": _path(case) if case else [],
+        "base_minor": case.get("base_minor"),
+        "circumstances": _circumstances(case) if case else [],
+        "parts": case.get("parts", []),
+        "why": [_reason(each) for each in found.proof.why],
         "thin": [(titles.get(each.sku_id, ids.public("sku", each.sku_id)), each) for each in found.thin[:SHOWN_THIN]],
         "thin_count": len(found.thin),
     }
 
 
-def _goods(sku_ids: list[int]) -> dict[int, str]:
-    """Title and code of each SKU."""
-    named = catalog.sku_names([SkuId(one) for one in sku_ids])
-    return {int(sku_id): " ".join(filter(None, words)) for sku_id, words in named.items()}
+def _path(case: dict[str, Any]) -> list[str]:
+    """The tiers of the witness from the seller up, and who of them is not active."""
+    words, inactive = plan_words(), _("%s (not active)")
+    return [
+        inactive % words[tier] if depth in case["inactive_depths"] else words[tier] for depth, tier in enumerate(case["path"])
+    ]
+
+
+def _circumstances(case: dict[str, Any]) -> list[tuple[str, str]]:
+    """What else the witness is made of: who is paid beside the path, and what the plan asks of the goods and of the sale."""
+    words, named = plan_words(), names.category_names()
+    beside = [(_whom(each["whom"], words), words[each["tier"]]) for each in case["beside"]]
+    told = {
+        "sku": names.goods_names([case["sku_id"]]).get(case["sku_id"], ids.public("sku", case["sku_id"]))
+        if case["sku_id"]
+        else "",
+        "product": ids.public("prd", case["product_id"]) if case["product_id"] else "",
+        "category": ", ".join(named.get(one, ids.public(CATEGORY, one)) for one in case["category_ids"]),
+        "tag": ", ".join(case["tags"]),
+        "supplier": ids.public(names.USER, case["supplier_id"]) if case["supplier_id"] else "",
+        "channel": case["channel"],
+        "region": case["region_code"],
+        "first_order": "" if case["first_order"] is None else _("yes") if case["first_order"] else _("no"),
+        "time_of_day": "" if case["local_minute"] is None else "{:02d}:{:02d}".format(*divmod(case["local_minute"], 60)),
+        "window": showing.moment(case["at"]) if case["at"] else "",
+        "age_days": "" if case["age_days"] is None else str(case["age_days"]),
+    }
+    words |= {"age_days": _("Days since listing"), "window": _("Moment")}
+    return [*beside, *((words[name], said) for name, said in told.items() if said)]
+
+
+def _reason(why: str) -> str:
+    """Why there is no proof: the place as it stands, what is there in the active language."""
+    place, colon, said = why.rpartition(": ")
+    return f"{place}{colon}{_fault_words(said)}"
+
+
+def _whom(whom: str, words: dict[str, str]) -> str:
+    """Somebody beside the path: the buyer, a regional partner with his region, a named person with his id."""
+    kind, _colon, which = whom.partition(":")
+    if kind == "person":
+        which = ids.public(names.DISTRIBUTOR, int(which))
+    return " ".join(filter(None, (words[kind], words.get(which, which))))
 
 
 def _around() -> dict[str, Any]:
@@ -142,7 +188,7 @@ def _around() -> dict[str, Any]:
         "choices": {
             "symbol": showing.SYMBOLS.get(tenant.currency, tenant.currency),
             "offset": timezone.localtime(clock.now()).isoformat()[-6:],
-            "named": {"category": _categories()},
+            "named": {"category": [(ids.public(CATEGORY, one), named) for one, named in names.category_names().items()]},
         },
         "starts": [
             {"key": one.key, "title": one.title_zh if is_chinese() else one.title, "document": one.document} for one in STARTS
@@ -155,16 +201,6 @@ def _tenant() -> tenancy.Tenant:
     return tenancy.get_tenant(tenancy.current_tenant_id())
 
 
-def _categories() -> list[tuple[str, str]]:
-    """Every category with the names of those above it."""
-    every = catalog.list_categories()
-    own = {int(one.category_id): one.name_zh if is_chinese() else one.name_en or one.name_zh for one in every}
-    return [
-        (ids.public(CATEGORY, one.category_id), " / ".join(own[int(part)] for part in one.path if int(part) in own))
-        for one in every
-    ]
-
-
 def _desk(
     request: HttpRequest, origin: PlanVersion | None, text: str, name: str, *, fault: str = "", report: PlanReport | None = None
 ) -> HttpResponse:
@@ -172,9 +208,18 @@ def _desk(
     revises = origin is not None and origin.status is VersionStatus.DRAFT
     return show(
         request, "console/plan_desk.html", title, origin=origin, text=text, name=name, fault=fault, report=report,
-        faults=faults(report), chinese=is_chinese(), may_write=may(request, WRITE), revises=revises,
+        faults=faults(report), chinese=is_chinese(), may_write=may(request, WRITE), may_simulate=may(request, SIMULATE),
+        days=SIMULATED_DAYS, revises=revises,
         **_around(),
     )  # fmt: skip
+
+
+def _simulate(request: HttpRequest, document: Any) -> HttpResponse:
+    """Queue a run of what is being written over the latest orders. The document is not kept as a draft."""
+    of = window(SIMULATED_DAYS, clock.now())
+    run_id = simulation.request(NewRun(document, of.start, of.end, actor(request)))
+    messages.success(request, _("The simulation is queued; it begins within seconds."))
+    return redirect("console:simulation", public_id=ids.public(RUN, run_id))
 
 
 def _keep(request: HttpRequest, origin: PlanVersion | None, document: Any, name: str) -> str:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from banyan.console import paging, trail
 from banyan.console.access import attempt, may, page, show
-from banyan.console.views.plan_desk import actor, faults, find, is_chinese, shown
+from banyan.console.views.plan_desk import SIMULATE, actor, faults, find, is_chinese, shown
 from banyan.earnings.commission import commands, queries
 from banyan.earnings.commission.types import PlanVersion, VersionStatus
 from banyan.kernel import clock
@@ -38,7 +38,7 @@ def version(request: HttpRequest, public_id: str) -> HttpResponse:
     return show(
         request, "console/plan.html", _("Plan %(name)s, version %(number)d") % {"name": one.name, "number": one.number}, one=one,
         public_id=public_id, text=shown(one.document), report=report, faults=faults(report), chinese=is_chinese(),
-        may_write=may(request, WRITE),
+        may_write=may(request, WRITE), may_simulate=may(request, SIMULATE),
         may_publish=may(request, PUBLISH) and one.status is VersionStatus.DRAFT,
         may_approve=may(request, APPROVE) and one.status is VersionStatus.DRAFT and one.drafted_by != actor(request),
         changes=_changes(one), suspensions=queries.list_suspensions(version_id=one.version_id),

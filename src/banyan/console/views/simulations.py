@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, time
 from typing import Any
 
@@ -14,15 +15,13 @@ from django.views.decorators.http import require_POST
 from banyan.console import names, paging, showing
 from banyan.console.access import attempt, get_public, may, page, person, show
 from banyan.console.figures import window
+from banyan.console.views.plan_desk import RUN, SIMULATE, SIMULATED_DAYS
 from banyan.earnings.commission import queries as commission
 from banyan.earnings.simulation import commands, queries
 from banyan.earnings.simulation.types import NewRun, Run, RunStatus
 from banyan.kernel import clock, ids, tenancy
 from banyan.kernel.values.errors import Invalid
 
-SIMULATE = "plans:simulate"
-RUN = "sim"
-MONTHS = 90
 SHOWN_GOODS = 20
 
 
@@ -32,7 +31,7 @@ def listing(request: HttpRequest) -> HttpResponse:
     context = paging.page(
         request, lambda before, count: queries.list_runs(before=before, limit=count), lambda run: int(run.run_id)
     )
-    of = window(MONTHS, clock.now())
+    of = window(SIMULATED_DAYS, clock.now())
     zone = tenancy.get_tenant(tenancy.current_tenant_id()).zone
     return show(
         request, "console/simulations.html", _("Simulations"), may_simulate=may(request, SIMULATE),
@@ -73,14 +72,7 @@ def one(request: HttpRequest, public_id: str) -> HttpResponse:
                 [row["day"][5:] for row in outcome["released_by_day"]], outcome["released_by_day"], currency
             ),
             "rule_chart": _bars([row["rule"] for row in outcome["by_rule"]], outcome["by_rule"], currency),
-            "tables": [
-                (_("By rule"), "rule", outcome["by_rule"], "rules"),
-                (_("By tier"), "tier", outcome["by_tier"], "tiers"),
-                (_("By depth"), "depth", outcome["by_depth"], "depths"),
-                (_("By month"), "month", outcome["by_month"], "months"),
-                (_("By category"), "category_id", queries.outside(outcome["by_category"][:SHOWN_GOODS]), "categories"),
-                (_("By goods"), "sku_id", queries.outside(outcome["by_sku"][:SHOWN_GOODS]), "goods"),
-            ],
+            "tables": _tables(outcome),
             "sides": [
                 (title, [{**row, "name": people.get(row["payee_id"])} for row in rows])
                 for title, rows in ((_("Who gains most"), outcome["gainers"]), (_("Who loses most"), outcome["losers"]))
@@ -91,6 +83,27 @@ def one(request: HttpRequest, public_id: str) -> HttpResponse:
         public_id=public_id, may_cancel=may(request, SIMULATE) and run.status in (RunStatus.QUEUED, RunStatus.RUNNING),
         chinese=(translation.get_language() or "").startswith("zh"), exports=queries.TABLES, **context,
     )  # fmt: skip
+
+
+def _tables(outcome: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+    """Title, name of the table that can be taken along, and rows with what each stands for in words."""
+    skus = outcome["by_sku"][:SHOWN_GOODS]
+    say: dict[str, Callable[[Any], Any]] = {
+        "sku_id": names.goods_names(row["sku_id"] for row in skus if row["sku_id"]).get,
+        "category_id": names.category_names().get,
+        "tier": showing.word_of,
+    }
+    return [
+        (title, table, [{**row, "words": say.get(key, str)(row[key])} for row in rows])
+        for title, table, key, rows in (
+            (_("By rule"), "rules", "rule", outcome["by_rule"]),
+            (_("By tier"), "tiers", "tier", outcome["by_tier"]),
+            (_("By depth"), "depths", "depth", outcome["by_depth"]),
+            (_("By month"), "months", "month", outcome["by_month"]),
+            (_("By category"), "categories", "category_id", outcome["by_category"][:SHOWN_GOODS]),
+            (_("By goods"), "goods", "sku_id", skus),
+        )
+    ]
 
 
 @require_POST
