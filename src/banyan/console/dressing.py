@@ -8,11 +8,13 @@ itself is left as it is. No list counts further than 10,000 rows.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.filters import ChoicesFieldListFilter
+from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db import models
@@ -37,6 +39,14 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         if isinstance(rows, models.QuerySet):
             return int(rows.order_by().values("pk")[:COUNTED].count())
         return len(rows)
+
+
+class WordsFilter(ChoicesFieldListFilter):
+    """The choices of a filter as the column beside it says them: in words."""
+
+    def choices(self, changelist: Any) -> Iterator[Any]:
+        for each in super().choices(changelist):
+            yield {**each, "display": showing.word_of(each["display"])}
 
 
 def dressed(model: type[models.Model], admin_class: Any) -> Any:
@@ -67,6 +77,7 @@ def dressed(model: type[models.Model], admin_class: Any) -> Any:
         first, *others = admin_class.list_display or ("__str__",)
         # The first column is the row's own link already, and one link cannot hold another.
         keep = callable(getattr(admin_class, str(first), None))
+        attributes["list_filter"] = [_worded(model, name) for name in admin_class.list_filter]
         attributes["list_display"] = (first if keep else dress(first), *_each(others, dress))
     if getattr(admin_class, "inlines", ()):
         attributes["inlines"] = tuple(dressed(inline.model, inline) for inline in admin_class.inlines)
@@ -95,6 +106,14 @@ def _each(names: Any, dress: Callable[[Any], Any]) -> Any:
     if not isinstance(names, Sequence) or isinstance(names, str):
         return names
     return tuple(_each(name, dress) if isinstance(name, list | tuple) else dress(name) for name in names)
+
+
+def _worded(model: type[models.Model], name: Any) -> Any:
+    """A filter on a field with choices speaks words; any other is left as the house wrote it."""
+    if not isinstance(name, str):
+        return name
+    field = get_fields_from_path(model, name)[-1]
+    return (name, WordsFilter) if getattr(field, "choices", None) else name
 
 
 def _joined(label: str) -> Callable[..., Any]:

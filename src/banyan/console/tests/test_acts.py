@@ -295,6 +295,30 @@ def test_a_plan_is_checked_drafted_revised_and_published_in_the_console(staffed:
     assert _versions(staffed)[1].ended_reason == "活动结束"
 
 
+def test_the_witness_of_a_plan_names_who_else_is_paid_and_what_the_sale_is(staffed: Staffed) -> None:
+    operator = staffed.client(Role.OPERATOR)
+    rules = [
+        {"key": "seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 500}},
+        {"key": "own", "pays": {"to": "buyer", "min_tier": "gold"}, "amount": {"kind": "rate", "rate_bp": 300},
+         "when": {"all": [{"channel": ["live"]}, {"first_order": True}, {"tag": ["spring"]}]}},
+        {"key": "city", "pays": {"to": "regional_partner", "scope": "city"}, "amount": {"kind": "rate", "rate_bp": 100}},
+    ]  # fmt: skip
+    said = _post(operator, "/console/plans/verdict", document=_document(rules=rules)).content.decode()
+    facts = dict(re.findall(r"<dt>([^<]*)</dt><dd>(.*?)</dd>", said, re.DOTALL))
+    assert facts["已证明：单笔销售最多付"] == "9%"
+    assert facts["买家本人（自购）"] == "黄金" and facts["区域代理 市"] == "青铜"
+    assert (facts["销售渠道"], facts["买家首单"], facts["标签"]) == ("live", "是", "spring")
+    rivals = [{**rules[0], "key": "second", "pays": {"to": "ancestor", "depth": 2}},
+              {**rules[0], "key": "team", "pays": {"to": "path", "from_depth": 2, "to_depth": 2}}]  # fmt: skip
+    skipping = _document(rules=rivals, unqualified="compression", reach=3, groups={"base": "max"})
+    assert "非正常" in _post(operator, "/console/plans/verdict", document=skipping).content.decode()
+    ladder = {"kind": "progressive", "by": "figure", "figure": "month_sales_minor",
+              "bands": [{"from_minor": 0, "rate_bp": 900}, {"from_minor": 100, "rate_bp": 100}]}  # fmt: skip
+    unproven = [{**rules[0], "amount": ladder}, {**rules[0], "key": "second", "amount": ladder}]
+    unsaid = _post(operator, "/console/plans/verdict", document=_document(rules=unproven)).content.decode()
+    assert "其中一条在末档之前最高" in unsaid
+
+
 def test_the_law_refuses_a_draft_with_its_clauses_in_the_readers_language(staff: Any) -> None:
     staffed = staff(jurisdiction="cn")
     amount = {"kind": "rate", "rate_bp": 900}
@@ -433,6 +457,11 @@ def test_the_list_of_distributors_counts_orders_amounts_consumers_and_payouts_in
 )  # fmt: skip
 def test_ids_of_the_new_pages_that_name_nothing_are_not_found(staffed: Staffed, address: str) -> None:
     assert staffed.client(Role.OPERATOR).get(f"/console/{address}").status_code == 404
+
+
+def test_the_filters_of_lists_say_their_choices_in_words(staffed: Staffed) -> None:
+    page = _page(staffed.client(Role.OPERATOR), "/console/orders/order/")
+    assert 'title="已支付"' in page and 'title="paid"' not in page
 
 
 def test_the_menu_has_settlement_policies_incidents_and_settings(staffed: Staffed) -> None:
