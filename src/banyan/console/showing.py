@@ -15,7 +15,7 @@ _TONES = {
              "delivered", "redeemed", "ready"},
     "warn": {"applied", "pending", "held", "hold", "review", "in_review", "placed", "requested", "submitting", "draft", "warn",
              "awaiting_confirmation", "unknown", "under_review", "awaiting_second", "paying", "holding_period",
-             "awaiting_receipt", "open", "sent", "receiving", "counting", "drafted", "shipped", "payable", "awaiting",
+             "awaiting_receipt", "provisional", "open", "sent", "receiving", "counting", "drafted", "shipped", "payable", "awaiting",
              "packed", "partly_shipped", "in_transit", "out_for_delivery"},
     "bad": {"frozen", "rejected", "failed", "expired", "cancelled", "reversed", "clawed_back", "retired", "debt", "escalate",
             "set_aside", "skipped", "payout_failed", "troubled", "returning", "returned"},
@@ -64,6 +64,17 @@ def word_of(code: object) -> str:
     text = str(code)
     said = _(text) if text else "–"
     return said.replace("_", " ") if said == text else said
+
+
+def value_words(value: object) -> str:
+    """A value of a compiled fact as people read it: yes or no, a list, names with what they hold; a dash for None."""
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, dict):
+        return "; ".join(f"{str(name).replace('_', ' ')}: {value_words(each)}" for name, each in value.items())
+    return ", ".join(map(value_words, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def tone_of(state: str) -> str:

@@ -64,6 +64,12 @@ def word(code: object) -> str:
 
 
 @register.filter
+def value_words(value: object) -> str:
+    """A value of a compiled fact in words."""
+    return showing.value_words(value)
+
+
+@register.filter
 def ruling(step: str) -> str:
     """One step of why a return is reviewed or not, in words; its value after the colon."""
     return showing.ruling_step(step)

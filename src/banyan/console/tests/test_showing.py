@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import translation
 
 from banyan.console import showing
 
@@ -40,3 +41,9 @@ def test_percent(rate: int | None, shown: str) -> None:
 )
 def test_masks_never_show_the_whole(text: str | None, shown: str) -> None:
     assert showing.masked(text) == shown
+
+
+def test_values_of_facts_are_read_by_people() -> None:
+    with translation.override("zh-hans"):
+        assert [showing.value_words(each) for each in (None, True, False, 3, "x", [1, 2])] == ["–", "是", "否", "3", "x", "1, 2"]
+        assert showing.value_words({"fine_hkd": 5, "in": [True]}) == "fine hkd: 5; in: 是"
