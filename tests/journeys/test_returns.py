@@ -12,12 +12,18 @@ def test_a_return_at_every_stage(stage: Any) -> None:
     """One order of three teas per stage; the order called thirds loses one tea at three different stages."""
     # ── 2 March: everything is bought on one day ──
     stage.found()
-    lin, mei = stage.lin, stage.mei
     stage.at("2026-03-02 10:00")
     names = ("unshipped", "received", "released", "reviewed", "paying", "paid", "thirds")
     orders = {name: stage.buy(stage.zhou, stage.sku_id, 3) for name in names}
     stage.verify()
+    before_the_release(stage, orders)
+    after_the_release(stage, orders)
+    during_settlement(stage, orders)
+    after_the_payout(stage, orders)
 
+
+def before_the_release(stage: Any, orders: dict[str, Any]) -> None:
+    """2 and 4 March: unshipped, then received and still on hold."""
     # ── before it ships ──
     stage.give_back(orders["unshipped"], "unshipped")
     stage.give_back(orders["thirds"], "unshipped")
@@ -26,8 +32,8 @@ def test_a_return_at_every_stage(stage: Any) -> None:
 
     # ── after receipt, within the hold; twice on the same order, and never more than was bought ──
     stage.at("2026-03-04 10:00")
-    for name in names:
-        stage.ship(orders[name])
+    for order in orders.values():
+        stage.ship(order)
     stage.settled(hours=1)
     for _ in range(3):
         stage.give_back(orders["received"], "goods_back")
@@ -40,17 +46,24 @@ def test_a_return_at_every_stage(stage: Any) -> None:
     }
     assert stage.zhou.refused("POST", "/returns", body) == (409, "return_exceeds_sold")
     stage.settled(minutes=10)
-    assert sum(amount for _, amount in mei.waits_for()) == 1_000 * (7 * 3 - 1 - 1 - 3)
+    assert sum(amount for _, amount in stage.mei.waits_for()) == 1_000 * (7 * 3 - 1 - 1 - 3)
     stage.verify()
 
+
+def after_the_release(stage: Any, orders: dict[str, Any]) -> None:
+    """20 March."""
     # ── after the release ──
     stage.at("2026-03-20 10:00")
     stage.give_back(orders["released"], "goods_back", goodwill=True)
     stage.give_back(orders["thirds"], "goods_back", goodwill=True)
     stage.settled(minutes=10)
-    assert mei.waits_for() == [("period_running", 14_000)]
+    assert stage.mei.waits_for() == [("period_running", 14_000)]
     stage.verify()
 
+
+def during_settlement(stage: Any, orders: dict[str, Any]) -> None:
+    """1 and 2 April: under review, then while the money is on its way."""
+    lin, mei = stage.lin, stage.mei
     # ── 1 April: while the statement is under review, it shrinks before the reviewer's eyes ──
     stage.at("2026-04-01 00:00")
     assert (mei.statements(), lin.statements()) == ([("under_review", 14_000)], [("under_review", 7_000)])
@@ -74,6 +87,10 @@ def test_a_return_at_every_stage(stage: Any) -> None:
     assert lin.statements() == [("returned", 6_500)]
     stage.verify()
 
+
+def after_the_payout(stage: Any, orders: dict[str, Any]) -> None:
+    """10 April, and the next settlement on 1 May."""
+    lin, mei = stage.lin, stage.mei
     # ── after the payout ──
     stage.at("2026-04-10 10:00")
     stage.give_back(orders["paid"], "goods_back", goodwill=True)
