@@ -98,7 +98,7 @@ def _found(row: tuple[Any, ...], lines: list[tuple[Any, ...]], pieces: list[tupl
 def judge_each(
     return_ids: Iterable[int], found: Mapping[int, Found], judge: Callable[[Found], Refusal | None]
 ) -> tuple[list[Found], dict[int, Refusal]]:
-    """Split a batch into returns that pass and refusals by return id; an unknown id and a repeated one are refused."""
+    """Split a batch into returns that pass and refusals by return id; an unknown id is refused, a repeated one counts once."""
     passed: dict[int, Found] = {}
     refusals: dict[int, Refusal] = {}
     for return_id in return_ids:
