@@ -10,41 +10,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
 
 import orjson
 
-from banyan.earnings.commission.commands.accrual import EXPENSE, REFERENCE_KIND
-from banyan.earnings.commission.commands.hold import release_now
 from banyan.earnings.commission.commands.reversal import Batch, Standing, Step, book_batches, read_standings
+from banyan.earnings.commission.commands.truing_up import Due, accrual_entry, count_figures, true_up_orders
 from banyan.earnings.commission.commands.turns import accrued_in_all, lock_accrual
 from banyan.earnings.commission.engine import CompiledPlan
 from banyan.earnings.commission.engine.closing import ClosingDecision, PeriodBook, Reward, decide_closing
-from banyan.earnings.commission.engine.periods import Span, span_of
-from banyan.earnings.commission.engine.true_up import Difference, FigureBook, compile_for_closing, differences, true_up_period
-from banyan.earnings.commission.events import CommissionReleased, PeriodClosed
+from banyan.earnings.commission.engine.periods import span_of
+from banyan.earnings.commission.engine.true_up import true_up_period
+from banyan.earnings.commission.events import PeriodClosed
 from banyan.earnings.commission.models import AccrualRow, ClosingRow, CommissionRow
-from banyan.earnings.commission.queries.closings import PeriodOrder, everybody, returned_in, returned_of, stream_orders
+from banyan.earnings.commission.queries.closings import everybody, returned_in, stream_orders
 from banyan.earnings.commission.queries.inputs import ceilings_at
 from banyan.earnings.commission.queries.plans import versions_from
-from banyan.earnings.commission.types import Cause, CommissionKind, Member, Period, Recipient, Takeback, Weight
+from banyan.earnings.commission.types import Cause, Member, Period, Recipient, Takeback, Weight
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
-from banyan.kernel.values.money import cumulative_share
 from banyan.treasury.ledger import commands as ledger
-from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryKind, NewEntry
 
 GRACE = timedelta(hours=1)
 """How long after its end a period stays open for payments that are told late."""
-
-
-class _Due(NamedTuple):
-    version_id: int
-    plan: CompiledPlan
-    period: Period
-    span: Span
-    """The period, or as much of it as is over."""
-    is_final: bool = True
 
 
 def close_due(at: datetime) -> int:
@@ -85,7 +72,7 @@ def _lock_closings() -> None:
     )
 
 
-def _due(at: datetime) -> Iterator[_Due]:
+def _due(at: datetime) -> Iterator[Due]:
     zone = get_tenant(current_tenant_id()).zone
     closed = {
         (row[0], row[1], row[2])
@@ -99,11 +86,11 @@ def _due(at: datetime) -> Iterator[_Due]:
             span = span_of(period, start_at, zone)
             while span.end_at + GRACE <= at and (end_at is None or span.start_at < end_at):
                 if (version_id, period.value, span.start_at) not in closed:
-                    yield _Due(version_id, plan, period, span)
+                    yield Due(version_id, plan, period, span)
                 span = span_of(period, span.end_at, zone)
 
 
-def _running(at: datetime) -> Iterator[_Due]:
+def _running(at: datetime) -> Iterator[Due]:
     zone = get_tenant(current_tenant_id()).zone
     today = span_of(Period.DAY, at - GRACE, zone)
     provided = {
@@ -118,7 +105,7 @@ def _running(at: datetime) -> Iterator[_Due]:
             span = span_of(period, today.start_at, zone)
             if max(span.start_at, start_at) < today.start_at and (version_id, period.value) not in provided:
                 span = span._replace(end_at=today.start_at, end_day=today.first_day)
-                yield _Due(version_id, plan, period, span, is_final=False)
+                yield Due(version_id, plan, period, span, is_final=False)
 
 
 def periods_of(plan: CompiledPlan) -> list[Period]:
@@ -127,12 +114,12 @@ def periods_of(plan: CompiledPlan) -> list[Period]:
     return sorted({rule.pays.period for rule in plan.periodic if rule.pays.period} | ({trued} if trued else set()))
 
 
-def _close(due: _Due) -> None:
+def _close(due: Due) -> None:
     tenant = get_tenant(current_tenant_id())
     closing_id = ids.next_ids(1)[0]
     first_id = _first_closing(due, tenant.currency)
-    figures = _count_figures(due, tenant.currency) if due.is_final else None
-    raised, lowered = _true_up(due, closing_id, tenant.currency, figures) if figures is not None else (0, 0)
+    figures = count_figures(due, tenant.currency) if due.is_final else None
+    raised, lowered = true_up_orders(due, closing_id, tenant.currency, figures) if figures is not None else (0, 0)
     book, count = _add_up(due, tenant.currency)
     members = _members(due, book)
     decision = decide_closing(due.plan.plan, due.period, book.sums, members)
@@ -160,7 +147,7 @@ def _close(due: _Due) -> None:
     _book_rewards(due, closing_id, first_id or closing_id, decision)
 
 
-def _first_closing(due: _Due, currency: str) -> int | None:
+def _first_closing(due: Due, currency: str) -> int | None:
     rows = sql.fetch(
         "SELECT coalesce(first_id, id) FROM commission_closings WHERE tenant_id = %s AND plan_version_id = %s AND period = %s"
         " AND start_at = %s AND currency = %s LIMIT 1",
@@ -172,7 +159,7 @@ def _first_closing(due: _Due, currency: str) -> int | None:
 # ── rewards ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _add_up(due: _Due, currency: str) -> tuple[PeriodBook, int]:
+def _add_up(due: Due, currency: str) -> tuple[PeriodBook, int]:
     plan = due.plan.plan
     book, count = PeriodBook(plan, due.period), 0
     for piece in stream_orders(due.version_id, due.span, currency):
@@ -191,7 +178,7 @@ def _add_up(due: _Due, currency: str) -> tuple[PeriodBook, int]:
     return book, count
 
 
-def _closed_within(due: _Due) -> int:
+def _closed_within(due: Due) -> int:
     """What closes of shorter periods within this one paid by this version: they are held to its caps together."""
     rows = sql.fetch(
         "SELECT coalesce(sum(reward_minor), 0)::bigint FROM commission_closings"
@@ -201,7 +188,7 @@ def _closed_within(due: _Due) -> int:
     return int(rows[0][0])
 
 
-def _members(due: _Due, book: PeriodBook) -> list[Member]:
+def _members(due: Due, book: PeriodBook) -> list[Member]:
     """Everybody who may take part, as he stands at the period's end."""
     rules = [rule for rule in due.plan.periodic if rule.pays.period is due.period]
     if any(rule.pays.to is Recipient.POOL and rule.pays.weight in (Weight.EQUAL, Weight.TIER) for rule in rules):
@@ -210,7 +197,7 @@ def _members(due: _Due, book: PeriodBook) -> list[Member]:
     return everybody(sorted(sold), due.span.end_at)
 
 
-def _book_rewards(due: _Due, closing_id: int, accrual_id: int, decision: ClosingDecision) -> None:
+def _book_rewards(due: Due, closing_id: int, accrual_id: int, decision: ClosingDecision) -> None:
     """Book by how much the period's rewards rose or fell since the closing before; at the final one their hold begins."""
     tenant, at = get_tenant(current_tenant_id()), due.span.end_at
     standings: dict[tuple[str, int], list[Standing]] = {}
@@ -245,7 +232,7 @@ def _falls(standings: Sequence[Standing], minor: int) -> Iterator[Step]:
             minor -= part
 
 
-def _write_rises(due: _Due, closing_id: int, accrual_id: int, rises: Sequence[tuple[Reward, int]]) -> None:
+def _write_rises(due: Due, closing_id: int, accrual_id: int, rises: Sequence[tuple[Reward, int]]) -> None:
     tenant, at = get_tenant(current_tenant_id()), due.span.end_at
     paid_at = span_of(due.period, due.span.start_at, tenant.zone).end_at - timedelta(microseconds=1)  # the period's last moment
     ceiling = ceilings_at([paid_at])[0]
@@ -281,150 +268,7 @@ def _write_rises(due: _Due, closing_id: int, accrual_id: int, rises: Sequence[tu
     by_payee: dict[int, int] = {}
     for each, minor in rises:
         by_payee[each.payee_id] = by_payee.get(each.payee_id, 0) + minor
-    ledger.post([_entry(accrual_id, by_payee, at, tenant.currency, f"commission.accrued:{closing_id}")])
+    ledger.post([accrual_entry(accrual_id, by_payee, at, tenant.currency, f"commission.accrued:{closing_id}")])
     if due.is_final:
         lines = tuple((number, each.payee_id, minor) for number, (each, minor) in zip(numbers, rises, strict=True))
         events.record([PeriodClosed(closing_id, due.version_id, due.period.value, tenant.currency, lines, at)])
-
-
-def _entry(reference_id: int, by_payee: dict[int, int], at: datetime, currency: str, key: str) -> NewEntry:
-    pending = [(AccountRef(AccountKind.DISTRIBUTOR_PENDING, payee_id), -minor) for payee_id, minor in by_payee.items()]
-    postings = ((EXPENSE, sum(by_payee.values())), *pending)
-    return NewEntry(EntryKind.COMMISSION_ACCRUED, REFERENCE_KIND, reference_id, at, postings, key, currency)
-
-
-# ── true-up of orders ──────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _count_figures(due: _Due, currency: str) -> FigureBook | None:
-    if true_up_period(due.plan.plan) is not due.period:
-        return None
-    figures = FigureBook(due.plan.plan)
-    for piece in stream_orders(due.version_id, due.span, currency):
-        back = returned_of([sold.order.order_id for sold in piece], due.span.end_at)
-        for sold in piece:
-            figures.count(sold.order, back.get(sold.order.order_id, {}))
-    return figures
-
-
-def _true_up(due: _Due, closing_id: int, currency: str, figures: FigureBook) -> tuple[int, int]:
-    """Adjust the period's orders; returns by how much they went up and down, before returns."""
-    _lock_orders(due, currency)
-    at_close = compile_for_closing(due.plan.plan)
-    raised = lowered = 0
-    for piece in stream_orders(due.version_id, due.span, currency):
-        changed = []
-        for sold in piece:
-            again = at_close.decide(figures.close(sold.order), sold.legal)
-            changes = differences(due.plan.decide(sold.order, sold.legal), again)
-            if changes:
-                changed.append((sold, changes))
-                raised += sum(max(each.after_minor - each.before_minor, 0) for each in changes)
-                lowered += sum(max(each.before_minor - each.after_minor, 0) for each in changes)
-        if changed:
-            _adjust(changed, closing_id, due.span.end_at, currency)
-    return raised, lowered
-
-
-def _lock_orders(due: _Due, currency: str) -> None:
-    """All of the period's orders, as everybody locks them: in the order of ids, and before any account. A return or a release
-    that holds one of them may want an account that the first piece has moved."""
-    sql.fetch(
-        "SELECT count(*) FROM (SELECT 1 FROM commission_accruals WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s"
-        " AND plan_version_id = %s AND currency = %s AND NOT is_closing ORDER BY id FOR NO KEY UPDATE) locked",
-        (current_tenant_id(), due.span.start_at, due.span.end_at, due.version_id, currency),
-    )
-
-
-def _adjust(changed: Sequence[tuple[PeriodOrder, list[Difference]]], closing_id: int, at: datetime, currency: str) -> None:
-    order_ids = sorted(sold.order.order_id for sold, _ in changed)
-    released = dict(
-        sql.fetch(
-            "SELECT id, released_at IS NOT NULL FROM commission_accruals WHERE tenant_id = %s AND id = ANY(%s::bigint[])"
-            " ORDER BY id FOR NO KEY UPDATE",
-            (current_tenant_id(), order_ids),
-        )
-    )
-    back = returned_of(order_ids, None)
-    _raise(changed, closing_id, at, currency, released)
-    standings = read_standings(order_ids)
-    batches = []
-    for sold, changes in changed:
-        order_id = sold.order.order_id
-        batch = Batch(Takeback(Cause.TRUE_UP, closing_id, order_id, (), at), currency, released[order_id])
-        for change in changes:
-            step = _step(change, standings.get(order_id, []), back.get(order_id, {}))
-            if step is not None:
-                batch.steps.append(step)
-        if batch.steps:
-            batches.append(batch)
-    book_batches(batches)
-
-
-def _raise(
-    changed: Sequence[tuple[PeriodOrder, list[Difference]]],
-    closing_id: int,
-    at: datetime,
-    currency: str,
-    released: dict[int, bool],
-) -> None:
-    """What is added is a commission of its own; of an order that was released already it is released at once."""
-    rows: list[tuple[Any, ...]] = []
-    entries, sums, facts = [], {}, []
-    for sold, changes in changed:
-        order_id, by_payee = sold.order.order_id, dict[int, int]()
-        ups = [change for change in changes if change.after_minor > change.before_minor]
-        numbers = ids.next_ids(len(ups)) if ups else ()
-        for number, change in zip(numbers, ups, strict=True):
-            share, minor = change.share, change.after_minor - change.before_minor
-            rows.append(
-                (number, order_id, share.line_id, share.payee_id, share.rule_key, CommissionKind.TRUE_UP.value, share.depth,
-                 share.base_minor, share.rate_bp, minor)
-            )  # fmt: skip
-            by_payee[share.payee_id] = by_payee.get(share.payee_id, 0) + minor
-        if ups:
-            entries.append(_entry(order_id, by_payee, at, currency, f"commission.trued_up:{closing_id}:{order_id}"))
-            if released[order_id]:
-                sums[order_id] = by_payee
-                lines = tuple(
-                    (number, change.share.payee_id, change.after_minor - change.before_minor)
-                    for number, change in zip(numbers, ups, strict=True)
-                )
-                facts.append(CommissionReleased(order_id, currency, lines, at))
-    sql.insert(
-        CommissionRow,
-        ("id", "order_id", "line_id", "payee_id", "rule_key", "kind", "depth", "base_minor", "rate_bp", "amount_minor"),
-        rows,
-    )
-    ledger.post(entries)
-    if sums:
-        release_now(sums, currency, at, f":{closing_id}")
-    waiting = sorted({row[1] for row in rows} - set(sums))
-    if waiting:
-        sql.execute(
-            "UPDATE commission_accruals SET due_at = release_after WHERE tenant_id = %s AND id = ANY(%s::bigint[])"
-            " AND due_at IS NULL AND release_after IS NOT NULL",
-            (current_tenant_id(), waiting),
-        )
-    events.record(facts)
-
-
-def _step(change: Difference, standings: Sequence[Standing], back: dict[int, tuple[int, int]]) -> Step | None:
-    """What goes back: of a raised share the part of its line that was returned before, of a lowered one the difference less what
-    returns took of it already."""
-    share = change.share
-    refund, of = back.get(share.line_id, (0, 0))
-    refund = min(refund, of)
-    raised = change.after_minor > change.before_minor
-    kind = CommissionKind.TRUE_UP if raised else share.kind
-    standing = next(
-        each
-        for each in standings
-        if (each.line_id, each.payee_id, each.rule_key, each.kind) == (share.line_id, share.payee_id, share.rule_key, kind.value)
-    )
-    if raised:
-        amount = cumulative_share(change.after_minor - change.before_minor, refund, of)
-        return Step(standing, refund, amount) if refund else None
-    kept = change.after_minor - cumulative_share(change.after_minor, refund, of)
-    amount = standing.amount - standing.reversed - kept
-    return Step(standing, 0, amount, lowered=change.before_minor - change.after_minor)

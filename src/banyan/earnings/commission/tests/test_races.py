@@ -12,7 +12,7 @@ import pytest
 from django.db import connections
 
 from banyan.earnings.commission import commands
-from banyan.earnings.commission.commands import accrual, closing
+from banyan.earnings.commission.commands import accrual, truing_up
 from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0, Sales
 from banyan.earnings.commission.tests.test_closing import APRIL, BAND, plan, sell
 from banyan.earnings.commission.types import Cause, ReturnedLine, Takeback
@@ -158,14 +158,14 @@ def test_a_return_beside_a_close_in_pieces_waits_and_nobody_is_turned_away(sales
     """The close has raised the first order when the second one's return comes: both want the account and the second order."""
     sales.publish(plan(BAND))
     _, second = sell(sales, 9_000, 6_000)
-    raised, real = threading.Event(), closing._adjust
+    raised, real = threading.Event(), truing_up._adjust
 
     def slowly(*args: Any) -> None:
         real(*args)
         raised.set()
         time.sleep(0.3)
 
-    monkeypatch.setattr(closing, "_adjust", slowly)
+    monkeypatch.setattr(truing_up, "_adjust", slowly)
     monkeypatch.setattr("banyan.earnings.commission.queries.closings.PIECE", 1)
     back = Takeback(Cause.RETURN, 1, second, (ReturnedLine(sales.lines(second)[0], 6_000, 6_000),), APRIL)
 
