@@ -41,7 +41,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 "distributors:read",
                 ("console:distributors", "admin:distributors_distributor_changelist"),
             ),
-            Item(_("Applications"), "person_add", "distributors:read", ("console:applications",), "console:applications"),
+            Item(_("Applications"), "person_add", "distributors:read", ("console:applications",)),
             Item(_("Network"), "account_tree", "network:read", ("console:network",)),
             Item(_("Referred orders"), "share", "network:read", ("admin:attribution_referral_changelist",)),
             Item(_("Changes of sponsor"), "move_up", "network:read", ("admin:network_sponsorship_changelist",)),
@@ -111,7 +111,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         _("Money"),
         (
             Item(_("Settlements"), "request_quote", "settlements:read", ("admin:settlement_statementrow_changelist",)),
-            Item(_("Review queue"), "fact_check", "settlements:read", ("console:review",), "console:review"),
+            Item(_("Review queue"), "fact_check", "settlements:read", ("console:review",)),
             Item(_("Settlement policies"), "event_repeat", "settlements:read", ("console:policies",)),
             Item(
                 _("Payouts"),
@@ -130,7 +130,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
     (
         _("System"),
         (
-            Item(_("Events set aside"), "report", "events:read", ("console:set_aside",), "console:set_aside"),
+            Item(_("Events set aside"), "report", "events:read", ("console:set_aside",)),
             Item(_("Audit log"), "history", "audit:read", ("console:audit",)),
             Item(_("Users"), "manage_accounts", "users:read", ("admin:identity_user_changelist",)),
         ),
@@ -178,7 +178,7 @@ def _entry(request: HttpRequest, item: Item) -> dict[str, Any] | None:
 
 
 def _badge(item: Item) -> dict[str, Any]:
-    count = BADGES[item.badge]() if item.badge in BADGES else 0
+    count = BADGES[item.badge]() if item.badge else 0
     return {"badge": str(count) if count <= COUNTED else f"{COUNTED}+", "badge_variant": "danger"} if count else {}
 
 
