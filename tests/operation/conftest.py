@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -113,14 +115,28 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@cache
+def _migrated_home() -> Path:
+    """A home with an empty database that is up to date, made once by the command that does so, and removed at the end."""
+    base = Path(tempfile.mkdtemp(prefix="banyan-ops-"))
+    base.chmod(0o755)
+    atexit.register(shutil.rmtree, base, ignore_errors=True)
+    done = Installation(base / "home", base / "out").run("migrate")
+    assert done.returncode == 0, done.stderr
+    return base / "home"
+
+
 @pytest.fixture
 def make_installation() -> Iterator[Callable[..., Installation]]:
-    """A function that makes installations in folders named as asked; all are stopped and removed."""
+    """A function that makes installations in folders named as asked; all are stopped and removed. ``migrated``: the database is
+    there already, for tests that are not about the first start."""
     made: list[Installation] = []
     base = Path(tempfile.mkdtemp(prefix="banyan-ops-"))
     base.chmod(0o755)
 
-    def make(name: str = "home", command: list[str] | None = None) -> Installation:
+    def make(name: str = "home", command: list[str] | None = None, *, migrated: bool = False) -> Installation:
+        if migrated:
+            subprocess.run(["cp", "-a", _migrated_home(), base / name], check=True)  # with its owners
         made.append(Installation(base / name, base / f"{len(made)}.out", command))
         return made[-1]
 

@@ -72,7 +72,7 @@ def test_every_child_killed_comes_back_and_committed_rows_are_kept(make_installa
 def test_a_killed_supervisor_takes_its_children_along_and_the_next_one_starts(
     make_installation: Callable[..., Installation],
 ) -> None:
-    installation = make_installation()
+    installation = make_installation(migrated=True)
     installation.up("--port", "18080")
     _write(installation, "before")
     children = list(installation.services()["children"].values())
@@ -86,7 +86,7 @@ def test_a_killed_supervisor_takes_its_children_along_and_the_next_one_starts(
 
 
 def test_a_second_one_on_the_same_home_says_so(make_installation: Callable[..., Installation]) -> None:
-    installation = make_installation()
+    installation = make_installation(migrated=True)
     installation.up("--port", "18080")
     second = installation.run("up", "--port", "18090")
     assert second.returncode == 1
@@ -110,7 +110,7 @@ def test_odd_and_long_folders(make_installation: Callable[..., Installation], na
 
 def test_a_taken_port_is_passed_over_and_said(make_installation: Callable[..., Installation]) -> None:
     with socket.create_server(("127.0.0.1", 18080)):
-        installation = make_installation()
+        installation = make_installation(migrated=True)
         installation.up("--port", "18080")
         assert installation.services()["web_url"] == "http://127.0.0.1:18081"
         assert "port 18080 is taken, using 18081" in installation.said()
@@ -118,7 +118,7 @@ def test_a_taken_port_is_passed_over_and_said(make_installation: Callable[..., I
 
 
 def test_stale_pid_files_are_no_obstacle(make_installation: Callable[..., Installation]) -> None:
-    installation = make_installation()
+    installation = make_installation(migrated=True)
     installation.up("--port", "18080")
     assert installation.stop() == 0
     # The number of a living stranger, as after a restart of the machine: PostgreSQL by itself would refuse to start.
@@ -138,7 +138,7 @@ def test_stale_pid_files_are_no_obstacle(make_installation: Callable[..., Instal
 
 
 def test_servers_named_in_the_environment_are_used_instead(make_installation: Callable[..., Installation]) -> None:
-    outside = make_installation("outside")
+    outside = make_installation("outside", migrated=True)
     outside.up("--port", "18080")
     installation = make_installation("home")
     found = outside.services()
