@@ -15,7 +15,7 @@ _TONES = {
              "delivered", "redeemed", "ready"},
     "warn": {"applied", "pending", "held", "hold", "review", "in_review", "placed", "requested", "submitting", "draft", "warn",
              "awaiting_confirmation", "unknown", "under_review", "awaiting_second", "paying", "holding_period",
-             "awaiting_receipt", "provisional", "open", "sent", "receiving", "counting", "drafted", "shipped", "payable", "awaiting",
+             "awaiting_receipt", "open", "sent", "receiving", "counting", "drafted", "shipped", "payable", "awaiting",
              "packed", "partly_shipped", "in_transit", "out_for_delivery", "provisional"},
     "bad": {"frozen", "rejected", "failed", "expired", "cancelled", "reversed", "clawed_back", "retired", "debt", "escalate",
             "set_aside", "skipped", "payout_failed", "troubled", "returning", "returned"},

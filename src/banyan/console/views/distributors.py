@@ -62,4 +62,3 @@ def listing(request: HttpRequest) -> HttpResponse:
     return show(request, "console/distributors.html", _("Distributors"), is_fullwidth="1", **{**context, "rows": rows}, q=words,
                 status=status, tier=tier, unplaced=unplaced, statuses=list(Status), tiers=list(Tier), sees_money=sees_money,
                 currency=get_tenant(tenancy.current_tenant_id()).currency)  # fmt: skip
-
