@@ -15,7 +15,14 @@ from banyan.earnings.commission.queries.differences import describe_differences,
 from banyan.earnings.commission.queries.documents import inward, outward
 from banyan.earnings.commission.queries.explanation import decide_again, explain
 from banyan.earnings.commission.queries.facts import complete
-from banyan.earnings.commission.queries.frozen import FrozenOrder, Slice, compile_document, deciding_versions, slices, stream_frozen
+from banyan.earnings.commission.queries.frozen import (
+    FrozenOrder,
+    Slice,
+    compile_document,
+    deciding_versions,
+    slices,
+    stream_frozen,
+)
 from banyan.earnings.commission.queries.inputs import read_paid_orders, thaw_inputs
 from banyan.earnings.commission.queries.moments import Moment, moment_of
 from banyan.earnings.commission.queries.partners import list_partners
