@@ -9,7 +9,8 @@ from django.utils.translation import get_language
 
 from banyan.console.showing import masked
 from banyan.goods.catalog import queries as catalog
-from banyan.kernel import ids, sql, tenancy
+from banyan.goods.catalog.types import SkuId
+from banyan.kernel import ids
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
 from banyan.people.identity import queries as identity
@@ -76,20 +77,19 @@ def find_distributor(words: str) -> DistributorId | None:
     return found if distributors.list_distributors_by_ids([found]) else None
 
 
+def is_chinese() -> bool:
+    """Whether the reader reads Chinese."""
+    return (get_language() or "").startswith("zh")
+
+
 def category_names() -> dict[int, str]:
     """Every category with the names of those above it, parents before children, in the reader's language."""
     every = catalog.list_categories()
-    is_chinese = (get_language() or "").startswith("zh")
-    own = {one.category_id: one.name_zh if is_chinese else one.name_en or one.name_zh for one in every}
+    own = {one.category_id: one.name_zh if is_chinese() else one.name_en or one.name_zh for one in every}
     return {int(one.category_id): " / ".join(own[part] for part in one.path if part in own) for one in every}
 
 
 def goods_names(sku_ids: Iterable[int]) -> dict[int, str]:
     """Code and Chinese name of these SKUs, for people who look at a parcel; one query."""
-    rows = sql.fetch(
-        "SELECT s.id, s.code, p.name_zh, s.name FROM catalog_skus s"
-        " JOIN catalog_products p ON p.tenant_id = s.tenant_id AND p.id = s.product_id"
-        " WHERE s.tenant_id = %s AND s.id = ANY(%s::bigint[])",
-        (tenancy.current_tenant_id(), sorted(set(sku_ids))),
-    )
-    return {int(key): " ".join(part for part in (code, name, kind) if part) for key, code, name, kind in rows}
+    named = catalog.sku_names(SkuId(one) for one in sku_ids)
+    return {int(key): f"{code} {name}" for key, (code, name) in named.items()}

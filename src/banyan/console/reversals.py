@@ -11,7 +11,9 @@ from datetime import datetime
 
 from banyan.earnings.commission import queries as commissions
 from banyan.earnings.commission.types import Cause, Commission
-from banyan.kernel import events, sql, tenancy
+from banyan.earnings.settlement import queries as settlement
+from banyan.earnings.settlement.types import SourceKind
+from banyan.kernel import events
 from banyan.trade.returns import queries as returns
 from banyan.trade.returns.events import ReturnAccepted
 from banyan.trade.returns.types import Return
@@ -138,14 +140,10 @@ def _debts(taken: Sequence[TakenBack], currency: str) -> tuple[tuple[int, int], 
 
 
 def _statements(taken: Sequence[TakenBack]) -> tuple[Touched, ...]:
-    rows = sql.fetch(
-        "SELECT s.id, s.distributor_id, s.status, l.amount_minor, l.stands FROM settlement_lines l"
-        " JOIN settlement_statements s ON s.tenant_id = l.tenant_id AND s.id = l.statement_id"
-        " WHERE l.tenant_id = %s AND l.source_kind = 'commission_reversed' AND l.source_id = ANY(%s::bigint[])"
-        " ORDER BY s.id, l.id",
-        (tenancy.current_tenant_id(), [one.reversal_id for one in taken]),
+    found = settlement.list_lines_of(SourceKind.COMMISSION_REVERSED, [one.reversal_id for one in taken])
+    return tuple(
+        Touched(int(of.statement_id), of.distributor_id, of.status.value, line.amount_minor, line.stands) for of, line in found
     )
-    return tuple(Touched(*row) for row in rows)
 
 
 def _entries(one: Return, refund_ids: Sequence[int], orders: Sequence[int]) -> tuple[Entry, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from banyan.console import names, trail
@@ -28,7 +27,7 @@ def explain(request: HttpRequest, public_id: str) -> HttpResponse:
         [one.payee_id, *(m.distributor_id for m in found.decision.upline), *(s.payee_id for s in found.siblings),
          *(s.payee_id for s in trace.skipped), *(p.owner_id for p in found.postings)]
     )  # fmt: skip
-    chinese = (translation.get_language() or "").startswith("zh")
+    chinese = names.is_chinese()
     rules = compliance.explain_rule_set(found.legal.rule_set)
     return show(
         request, "console/explain.html", _("Why this commission"),

@@ -5,12 +5,11 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console.access import page, person, show
-from banyan.console.names import user_names
+from banyan.console.names import is_chinese, user_names
 from banyan.earnings.commission import queries as commission
 from banyan.kernel import clock, tenancy
 from banyan.kernel.tenancy.registry import get_tenant
@@ -42,7 +41,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         accepted=queries.get_reading_at(now), offers=_offers(own), acknowledgements=acknowledgements,
         people=user_names(one.accepted_by_id for one in acknowledgements),
         may_acknowledge=person(request).has_scope(ACKNOWLEDGE_SCOPE), jurisdictions=queries.list_jurisdictions(),
-        chinese=_chinese(), advice=NOT_LEGAL_ADVICE_ZH if _chinese() else NOT_LEGAL_ADVICE,
+        chinese=is_chinese(), advice=NOT_LEGAL_ADVICE_ZH if is_chinese() else NOT_LEGAL_ADVICE,
     )  # fmt: skip
 
 
@@ -53,11 +52,11 @@ def standing(request: HttpRequest) -> HttpResponse:
     watched = [one for one in queries.list_watched(200) if one.grade is not StandingGrade.CLEAR]
     layers, people = queries.lines_of(queries.rule_set_at(now))
     return show(
-        request, "console/law_standing.html", _("Standing per country"), chinese=_chinese(),
+        request, "console/law_standing.html", _("Standing per country"), chinese=is_chinese(),
         countries=commission.standings_per_country(None, now), version=commission.version_at(now), watched=watched,
         layers=layers, people=people,
         updates=queries.list_updates(limit=20), suspensions=commission.list_suspensions(limit=20),
-        advice=NOT_LEGAL_ADVICE_ZH if _chinese() else NOT_LEGAL_ADVICE,
+        advice=NOT_LEGAL_ADVICE_ZH if is_chinese() else NOT_LEGAL_ADVICE,
     )  # fmt: skip
 
 
@@ -68,8 +67,8 @@ def jurisdiction(request: HttpRequest, code: str) -> HttpResponse:
     if found is None:
         raise Http404(code)
     sets = [(rules, _clauses(rules)) for rules in found.rule_sets]
-    return show(request, "console/law_jurisdiction.html", found.name_zh if _chinese() else found.name, found=found, sets=sets,
-                chinese=_chinese(), advice=NOT_LEGAL_ADVICE_ZH if _chinese() else NOT_LEGAL_ADVICE)  # fmt: skip
+    return show(request, "console/law_jurisdiction.html", found.name_zh if is_chinese() else found.name, found=found, sets=sets,
+                chinese=is_chinese(), advice=NOT_LEGAL_ADVICE_ZH if is_chinese() else NOT_LEGAL_ADVICE)  # fmt: skip
 
 
 @require_POST
@@ -104,10 +103,6 @@ def withdraw(request: HttpRequest) -> HttpResponse:
     return redirect("console:law")
 
 
-def _chinese() -> bool:
-    return (translation.get_language() or "").startswith("zh")
-
-
 def _number(request: HttpRequest, name: str, scale: int) -> int | None:
     text = request.POST.get(name, "").strip()
     try:
@@ -122,7 +117,7 @@ def _offers(own: Jurisdiction | None) -> list[dict[str, object]]:
         return []
     offers: list[dict[str, object]] = []
     for rules in own.rule_sets:
-        words = rules.statement_zh if _chinese() else rules.statement
+        words = rules.statement_zh if is_chinese() else rules.statement
         if rules.reading is Reading.PRACTICE:
             offers.append({"reading": "practice", "rules": rules, "statement": words, "open_depth": False, "open_rate": False})
         elif rules.reading is Reading.LETTER:

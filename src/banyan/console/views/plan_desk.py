@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -87,7 +87,7 @@ def verdict(request: HttpRequest) -> HttpResponse:
     proven = found if isinstance(found, queries.ShopProof) else None
     report = found.report if isinstance(found, queries.ShopProof) else found
     context = {
-        "fault": fault, "report": report, "faults": faults(report), "chinese": is_chinese(),
+        "fault": fault, "report": report, "faults": faults(report), "chinese": names.is_chinese(),
         "proof": _proof(proven) if proven else None, "currency": _tenant().currency,
     }  # fmt: skip
     return render(request, "console/plan_verdict.html", context)
@@ -191,7 +191,8 @@ def _around() -> dict[str, Any]:
             "named": {"category": [(ids.public(CATEGORY, one), named) for one, named in names.category_names().items()]},
         },
         "starts": [
-            {"key": one.key, "title": one.title_zh if is_chinese() else one.title, "document": one.document} for one in STARTS
+            {"key": one.key, "title": one.title_zh if names.is_chinese() else one.title, "document": one.document}
+            for one in STARTS
         ],
         "tiers": [(tier, words[tier]) for tier in TIERS],
     }
@@ -208,7 +209,7 @@ def _desk(
     revises = origin is not None and origin.status is VersionStatus.DRAFT
     return show(
         request, "console/plan_desk.html", title, origin=origin, text=text, name=name, fault=fault, report=report,
-        faults=faults(report), chinese=is_chinese(), may_write=may(request, WRITE), may_simulate=may(request, SIMULATE),
+        faults=faults(report), chinese=names.is_chinese(), may_write=may(request, WRITE), may_simulate=may(request, SIMULATE),
         days=SIMULATED_DAYS, revises=revises,
         **_around(),
     )  # fmt: skip
@@ -290,11 +291,6 @@ def _read(text: str) -> tuple[Any, str]:
 
 def _no_number(text: str) -> NoReturn:
     raise ValueError(text)
-
-
-def is_chinese() -> bool:
-    """Whether the reader reads Chinese."""
-    return (translation.get_language() or "").startswith("zh")
 
 
 def actor(request: HttpRequest) -> str:

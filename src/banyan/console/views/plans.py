@@ -10,9 +10,9 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from banyan.console import paging, trail
+from banyan.console import names, paging, trail
 from banyan.console.access import attempt, may, page, show
-from banyan.console.views.plan_desk import SIMULATE, actor, faults, find, is_chinese, shown
+from banyan.console.views.plan_desk import SIMULATE, actor, faults, find, shown
 from banyan.earnings.commission import commands, queries
 from banyan.earnings.commission.types import PlanVersion, VersionStatus
 from banyan.kernel import clock
@@ -37,7 +37,7 @@ def version(request: HttpRequest, public_id: str) -> HttpResponse:
     report = queries.check_document(one.document, clock.now())
     return show(
         request, "console/plan.html", _("Plan %(name)s, version %(number)d") % {"name": one.name, "number": one.number}, one=one,
-        public_id=public_id, text=shown(one.document), report=report, faults=faults(report), chinese=is_chinese(),
+        public_id=public_id, text=shown(one.document), report=report, faults=faults(report), chinese=names.is_chinese(),
         may_write=may(request, WRITE), may_simulate=may(request, SIMULATE),
         may_publish=may(request, PUBLISH) and one.status is VersionStatus.DRAFT,
         may_approve=may(request, APPROVE) and one.status is VersionStatus.DRAFT and one.drafted_by != actor(request),
@@ -101,7 +101,7 @@ def _changes(one: PlanVersion) -> tuple[PlanVersion, list[str]] | None:
 
 def _in_own_words(refusal: Refusal) -> NoReturn:
     """The clauses in Chinese where the reader reads Chinese; the compilation has both."""
-    if is_chinese():
+    if names.is_chinese():
         words = "; ".join(f"{one['law']} {one['article']}: {one['message_zh']}" for one in refusal.details["broken"])
         raise commands.IllegalPlan(_("The plan breaks %s") % words, **refusal.details) from refusal
     raise refusal

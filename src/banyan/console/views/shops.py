@@ -6,11 +6,11 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console.access import may, page, person, said, show
+from banyan.console.names import is_chinese
 from banyan.kernel.http.middleware import SESSION_TENANT
 from banyan.kernel.tenancy.models import TenantRow
 from banyan.kernel.values.errors import Refusal
@@ -60,7 +60,7 @@ def _usual() -> dict[str, str]:
 
 
 def _jurisdictions() -> list[tuple[str, str]]:
-    chinese = (translation.get_language() or "").startswith("zh")
+    chinese = is_chinese()
     return [(one.code.upper(), one.name_zh if chinese else one.name) for one in law.list_jurisdictions()]
 
 

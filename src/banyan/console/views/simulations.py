@@ -8,7 +8,6 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils import translation
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
@@ -81,7 +80,7 @@ def one(request: HttpRequest, public_id: str) -> HttpResponse:
     return show(
         request, "console/simulation.html", run.title or _("Simulation"), run=run, outcome=outcome, currency=currency,
         public_id=public_id, may_cancel=may(request, SIMULATE) and run.status in (RunStatus.QUEUED, RunStatus.RUNNING),
-        chinese=(translation.get_language() or "").startswith("zh"), exports=queries.TABLES, **context,
+        chinese=names.is_chinese(), exports=queries.TABLES, **context,
     )  # fmt: skip
 
 

@@ -92,6 +92,16 @@ def list_lines(statement_id: int) -> tuple[StatementLine, ...]:
     return tuple(_line(row) for row in rows.order_by("pk"))
 
 
+def list_lines_of(kind: SourceKind, source_ids: Collection[int]) -> list[tuple[Statement, StatementLine]]:
+    """The lines that stand for these sources, each with its statement (without lines), oldest first; also of rejected ones."""
+    if not source_ids:
+        return []
+    rows = LineRow.objects.filter(
+        tenant_id=tenancy.current_tenant_id(), source_kind=kind.value, source_id__in=source_ids
+    ).select_related("statement")
+    return [(_statement(row.statement), _line(row)) for row in rows.order_by("statement_id", "pk")]
+
+
 def list_lines_before(statement_id: int, before_id: int | None, count: int) -> list[StatementLine]:
     """At most `count` lines of a statement in descending line id order, with an id below `before_id`."""
     rows = LineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), statement_id=statement_id)

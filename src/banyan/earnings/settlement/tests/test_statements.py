@@ -449,3 +449,19 @@ def test_lanes_and_thresholds(tenant: Any, driven_clock: Any) -> None:
         assert (only(small).status, only(large).status) == (StatementStatus.PAYING, StatementStatus.UNDER_REVIEW)
         assert queries.get_policy(only(large).policy_id).terms.lane is Lane.AUTOMATIC
     assert tenant.verify() == []
+
+
+def test_the_lines_of_a_source_are_found_with_their_statement(tenant: Any, driven_clock: Any) -> None:
+    with tenant.enter():
+        open_policy()
+        (payee,) = make_distributors()
+        first, second = earn([(payee, 1_000), (payee, 250)])
+        driven_clock(APRIL)
+        open_all()
+        statement = only(payee)
+        found = queries.list_lines_of(SourceKind.COMMISSION_RELEASED, [second, first + second])
+        assert [(of.statement_id, line.source_id, line.amount_minor, line.stands) for of, line in found] == [
+            (statement.statement_id, second, 250, True)
+        ]
+        assert queries.list_lines_of(SourceKind.COMMISSION_REVERSED, [second]) == []
+        assert queries.list_lines_of(SourceKind.COMMISSION_RELEASED, []) == []
