@@ -18,7 +18,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src" / "banyan"
 PO = SOURCE / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
+CONTEXT = "\x04"
+"""Between the context of a message and the message, as in a compiled catalog."""
 CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+CONTEXT_CALLS = {"pgettext", "pgettext_lazy"}
 TEMPLATE_CALL = re.compile(
     r"\bn?gettext\(\s*(u?'(?:\\.|[^'\\])*'|u?\"(?:\\.|[^\"\\])*\")(?:\s*,\s*(u?'(?:\\.|[^'\\])*'|u?\"(?:\\.|[^\"\\])*\"))?"
 )
@@ -26,7 +29,7 @@ FILTER_TEXT = re.compile(r"_\(\s*('(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\")\s*\)")
 
 
 def read_po(path: Path) -> dict[str, list[str]]:
-    """msgid → its translations (one, or one per plural form)."""
+    """msgid (after its context, where it has one) → its translations (one, or one per plural form)."""
     found: dict[str, list[str]] = {}
     current: list[str] = []
     field = ""
@@ -35,14 +38,15 @@ def read_po(path: Path) -> dict[str, list[str]]:
     def close() -> None:
         if "msgid" in entry:
             forms = [entry[key] for key in sorted(entry) if key.startswith("msgstr")]
-            found[entry["msgid"]] = forms if "msgid_plural" not in entry else [entry["msgid_plural"], *forms]
+            key = f"{entry['msgctxt']}{CONTEXT}{entry['msgid']}" if "msgctxt" in entry else entry["msgid"]
+            found[key] = forms if "msgid_plural" not in entry else [entry["msgid_plural"], *forms]
 
     for line in path.read_text(encoding="utf-8").splitlines():
         text = line.strip()
-        if text.startswith("msgid ") and entry:
+        if text.startswith("msgctxt ") or (text.startswith("msgid ") and "msgid" in entry):
             close()
             entry = {}
-        match = re.match(r"(msgid|msgid_plural|msgstr(?:\[\d\])?)\s+(\".*\")$", text)
+        match = re.match(r"(msgctxt|msgid|msgid_plural|msgstr(?:\[\d\])?)\s+(\".*\")$", text)
         if match:
             field = match.group(1)
             entry[field] = ast.literal_eval(match.group(2))
@@ -87,6 +91,8 @@ def python_words(path: Path) -> set[str]:
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
             if name in CALLS and node.args and isinstance(node.args[0], ast.Constant) and isinstance(node.args[0].value, str):
                 words.add(node.args[0].value)
+            elif name in CONTEXT_CALLS and all(isinstance(each, ast.Constant) for each in node.args[:2]):
+                words.add(CONTEXT.join(str(each.value) for each in node.args[:2] if isinstance(each, ast.Constant)))
     return words
 
 

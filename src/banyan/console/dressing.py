@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -18,15 +19,18 @@ from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db import models
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
 from banyan.console import showing, trail
 from banyan.kernel import tenancy
+from banyan.kernel.backoffice import FactsAdmin
 from banyan.kernel.tenancy.registry import get_tenant
 
 COUNTED = 10_000
+REASONS = ("reason", "ended_reason")
+"""Text fields in which houses write why, in code words where no person did it."""
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -47,6 +51,23 @@ class WordsFilter(ChoicesFieldListFilter):
     def choices(self, changelist: Any) -> Iterator[Any]:
         for each in super().choices(changelist):
             yield {**each, "display": showing.word_of(each["display"])}
+
+
+class Titled:
+    """A record is headed by what its list shows first: an id, a name or a moment, never a row's code words."""
+
+    def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        row = context.get("original")
+        if row is not None:
+            context["subtitle"] = self.heading_of(row) or context.get("subtitle")
+        return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
+
+    def heading_of(self, row: Any) -> str:
+        """The first column of this row, as plain text."""
+        first = str(self.list_display[0])  # type: ignore[attr-defined]
+        written = getattr(self, first, None)
+        value = written(row) if callable(written) else getattr(row, first, "")
+        return showing.moment(value) if isinstance(value, datetime) else strip_tags(str(value or ""))
 
 
 def dressed(model: type[models.Model], admin_class: Any) -> Any:
@@ -79,12 +100,14 @@ def dressed(model: type[models.Model], admin_class: Any) -> Any:
         keep = callable(getattr(admin_class, str(first), None))
         attributes["list_filter"] = [_worded(model, name) for name in admin_class.list_filter]
         attributes["list_display"] = (first if keep else dress(first), *_each(others, dress))
+    else:
+        attributes["hide_title"] = True  # an inline's rows say the same in their columns
     if getattr(admin_class, "inlines", ()):
         attributes["inlines"] = tuple(dressed(inline.model, inline) for inline in admin_class.inlines)
-    read_only = set(admin_class.readonly_fields or ())
+    read_only, is_fact = set(admin_class.readonly_fields or ()), issubclass(admin_class, FactsAdmin)
 
     def dress_read_only(name: Any) -> Any:
-        return dress(name) if name in read_only else name
+        return dress(name) if is_fact or name in read_only else name
 
     if admin_class.fields:
         attributes["fields"] = _each(admin_class.fields, dress_read_only)
@@ -99,7 +122,7 @@ def dressed(model: type[models.Model], admin_class: Any) -> Any:
             if place in attributes:
                 attributes[place] = (*attributes[place], "joined_page")
     attributes |= columns
-    return type(admin_class.__name__, (admin_class,), attributes)
+    return type(admin_class.__name__, (Titled, admin_class) if "list_display" in attributes else (admin_class,), attributes)
 
 
 def _each(names: Any, dress: Callable[[Any], Any]) -> Any:
@@ -155,6 +178,12 @@ def _shown_as(field: Any) -> Callable[[Any, Any], Any] | None:
             return showing.percent(getattr(row, name))
 
         return percent
+    if name in REASONS and not field.choices:
+
+        def reason(self: Any, row: Any) -> str:
+            return showing.reason_of(getattr(row, name))
+
+        return reason
     if getattr(field, "choices", None):
 
         def state(self: Any, row: Any) -> SafeString | str:

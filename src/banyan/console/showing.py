@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 SYMBOLS = {"CNY": "¥", "USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "KRW": "₩", "HKD": "HK$", "TWD": "NT$", "SGD": "S$"}
 WITHOUT_MINOR = frozenset({"JPY", "KRW", "VND"})
@@ -64,6 +65,25 @@ def word_of(code: object) -> str:
     text = str(code)
     said = _(text) if text else "–"
     return said.replace("_", " ") if said == text else said
+
+
+def confidence_of(code: object) -> str:
+    """How well a fact of the law is known. "Unknown" is another word here than for a payout."""
+    return pgettext("how well a law is known", "unknown") if str(code) == "unknown" else word_of(code)
+
+
+def reason_of(text: str) -> str:
+    """Why something was written: what a house wrote by itself in words, what a person wrote as it stands."""
+    own = {
+        "applied": _("with the application"),
+        "approved": _("with the approval"),
+        "joined": _("on joining"),
+        "unfrozen": _("unfrozen"),
+        "created": _("with the article"),
+        "expired": _("the time was over"),
+        "overridden": _("bound to somebody else"),
+    }
+    return own.get(text, text) or "–"
 
 
 def value_words(value: object) -> str:

@@ -64,6 +64,18 @@ def word(code: object) -> str:
 
 
 @register.filter
+def confidence(code: object) -> str:
+    """How well a fact of the law is known."""
+    return showing.confidence_of(code)
+
+
+@register.filter
+def reason(text: str) -> str:
+    """Why something was written; a house's own reason in words."""
+    return showing.reason_of(text)
+
+
+@register.filter
 def value_words(value: object) -> str:
     """A value of a compiled fact in words."""
     return showing.value_words(value)

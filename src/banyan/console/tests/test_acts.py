@@ -468,3 +468,25 @@ def test_the_menu_has_settlement_policies_incidents_and_settings(staffed: Staffe
     page = _page(staffed.client(Role.FINANCE), "/console/law/")
     for address in ("/console/settlement-policies/", "/console/payments/incidentrow/", "/console/settings/", "/console/plans/"):
         assert f'href="{address}"' in page, address
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_a_record_is_headed_and_told_in_words(staffed: Staffed, language: str) -> None:
+    """A distributor's history of statuses: no code word of a row, neither above it nor in it."""
+    from banyan.people.distributors import commands
+    from banyan.people.distributors.models import StatusFact
+    from banyan.people.distributors.types import Application
+
+    with staffed.shop.enter():
+        commands.apply([Application(staffed.people[Role.CONSUMER], None, clock.now())])
+        fact = StatusFact.objects.select_related("distributor").get()
+    client = staffed.client(Role.OPERATOR)
+    client.cookies["django_language"] = language
+    status, reason = ("applied", "with the application") if language == "en" else ("待审核", "随申请")
+    for address in (f"statusfact/{fact.pk}/change/", f"distributor/{fact.distributor_id}/change/"):
+        text = client.get(f"/console/distributors/{address}").content.decode()
+        assert re.search(rf"<title>\s*{fact.distributor.code} ", text), address
+        words = [each.strip() for each in re.sub(r"<[^>]+>", "\n", text).splitlines() if each.strip()]
+        assert status in words, address
+        assert reason in words, address
+        assert language == "en" or "applied" not in words, address

@@ -47,3 +47,15 @@ def test_values_of_facts_are_read_by_people() -> None:
     with translation.override("zh-hans"):
         assert [showing.value_words(each) for each in (None, True, False, 3, "x", [1, 2])] == ["–", "是", "否", "3", "x", "1, 2"]
         assert showing.value_words({"fine_hkd": 5, "in": [True]}) == "fine hkd: 5; in: 是"
+
+
+def test_reasons_of_the_houses_are_words_and_those_of_people_stay() -> None:
+    with translation.override("zh-hans"):
+        assert [showing.reason_of(each) for each in ("joined", "applied", "换团队", "")] == [
+            "随加入关系网",
+            "随申请",
+            "换团队",
+            "–",
+        ]
+    with translation.override("en"):
+        assert showing.reason_of("joined") == "on joining"

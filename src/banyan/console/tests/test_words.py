@@ -47,3 +47,23 @@ def test_a_planted_word_is_found_missing(messages: dict[str, Any], tmp_path: Pat
     code.write_text('_("Another one")\nngettext("one", "many", 2)\n')
     assert messages["template_words"](page) == {"A word that nobody said", "Nor %(this)s one"}
     assert messages["python_words"](code) == {"Another one", "one"}
+
+
+def test_a_word_may_have_another_chinese_in_another_context(messages: dict[str, Any], tmp_path: Path) -> None:
+    code, po = tmp_path / "code.py", tmp_path / "django.po"
+    code.write_text('_("unknown")\npgettext("law", "unknown")\n')
+    po.write_text('msgid "unknown"\nmsgstr "a"\n\nmsgctxt "law"\nmsgid "unknown"\nmsgstr "b"\n\nmsgid "known"\nmsgstr "c"\n')
+    assert messages["python_words"](code) == {"unknown", "law\x04unknown"}
+    assert messages["read_po"](po) == {"unknown": ["a"], "law\x04unknown": ["b"], "known": ["c"]}
+
+
+def test_a_law_that_nobody_knows_is_no_payout() -> None:
+    from django.utils import translation
+
+    from banyan.console import showing
+
+    with translation.override("zh-hans"):
+        assert (showing.confidence_of("unknown"), showing.word_of("unknown")) == ("未查明", "结果未知")
+        assert showing.confidence_of("verified") == showing.word_of("verified")
+    with translation.override("en"):
+        assert showing.confidence_of("unknown") == "unknown"

@@ -16,6 +16,7 @@ from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import WarehouseId
 from banyan.goods.sourcing import commands, queries
 from banyan.goods.sourcing.types import (
+    DEFAULT_ZONES,
     BackorderId,
     BackorderState,
     Capacity,
@@ -151,12 +152,29 @@ def _compared(choice: Choice, places: Any, goods: Any) -> list[dict[str, Any]]:
 
 
 def _row(word: str, option: Option, chosen: Option, places: Any, goods: Any) -> dict[str, Any]:
+    zones = _zone_names()
     return {
         "word": word, "is_chosen": option is chosen, "cost": option.cost, "total": option.cost.total_minor,
         "more": option.cost.total_minor - chosen.cost.total_minor,
-        "parcels": [{"one": parcel, "place": places.get(parcel.warehouse_id)} for parcel in option.parcels],
+        "parcels": [
+            {"one": parcel, "place": places.get(parcel.warehouse_id), "zone": zones.get(parcel.zone, parcel.zone)}
+            for parcel in option.parcels
+        ],
         "missing": [{"quantity": one.quantity, "name": goods.get(one.sku_id, "–")} for one in option.missing],
     }  # fmt: skip
+
+
+def _zone_names() -> dict[str, str]:
+    """What the tariff's zones are called: as the shop named them, the example's own in the reader's language."""
+    example = {one.code: one.name for one in DEFAULT_ZONES}
+    words = {
+        "remote": _("Remote areas"), "near": _("Same city"), "region": _("Region nearby"), "country": _("Whole country"),
+        "far": _("Far away"),
+    }  # fmt: skip
+    return {
+        one.code: words[one.code] if example.get(one.code) == one.name and one.code in words else one.name
+        for one in queries.get_policy().zones
+    }
 
 
 def _currency() -> str:
@@ -173,7 +191,7 @@ def _show(request: HttpRequest, **forms: Any) -> HttpResponse:
         for one in queries.list_recent(limit=10)
     ]  # fmt: skip
     return show(
-        request, "console/sourcing.html", _("Sourcing"), policy=policy, currency=currency, latest=latest,
+        request, "console/sourcing.html", _("Sourcing"), policy=policy, currency=currency, latest=latest, zones=_zone_names(),
         policy_form=forms.get("policy_form") or SourcingPolicyForm.of(policy, currency),
         tariff_form=forms.get("tariff_form") or TariffForm.of(policy.zones, currency),
         capacity_form=forms.get("capacity_form") or CapacityForm(),
