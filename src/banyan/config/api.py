@@ -24,6 +24,7 @@ SCOPES: dict[str, Scope] = {
     "ord": Scope.ORDERS_READ,
     "cms": Scope.COMMISSIONS_READ,
     "crv": Scope.COMMISSIONS_READ,
+    "clg": Scope.PLANS_READ,
     "ret": Scope.RETURNS_READ,
     "rfd": Scope.PAYMENTS_READ,
     "stm": Scope.SETTLEMENTS_READ,
@@ -49,7 +50,7 @@ class ExplainedOut(Schema):
 @router.get("/explain/{public_id}", response={200: ExplainedOut, **ERRORS}, summary="What stands behind an id")
 @endpoint(scope=Scope.ORDERS_READ)
 def explain(request: HttpRequest, public_id: PublicIdText) -> dict[str, Any]:
-    """A payment, order, commission, reversal, return, refund, statement, payout or ledger entry, from where and to where.
+    """A payment, order, commission, reversal, return, refund, statement, payout, ledger entry or closing, whence and whereto.
 
     For staff; kinds whose read scope the token lacks are left out of the chain. Distributors have their own commissions
     explained under /commissions.

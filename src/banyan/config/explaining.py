@@ -26,7 +26,7 @@ class UnknownId(NotFound):
     code = "unknown_id"
     advice = (
         "Give the id of a commission (cms_), reversal (crv_), entry (ent_), order (ord_), return (ret_), payment (pay_), "
-        "refund (rfd_), statement (stm_) or payout (pyo_)."
+        "refund (rfd_), statement (stm_), payout (pyo_) or a period's closing (clg_)."
     )
 
 
@@ -48,11 +48,18 @@ _LINE_SOURCES = "CASE l.source_kind WHEN 'commission_released' THEN 'cms' WHEN '
 _OWN_SOURCE = "l.source_kind IN ('commission_released', 'commission_reversed')"
 _ENTRIES = "SELECT 'ent', id FROM ledger_entries WHERE tenant_id = %(t)s AND reference_kind = '{}' AND reference_id = {} "
 _STATED = "SELECT 'stm', statement_id FROM settlement_lines WHERE tenant_id = %(t)s AND stands AND source_kind "
+_DECIDED_BY = (
+    "SELECT CASE WHEN a.is_closing THEN 'clg' ELSE 'ord' END, CASE WHEN a.is_closing THEN c.line_id ELSE c.order_id END"
+    " FROM commission_commissions c JOIN commission_accruals a ON a.tenant_id = c.tenant_id AND a.id = c.order_id"
+    " WHERE c.tenant_id = %(t)s AND c.id = %(i)s"
+)
+"""A period's reward has its period's first closing where others have their order, and the closing that added it as its line."""
+_FIRST_CLOSING = "(SELECT coalesce(first_id, id) FROM commission_closings WHERE tenant_id = %(t)s AND id = %(i)s)"
 _RETURN_OF = "(SELECT order_id FROM {} WHERE tenant_id = %(t)s AND id = %(i)s)"
 _COLUMN_KINDS = {
     "order_id": "ord", "payee_id": "dst", "distributor_id": "dst", "buyer_id": "usr", "commission_id": "cms",
     "statement_id": "stm", "payout_id": "pyo", "payment_id": "pay", "line_id": "oln", "plan_version_id": "plv",
-    "refund_id": "rfd",
+    "refund_id": "rfd", "closing_id": "clg",
 }  # fmt: skip
 
 
@@ -98,7 +105,7 @@ KINDS: dict[str, Kind] = {
         "commission",
         "commission_commissions",
         _names("payee_id order_id line_id rule_key kind depth base_minor rate_bp amount_minor"),
-        came_from=_one("ord", "order_id", "commission_commissions"),
+        came_from=_DECIDED_BY,
         led_to=_all(
             _ENTRIES.format("commission_accrual", _RETURN_OF.format("commission_commissions")),
             _many("crv", "commission_reversals", "commission_id = %(i)s"),
@@ -112,8 +119,23 @@ KINDS: dict[str, Kind] = {
         came_from=_all(
             _one("cms", "commission_id", "commission_reversals"),
             _one("ret", "cause_id", "commission_reversals") + " AND cause = 'return'",
+            _one("clg", "cause_id", "commission_reversals") + " AND cause = 'true_up'",
         ),
         led_to=_STATED + "= 'commission_reversed' AND source_id = %(i)s",
+    ),
+    "clg": Kind(
+        "closing",
+        "commission_closings",
+        _names(
+            "plan_version_id period start_at end_at closed_at order_count reward_minor raised_minor lowered_minor currency"
+            " is_final"
+        ),
+        came_from=_one("clg", "first_id", "commission_closings") + " AND first_id IS NOT NULL",
+        led_to=_all(
+            _many("cms", "commission_commissions", f"order_id = {_FIRST_CLOSING} AND line_id = %(i)s"),
+            _many("crv", "commission_reversals", f"order_id = {_FIRST_CLOSING} AND cause = 'true_up' AND cause_id = %(i)s"),
+            _ENTRIES.format("commission_accrual", _FIRST_CLOSING),
+        ),
     ),
     "ret": Kind(
         "return",
@@ -212,7 +234,7 @@ def _facts(kind: Kind, identity: int) -> dict[str, Any]:
         (tenancy.current_tenant_id(), identity),
     )
     facts: dict[str, Any] = {}
-    for column, value in zip(kind.columns, row, strict=True):
+    for column, value in _own_names(kind, row).items():
         if value in (None, ""):
             continue
         prefix = _COLUMN_KINDS.get(column)
@@ -220,8 +242,28 @@ def _facts(kind: Kind, identity: int) -> dict[str, Any]:
             ids.public(prefix, value) if prefix and value else value.isoformat() if hasattr(value, "isoformat") else value
         )
     if kind.name == "entry":
-        facts["reference_id"] = ids.public(_REFERENCES.get(facts["reference_kind"], "ref"), row[2])
+        facts["reference_id"] = ids.public(_reference(facts["reference_kind"], row[2]) or "ref", row[2])
     return facts
+
+
+def _own_names(kind: Kind, row: tuple[Any, ...]) -> dict[str, Any]:
+    """A row's values by column; what a period pays has a closing and neither an order nor a line of one."""
+    named = dict(zip(kind.columns, row, strict=True))
+    if kind.name in ("commission", "commission reversal") and _is_closing(named["order_id"]):
+        first_id = named.pop("order_id")
+        named["closing_id"] = named.pop("line_id", first_id)
+    return named
+
+
+def _is_closing(identity: int) -> bool:
+    return bool(
+        sql.fetch("SELECT 1 FROM commission_closings WHERE tenant_id = %s AND id = %s", (tenancy.current_tenant_id(), identity))
+    )
+
+
+def _reference(kind: str, identity: int) -> str | None:
+    """The prefix of what an entry is about: a period's commission is booked under its first closing's number."""
+    return "clg" if kind == "commission_accrual" and _is_closing(identity) else _REFERENCES.get(kind)
 
 
 def _words(prefix: str, identity: int) -> list[str]:
@@ -259,7 +301,7 @@ def _came_from(prefix: str, identity: int) -> list[tuple[str, int]]:
             "SELECT reference_kind, reference_id FROM ledger_entries WHERE tenant_id = %s AND id = %s",
             (tenancy.current_tenant_id(), identity),
         )
-        return [(_REFERENCES[kind], reference) for kind, reference in rows if kind in _REFERENCES]
+        return [(found, reference) for kind, reference in rows if (found := _reference(kind, reference))]
     return _ask(KINDS[prefix].came_from, identity)
 
 
@@ -291,7 +333,7 @@ def _line(prefix: str, identity: int) -> str:
     parts += [
         f"{name.removesuffix('_id')} {value}"
         for name, value in facts.items()
-        if name in ("kind", "state", "status", "rule_key", "payee_id")
+        if name in ("kind", "state", "status", "rule_key", "payee_id", "period")
     ]
     if "amount_minor" in facts:
         parts.append(f"{facts['amount_minor']} {facts.get('currency', '')}".strip())
