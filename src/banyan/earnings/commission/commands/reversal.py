@@ -102,7 +102,11 @@ def book_batches(batches: Sequence[Batch]) -> None:
 
 
 def _keep_returned(takebacks: Sequence[Takeback], accruals: dict[int, tuple[str, bool, int | None]]) -> None:
-    """Keep what came back of orders whose version's periods close: it lowers the net sales of the period it came back in."""
+    """Keep what came back of orders whose version's periods close: it lowers the net sales of the period it came back in.
+
+    One row per (order, line, return) is enough: returns tells one fact per return and order, and a line once in it, with what
+    all its parts came to; so what is here already is the same fact told again.
+    """
     plans = compiled_versions(sorted({version for _, _, version in accruals.values() if version is not None}))
     closing = {version for version, plan in plans.items() if plan.closes}
     kept = [

@@ -86,7 +86,8 @@ def pay_back(settled: Sequence[Settled], standings: Mapping[int, Standing], at: 
 
 
 def _facts(one: Settled, standings: Mapping[int, Standing], at: datetime) -> list[ReturnAccepted]:
-    """One fact per order whose money was given back, the return's own always among them."""
+    """One fact per order whose money was given back, the return's own always among them. A line is in a fact once, with the sum
+    of what was drawn from it: others keep one row per line and return."""
     booking = one.booking
     quantities = {line.line_id: line.quantity for line in booking.decision.lines}
     lines: dict[int, dict[int, int]] = {booking.order_id: {}}
