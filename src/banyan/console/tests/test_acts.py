@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -490,3 +491,19 @@ def test_a_record_is_headed_and_told_in_words(staffed: Staffed, language: str) -
         assert status in words, address
         assert reason in words, address
         assert language == "en" or "applied" not in words, address
+
+
+@pytest.mark.parametrize(("language", "title"), [("zh-hans", "新分佣方案"), ("en", "New commission plan")])
+def test_a_new_plan_begins_without_a_fault(staffed: Staffed, language: str, title: str) -> None:
+    from banyan.earnings.commission import queries as plans
+
+    client = staffed.client(Role.OPERATOR)
+    client.cookies["django_language"] = language
+    page = client.get("/console/plans/new").content.decode()
+    begun = re.search(r'<textarea[^>]*id="document"[^>]*>(.*?)</textarea>', page, re.DOTALL)
+    assert begun is not None
+    document = json.loads(html.unescape(begun.group(1)))
+    assert document["title"] == title
+    with staffed.shop.enter():
+        report = plans.check_document(document, clock.now())
+    assert (report.faults, report.legal) == ((), True)

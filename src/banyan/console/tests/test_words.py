@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import runpy
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -67,3 +70,39 @@ def test_a_law_that_nobody_knows_is_no_payout() -> None:
         assert showing.confidence_of("verified") == showing.word_of("verified")
     with translation.override("en"):
         assert showing.confidence_of("unknown") == "unknown"
+
+
+def _plan_faults() -> list[str]:
+    """Every message of a plan's fault as the engine writes it, with a 7 wherever it names something."""
+    from banyan.earnings.commission.engine import conditions, document
+
+    found = []
+    for module in (document, conditions):
+        for node in ast.walk(ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Fault":
+                message = node.args[1]
+                parts = message.values if isinstance(message, ast.JoinedStr) else [message]
+                if all(isinstance(part, ast.Constant | ast.FormattedValue) for part in parts):
+                    found.append("".join(str(part.value) if isinstance(part, ast.Constant) else "7" for part in parts))
+    return found
+
+
+def test_every_fault_of_a_plan_has_its_chinese() -> None:
+    from django.utils import translation
+
+    from banyan.console.views.plan_desk import faults
+    from banyan.earnings.commission.types import PlanReport
+
+    said = _plan_faults()
+    assert len(said) > 30
+    with translation.override("zh-hans"):
+        report = PlanReport(tuple(("rules", each) for each in said), None, None, False, "", (), datetime.now(UTC))
+        assert [each for each, (_place, shown) in zip(said, faults(report), strict=True) if each == shown] == []
+        named = (
+            "must be month, in which the plan's caps count",
+            "group g2 holds overlays; give ordinary rules a group of their own",
+        )
+        assert [shown for _place, shown in faults(replace(report, faults=tuple(("", each) for each in named)))] == [
+            "须为 月，即方案上限所计的周期",
+            "规则组 g2 里是叠加规则；请为普通规则另设一组",
+        ]

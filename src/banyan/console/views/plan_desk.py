@@ -43,7 +43,7 @@ BLANK = {
     "caps": {"total_bp": 3000},
     "rules": [{"key": "seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 500}}],
 }
-"""What a new plan begins with: one rule that pays the seller."""
+"""What a new plan begins with: one rule that pays the seller. Its title is said in the reader's language."""
 
 
 CATEGORY = "cat"
@@ -55,7 +55,7 @@ def edit(request: HttpRequest, public_id: str = "") -> HttpResponse:
     """Write a document: a new plan, or with an id one that starts from that version. Checking keeps nothing."""
     origin = find(public_id) if public_id else None
     if request.method != "POST":
-        return _desk(request, origin, shown(origin.document if origin else BLANK), "")
+        return _desk(request, origin, shown(origin.document if origin else _blank()), "")
     text, name = request.POST.get("document", ""), request.POST.get("name", "").strip()
     document, fault = _read(text)
     if fault:
@@ -235,6 +235,11 @@ def _keep(request: HttpRequest, origin: PlanVersion | None, document: Any, name:
         raise commands.PlanNameTaken("There is a plan of this name already.") from refusal
 
 
+def _blank() -> dict[str, Any]:
+    """A plan without faults, so that nobody is blamed for what he has not written yet."""
+    return BLANK | {"title": _("New commission plan")}
+
+
 def find(public_id: str) -> PlanVersion:
     """The version of a public id, or 404."""
     return get_public(queries.get_version, names.VERSION, public_id)
@@ -261,14 +266,23 @@ def faults(report: PlanReport | None) -> list[tuple[str, str]]:
 
 
 def _fault_words(message: str) -> str:
-    """Messages name limits and choices; the catalog knows them with # for a number, and choices by how they begin."""
-    for head, words in (
-        ("must be one of ", _("must be one of %s")),
-        ("must be written like ", _("must be written like %s")),
-        ("a condition has exactly one key of ", _("a condition has exactly one key of %s")),
+    """Messages name limits and choices; the catalog knows them with # for a number, and names by what stands around them."""
+    for words, shown in (
+        ("must be one of %s", _("must be one of %s")),
+        ("must be written like %s", _("must be written like %s")),
+        ("a condition has exactly one key of %s", _("a condition has exactly one key of %s")),
+        ("is used twice: %s", _("is used twice: %s")),
+        ("is not among the plan's groups: %s", _("is not among the plan's groups: %s")),
+        (
+            "group %s holds overlays; give ordinary rules a group of their own",
+            _("group %s holds overlays; give ordinary rules a group of their own"),
+        ),
+        ("must be %s, in which the plan's caps count", _("must be %s, in which the plan's caps count")),
     ):
-        if message.startswith(head):
-            return words % message.removeprefix(head)
+        head, _mark, tail = words.partition("%s")
+        if message.startswith(head) and message.endswith(tail):
+            named = message.removeprefix(head).removesuffix(tail)
+            return shown % (plan_words().get(named, named) if words.startswith("must be %s,") else named)
     numbers = re.findall(r"\d+", message)
     shown = _(re.sub(r"\d+", "#", message))
     for number in numbers:

@@ -26,6 +26,7 @@ from banyan.earnings.commission.queries.frozen import (
 from banyan.earnings.commission.queries.inputs import read_paid_orders, thaw_inputs
 from banyan.earnings.commission.queries.moments import Moment, moment_of
 from banyan.earnings.commission.queries.partners import list_partners
+from banyan.earnings.commission.queries.plan_words import plan_words
 from banyan.earnings.commission.queries.plans import (
     check_document,
     compiled_versions,
@@ -72,6 +73,7 @@ __all__ = [
     "list_versions",
     "moment_of",
     "outward",
+    "plan_words",
     "preview_order",
     "preview_period",
     "prove_document",

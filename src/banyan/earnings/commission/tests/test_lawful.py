@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from banyan.earnings.commission.models import ApprovalRow
 from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0, Sales, seller_only, tell
 from banyan.earnings.commission.tests.strategies import plans
 from banyan.earnings.commission.types import DraftPlan, Plan, VersionStatus
+from banyan.earnings.commission.types.starts import STARTS
 from banyan.kernel import jobs
 from banyan.rules.compliance import commands as compliance
 from banyan.rules.compliance import ports
@@ -173,14 +176,30 @@ def test_differences_are_told_in_words(sales: Sales) -> None:
     with sales.shop.enter(), translation.override("en"):
         words = queries.describe_differences(DOCUMENT, after)
     assert words == [
-        "Plan, holding days: 7 → 10.",
-        "Rule “seller”, rate: 10.00% → 12.50%.",
-        "Rule “parent” is gone: rate rate_bp 5.00%.",
+        "Plan, days held after receipt: 7 → 10.",
+        "Rule “Seller”, rate: 10.00% → 12.50%.",
+        "Rule “parent” is gone: ancestor (indirect referrer) (depth above the seller 1), rate 5.00%.",
     ]
     with sales.shop.enter(), translation.override("zh-hans"):
-        assert "10.00% → 12.50%" in queries.describe_differences(DOCUMENT, after)[1]
-        assert "rate:" not in queries.describe_differences(DOCUMENT, after)[1]
+        assert queries.describe_differences(DOCUMENT, after) == [
+            "方案，收货后冻结天数：7 → 10。",
+            "规则“Seller”，比例：10.00% → 12.50%。",
+            "删除规则“parent”：上级（间推）（在推广人之上第几级 1），比例 5.00%。",
+        ]
     assert differences(DOCUMENT, DOCUMENT) == []
+
+
+def test_a_difference_says_the_words_of_the_editor_and_no_name_of_the_document(sales: Sales) -> None:
+    """Between any two of the plans to begin with: what is written in small letters in the document is said in Chinese."""
+    own = {"base"} | {rule["key"] for start in STARTS for rule in start.document["rules"]}
+    own |= {group for start in STARTS for group in start.document.get("groups", ())}
+    with sales.shop.enter(), translation.override("zh-hans"):
+        for one, other in permutations(STARTS, 2):
+            for said in queries.describe_differences(one.document, other.document):
+                assert set(re.findall(r"[a-z_]{2,}", said)) <= own, said
+        changed = {**DOCUMENT, "unqualified": "compression"}
+        (said,) = queries.describe_differences({**DOCUMENT, "unqualified": "breakage"}, changed)
+        assert said == "方案，上级不符合条件时：“沉淀：归店铺所有” → “紧缩：顺延给再上一级”。"
 
 
 @settings(max_examples=100, deadline=None)
