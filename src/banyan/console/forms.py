@@ -203,6 +203,19 @@ WHOM = (
 )
 
 
+class PartnerForm(forms.Form):
+    """Who holds which region from when on."""
+
+    region = forms.RegexField(
+        r"^[0-9]{2}([0-9]{2}([0-9]{2})?)?$", label=_("Region code (2, 4 or 6 digits, e.g. 3304)"),
+        error_messages={"invalid": _("A region code has two, four or six digits.")},
+    )  # fmt: skip
+    distributor = forms.CharField(label=_("Referral code or id"), max_length=40)
+    day = forms.DateField(
+        label=_("From midnight of (empty: from now on)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+
 class PolicyForm(SettingForm):
     """Whose statements, when, from what amount on, and who looks at them."""
 

@@ -102,6 +102,8 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
                 ("console:plans", "admin:commission_planversionrow_changelist"),
             ),
             Item(_("Commission records"), "paid", "commissions:read", ("admin:commission_commissionrow_changelist",)),
+            Item(_("Closed periods"), "event_available", "plans:read", ("console:closings",)),
+            Item(_("Regional partners"), "map", "plans:read", ("console:partners",)),
             Item(_("Simulations"), "query_stats", "plans:read", ("console:simulations",)),
             Item(_("Standing per country"), "public", "compliance:read", ("console:law_standing",)),
             Item(_("Law and readings"), "gavel", "compliance:read", ("console:law",)),

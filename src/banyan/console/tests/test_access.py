@@ -23,6 +23,8 @@ PAGES = {
     "/console/settings/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
     "/console/plans/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
     "/console/plans/new": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
+    "/console/closings/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
+    "/console/regional-partners/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
     "/console/settlement-policies/": {Role.OPERATOR, Role.FINANCE, Role.AUDITOR},
     "/console/shops/": set(),
 }

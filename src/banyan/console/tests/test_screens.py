@@ -170,6 +170,8 @@ def test_the_pages_that_act_open_and_fit(tab: Any, size: dict[str, int], languag
         ("plans", "/console/plans/"),
         ("plan-new", "/console/plans/new"),
         ("simulations", "/console/simulations/"),
+        ("closings", "/console/closings/"),
+        ("partners", "/console/regional-partners/"),
         ("simulation", _a_simulation(world)),
         ("law-standing", "/console/law/standing/"),
         ("settings", "/console/settings/"),

@@ -16,21 +16,26 @@ from banyan.rules.compliance.types import NOT_LEGAL_ADVICE, NOT_LEGAL_ADVICE_ZH
 from banyan.trade.attribution import queries as attribution
 from banyan.trade.attribution.types import Source
 
+SIBLINGS = 20
+"""Other commissions that are named; a pool's closing has thousands."""
+
 
 @page("commissions:read")
 def explain(request: HttpRequest, public_id: str) -> HttpResponse:
     """Rule version, base, rate, frozen path, who was skipped and why, legal check, postings, links both ways."""
     found = get_public(commissions.explain, names.COMMISSION, public_id)
     one, trace = found.commission, found.decision.trace
+    siblings = found.siblings[:SIBLINGS]
     frozen = attribution.frozen([one.order_id]).get(one.order_id)
     people = names.names_of(
-        [one.payee_id, *(m.distributor_id for m in found.decision.upline), *(s.payee_id for s in found.siblings),
+        [one.payee_id, *(m.distributor_id for m in found.decision.upline), *(s.payee_id for s in siblings),
          *(s.payee_id for s in trace.skipped), *(p.owner_id for p in found.postings)]
     )  # fmt: skip
     chinese = names.is_chinese()
     rules = compliance.explain_rule_set(found.legal.rule_set)
     return show(
         request, "console/explain.html", _("Why this commission"),
+        siblings=siblings, more_siblings=len(found.siblings) - len(siblings),
         found=found, one=one, trace=trace, frozen=frozen, people=people, source=_source_words(frozen.source) if frozen else "",
         payee=people.get(one.payee_id), path=_path(found, people), steps=_own_steps(found),
         stackings=[s for s in trace.stackings if s.line_id == one.line_id and s.payee_id == one.payee_id],
