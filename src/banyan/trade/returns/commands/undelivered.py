@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
+from banyan.trade.fulfillment import queries as fulfillment
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import Order, OrderId, OrderLineId, OrderState
 from banyan.trade.returns.commands.acceptance import accept
 from banyan.trade.returns.commands.decisions import NOBODY, approve
 from banyan.trade.returns.commands.requests import request_returns
-from banyan.trade.returns.types import LineClaim, Mode, RequestReturn, ReturnStatus
+from banyan.trade.returns.engine.refunds import worth_of
+from banyan.trade.returns.types import LineClaim, LineState, Mode, RequestReturn, ReturnStatus
 
 
 class Unfetched(NamedTuple):
@@ -104,22 +107,37 @@ def ask_for_undelivered(undelivered: Iterable[Undelivered]) -> int:
     send again. Returns how many requests there are. Idempotent by parcel."""
     wanted = list(undelivered)
     found = orders.list_by_ids(OrderId(one.order_id) for one in wanted)
+    packed = _packed(found)
     requests = []
     for one in wanted:
         order = found.get(OrderId(one.order_id))
-        claims = _worth(order, one.lines) if order is not None else ()
+        claims = _worth(order, one, packed) if order is not None else ()
         if order is not None and claims:
             key = f"parcel/{one.parcel_id}"
             requests.append(RequestReturn(one.order_id, claims, Mode.REFUND_ONLY, "包裹退回", key, int(order.buyer_id), one.at))
     return sum(outcome.return_id is not None for outcome in request_returns(requests))
 
 
-def _worth(order: Order, pieces: Iterable[tuple[int, int, int]]) -> tuple[LineClaim, ...]:
+def _packed(order_ids: Iterable[OrderId]) -> list[tuple[int, int, int]]:
+    """(parcel_id, line_id, quantity) of all that was packed for these orders."""
+    parcels = fulfillment.list_parcels(order_ids=order_ids, limit=None)
+    return [(int(parcel.parcel_id), int(line_id), quantity) for parcel in parcels for line_id, _, quantity in parcel.pieces]
+
+
+def _worth(order: Order, one: Undelivered, packed: Iterable[tuple[int, int, int]]) -> tuple[LineClaim, ...]:
+    """What the parcel's pieces are worth on the schedules of their lines, at the place where they were packed: the parcels of a
+    line add up to the whole of it, whichever comes back first."""
     lines = {int(line.line_id): line for line in order.lines}
+    before: Counter[int] = Counter()
+    for parcel_id, line_id, quantity in packed:
+        if parcel_id < one.parcel_id:
+            before[line_id] += quantity
     claims = []
-    for line_id, _sku_id, quantity in pieces:
+    for line_id, _sku_id, quantity in one.lines:
         line = lines[line_id]
-        amount_minor = line.payable_minor * quantity // line.quantity
+        state = LineState(line.line_id, line.quantity, line.payable_minor)
+        start = min(before[line_id], line.quantity - quantity)
+        amount_minor = worth_of(state, start + quantity) - worth_of(state, start)
         if amount_minor:
             claims.append(LineClaim(line.line_id, 0, amount_minor))
     return tuple(claims)

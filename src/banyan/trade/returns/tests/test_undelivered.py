@@ -8,11 +8,13 @@ from typing import Any
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock
 from banyan.trade.fulfillment import commands as fulfillment
+from banyan.trade.fulfillment import queries as sending
 from banyan.trade.fulfillment.tests.making import stock
-from banyan.trade.fulfillment.types import CameBack, Pieces
+from banyan.trade.fulfillment.types import CameBack, NewParcel, Pieces
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderState
 from banyan.trade.returns import commands, queries
+from banyan.trade.returns.tests.making import place_paid
 from banyan.trade.returns.types import ReturnStatus
 
 
@@ -49,3 +51,18 @@ def test_a_parcel_that_came_back_waits_for_a_decision(tenant: Any, make_buyers: 
         assert commands.ask_for_undelivered(told) == 1  # the same one
         assert len(queries.list_returns(order_id=placed.order_id)) == 1
     assert tenant.verify() == []
+
+
+def test_parcels_of_one_line_add_up_to_all_of_it(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(100, 3)], discount_minor=200)
+    line = order.lines[0]
+    with tenant.enter():
+        fulfillment.release_wave(inventory.list_warehouses()[0].warehouse_id)
+        (sending_of,) = sending.list_fulfillments(order_ids=[order.order_id])
+        one_each = [NewParcel(sending_of.fulfillment_id, (Pieces(line.line_id, 1),)) for _ in range(3)]
+        parcel_ids = [int(parcel_id) for parcel_id in fulfillment.pack(one_each)]  # type: ignore[arg-type]
+        for parcel_id in reversed(parcel_ids):  # whichever comes back first
+            told = commands.Undelivered(parcel_id, order.order_id, ((line.line_id, line.sku.sku_id, 1),), clock.now())
+            commands.ask_for_undelivered([told])
+        asked = queries.list_returns(order_id=order.order_id)
+    assert sum(one.lines[0].amount_minor for one in asked) == line.payable_minor == 100
