@@ -50,7 +50,7 @@ def world(database: None) -> Iterator[World]:
     from banyan.config.demo.world import Scale
 
     slug = f"w{os.urandom(4).hex()}"
-    scale = Scale(distributors=30, days=28, orders_per_day=8)
+    scale = Scale(distributors=30, days=28, orders_per_day=10)
     built = building.build(scale, slug=slug, password=PASSWORD, over_http=False)
     assert built.findings == []
     server = make_server("127.0.0.1", 0, get_wsgi_application(), server_class=_Threaded, handler_class=_Silent)
