@@ -14,10 +14,14 @@ from typing import Any
 import pytest
 
 from banyan.config.replay import running
+from banyan.config.replay.stream import SHOP_ZONE
+from banyan.earnings.commission import queries as commission
+from banyan.earnings.simulation import commands as simulation
 from banyan.kernel import sql, tenancy
 
 pyarrow = pytest.importorskip("pyarrow", reason="pyarrow reads the replay's files")
 pytestmark = pytest.mark.slow
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
 def _write_stream(folder: Path) -> None:
@@ -116,6 +120,45 @@ def test_two_replays_pay_the_same(done: running.Replayed, files: Path) -> None:
                 )
             )
     assert totals[0] == totals[1]
+
+
+def _simulated_as_paid(one: running.Replayed) -> None:
+    """The plan that the days lived by, simulated over them, gives each payee what was accrued to him live."""
+    tenant_id, days = one.shop.tenant_id, one.stream.days
+    begins = datetime.combine(days[0], datetime.min.time(), SHOP_ZONE).replace(day=1)
+    ends = datetime.combine(days[-1] + timedelta(days=1), datetime.min.time(), SHOP_ZONE)
+    with tenancy.enter(tenant_id):
+        version = commission.version_at(ends)
+        booked = dict(
+            sql.fetch(
+                "SELECT payee_id, sum(amount_minor)::bigint FROM commission_commissions WHERE tenant_id = %s GROUP BY 1",
+                (tenant_id,),
+            )
+        )
+    assert version is not None
+    found = simulation.simulate(tenant_id, version.document, begins, ends, processes=0)
+    assert found is not None
+    tally = found.tally
+    assert (tally.order_count, tally.differing) == (one.tally.orders, 0)
+    for side in (0, 1):
+        sums: dict[int, int] = {}
+        for (payee, on, _), minor in tally.paid.items():
+            if on == side and minor:
+                sums[payee] = sums.get(payee, 0) + minor
+        assert sums == booked != {}
+
+
+def test_the_same_plan_simulated_over_the_replay_pays_everybody_the_same(done: running.Replayed) -> None:
+    _simulated_as_paid(done)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared order stream (../shared/data) is not here")
+def test_the_same_plan_simulated_over_the_first_shared_days_pays_everybody_the_same(database: None) -> None:
+    one = running.replay(
+        SHARED / "online_retail", SHARED / "beibei_groupbuy", days=2, say=lambda text: None, progress=lambda *steps: None
+    )
+    assert one.findings == [] and one.is_exact and one.tally.orders > 100
+    _simulated_as_paid(one)
 
 
 def _command(files: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -112,6 +112,10 @@ def simulate(
     print(f"this plan: {outcome['new_minor']:,} ({outcome['new_bp']} bp)")
     for row in outcome["by_rule"]:
         print(f"  {row['rule']:<32} {row['old_minor']:>15,} → {row['new_minor']:>15,}")
+    for row in outcome["by_period"]:
+        if row["is_open"] or not row["is_whole"]:
+            why = "not closed yet, so not in force's sum" if row["is_open"] else "only partly in the window"
+            print(f"  {row['period']} from {row['first_day']}: {why}")
 
 
 def diff(

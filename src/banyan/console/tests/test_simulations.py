@@ -9,7 +9,7 @@ from banyan.earnings.commission import commands as commission
 from banyan.earnings.commission import queries as plans
 from banyan.earnings.commission.types import DraftPlan
 from banyan.earnings.simulation import commands, queries
-from banyan.kernel import ids
+from banyan.kernel import ids, sql
 from banyan.people.identity.types import Role
 
 DOCUMENT = {
@@ -34,6 +34,18 @@ def test_a_simulation_is_asked_for_watched_and_exported(staffed: Staffed) -> Non
     assert commands.run_due(staffed.shop.id) == 1
     told = auditor.get(address).content.decode()
     assert "sim-by-day" in told and "取消模拟" not in told
+    period = {"period": "month", "end_day": "2026-02-01", "old_minor": 0, "new_minor": 500, "delta_minor": 500}
+    rows = [{**period, "first_day": "2026-01-01", "is_whole": False, "is_open": False},
+            {**period, "first_day": "2026-02-01", "is_whole": True, "is_open": True}]  # fmt: skip
+    with staffed.shop.enter():
+        sql.execute(
+            "UPDATE simulation_runs SET outcome = jsonb_set(outcome, '{by_period}', %s::jsonb) WHERE id = %s",
+            (json.dumps(rows), run.run_id),
+        )
+    told = auditor.get(address).content.decode()
+    assert "请选完整周期再比较： 2026-01-01 起的月</p>" in told
+    assert "当时方案一侧未含其结算金额： 2026-02-01 起的月</p>" in told
+    assert "first_day" in auditor.get(f"{address}export/periods").content.decode()
     answer = auditor.get(f"{address}export/totals")
     assert answer.headers["Content-Type"].startswith("text/csv")
     assert "old_minor" in answer.content.decode()

@@ -72,6 +72,8 @@ def one(request: HttpRequest, public_id: str) -> HttpResponse:
             ),
             "rule_chart": _bars([row["rule"] for row in outcome["by_rule"]], outcome["by_rule"], currency),
             "tables": _tables(outcome),
+            "partial": [_period(row) for row in outcome.get("by_period", ()) if not row["is_whole"]],
+            "open": [_period(row) for row in outcome.get("by_period", ()) if row["is_open"]],
             "sides": [
                 (title, [{**row, "name": people.get(row["payee_id"])} for row in rows])
                 for title, rows in ((_("Who gains most"), outcome["gainers"]), (_("Who loses most"), outcome["losers"]))
@@ -92,6 +94,7 @@ def _tables(outcome: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]
         "category_id": names.category_names().get,
         "tier": showing.word_of,
     }
+    periods = [{**row, "words": _period(row)} for row in outcome.get("by_period", ())]
     return [
         (title, table, [{**row, "words": say.get(key, str)(row[key])} for row in rows])
         for title, table, key, rows in (
@@ -102,7 +105,12 @@ def _tables(outcome: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]
             (_("By category"), "categories", "category_id", outcome["by_category"][:SHOWN_GOODS]),
             (_("By goods"), "goods", "sku_id", skus),
         )
-    ]
+    ] + ([(_("Paid when periods closed"), "periods", periods)] if periods else [])
+
+
+def _period(row: dict[str, Any]) -> str:
+    """A period in words: `month from 2026-03-01`; an outcome keeps the day after its end, not its latest."""
+    return _("%(period)s from %(day)s") % {"period": showing.word_of(row["period"]), "day": row["first_day"]}
 
 
 @require_POST

@@ -68,6 +68,21 @@ class Pair:
 
 
 @dataclass(slots=True)
+class PeriodPair:
+    """What the close of one period paid and adjusted on both sides, in minor units.
+
+    `is_whole`: all of it lies in the window; else the simulated side is decided on what the window holds. `is_open`: a plan in
+    force would pay at its end and it is not closed yet, so that the side in force lacks it.
+    """
+
+    end_day: str
+    is_whole: bool
+    old: int = 0
+    new: int = 0
+    is_open: bool = False
+
+
+@dataclass(slots=True)
 class Tally:
     """Sums over orders: what a slice gives back and the whole is made of. Amounts in minor units; days are ISO texts.
 
@@ -85,7 +100,9 @@ class Tally:
     by_sku: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     by_category: dict[int, tuple[int, int, int]] = field(default_factory=dict)
     by_day: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
-    """Day of payment → orders, base, old, new."""
+    """Day of payment → orders, base, old, new. What a period's close pays is of the day after its end."""
     released: dict[str, Pair] = field(default_factory=dict)
     """Day on which a hold ends → amount; the key "" is what still waits for receipt."""
     paid: dict[tuple[int, int, str], int] = field(default_factory=dict)
+    by_period: dict[tuple[str, str], PeriodPair] = field(default_factory=dict)
+    """(period, its first day) → what its close paid; added once, when all orders are counted."""

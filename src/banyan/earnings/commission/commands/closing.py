@@ -16,22 +16,18 @@ import orjson
 from banyan.earnings.commission.commands.reversal import Batch, Standing, Step, book_batches, read_standings
 from banyan.earnings.commission.commands.truing_up import Due, accrual_entry, count_figures, true_up_orders
 from banyan.earnings.commission.commands.turns import accrued_in_all, lock_accrual
-from banyan.earnings.commission.engine import CompiledPlan
 from banyan.earnings.commission.engine.closing import ClosingDecision, PeriodBook, Reward, decide_closing
-from banyan.earnings.commission.engine.periods import span_of
-from banyan.earnings.commission.engine.true_up import true_up_period
+from banyan.earnings.commission.engine.periods import GRACE, span_of
+from banyan.earnings.commission.engine.window import closing_periods, reward_periods, rewards_everybody
 from banyan.earnings.commission.events import PeriodClosed
 from banyan.earnings.commission.models import AccrualRow, ClosingRow, CommissionRow
 from banyan.earnings.commission.queries.closings import everybody, returned_in, stream_orders
 from banyan.earnings.commission.queries.inputs import ceilings_at
 from banyan.earnings.commission.queries.plans import versions_from
-from banyan.earnings.commission.types import Cause, Member, Period, Recipient, Takeback, Weight
+from banyan.earnings.commission.types import Cause, Member, Period, Takeback
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.treasury.ledger import commands as ledger
-
-GRACE = timedelta(hours=1)
-"""How long after its end a period stays open for payments that are told late."""
 
 
 def close_due(at: datetime) -> int:
@@ -82,7 +78,7 @@ def _due(at: datetime) -> Iterator[Due]:
         )
     }
     for version_id, start_at, end_at, plan in versions_from(datetime.min.replace(tzinfo=zone) + timedelta(days=2)):
-        for period in periods_of(plan):
+        for period in closing_periods(plan):
             span = span_of(period, start_at, zone)
             while span.end_at + GRACE <= at and (end_at is None or span.start_at < end_at):
                 if (version_id, period.value, span.start_at) not in closed:
@@ -101,17 +97,11 @@ def _running(at: datetime) -> Iterator[Due]:
         )
     }
     for version_id, start_at, _, plan in versions_from(today.start_at - timedelta(days=1)):
-        for period in sorted({rule.pays.period for rule in plan.periodic if rule.pays.period}):
+        for period in reward_periods(plan):
             span = span_of(period, today.start_at, zone)
             if max(span.start_at, start_at) < today.start_at and (version_id, period.value) not in provided:
                 span = span._replace(end_at=today.start_at, end_day=today.first_day)
                 yield Due(version_id, plan, period, span, is_final=False)
-
-
-def periods_of(plan: CompiledPlan) -> list[Period]:
-    """The periods whose end pays or adjusts something by this plan."""
-    trued = true_up_period(plan.plan)
-    return sorted({rule.pays.period for rule in plan.periodic if rule.pays.period} | ({trued} if trued else set()))
 
 
 def _close(due: Due) -> None:
@@ -179,19 +169,19 @@ def _add_up(due: Due, currency: str) -> tuple[PeriodBook, int]:
 
 
 def _closed_within(due: Due) -> int:
-    """What closes of shorter periods within this one paid by this version: they are held to its caps together."""
+    """What closes of shorter periods within this one paid by this version: they are held to its caps together. What was provided
+    for a period at its midnights is not paid beside what it comes to in the end."""
     rows = sql.fetch(
         "SELECT coalesce(sum(reward_minor), 0)::bigint FROM commission_closings"
-        " WHERE tenant_id = %s AND plan_version_id = %s AND start_at >= %s AND end_at <= %s",
-        (current_tenant_id(), due.version_id, due.span.start_at, due.span.end_at),
+        " WHERE tenant_id = %s AND plan_version_id = %s AND start_at >= %s AND end_at <= %s AND is_final AND period <> %s",
+        (current_tenant_id(), due.version_id, due.span.start_at, due.span.end_at, due.period.value),
     )
     return int(rows[0][0])
 
 
 def _members(due: Due, book: PeriodBook) -> list[Member]:
     """Everybody who may take part, as he stands at the period's end."""
-    rules = [rule for rule in due.plan.periodic if rule.pays.period is due.period]
-    if any(rule.pays.to is Recipient.POOL and rule.pays.weight in (Weight.EQUAL, Weight.TIER) for rule in rules):
+    if rewards_everybody(due.plan, due.period):
         return everybody(None, due.span.end_at)
     sold = {payee_id for sales in book.sums.rules.values() for payee_id in (*sales.personal, *sales.team)}
     return everybody(sorted(sold), due.span.end_at)

@@ -101,6 +101,13 @@ class RuleSales:
             if member.depth <= legal.upline_depth:  # whoever may not be paid for a place is not paid on it either
                 self.team[member.distributor_id] = self.team.get(member.distributor_id, 0) + minor
 
+    def merge(self, part: RuleSales) -> None:
+        """Add what another part of the period's orders sold."""
+        self.turnover += part.turnover
+        for mine, more in ((self.personal, part.personal), (self.team, part.team)):
+            for distributor_id, minor in more.items():
+                mine[distributor_id] = mine.get(distributor_id, 0) + minor
+
 
 @dataclass(slots=True)
 class ClosingSums:
@@ -118,6 +125,20 @@ class ClosingSums:
     budget_left: int | None = None
     margin_ceiling: int | None = None
     """What the margins of the lines leave; None where the plan has no floor at the margin."""
+
+    def merge(self, part: ClosingSums) -> None:
+        """Add the sums of another part of the same period's orders, by the same plan. `budget_left` is not a sum: it stays."""
+        for key, sales in part.rules.items():
+            self.rules[key].merge(sales)
+        self.base += part.base
+        self.plan_ceiling += part.plan_ceiling
+        self.accrued += part.accrued
+        if self.legal_ceiling is not None:
+            self.legal_ceiling = self.legal_ceiling + part.legal_ceiling if part.legal_ceiling is not None else None
+        if self.margin_ceiling is not None and part.margin_ceiling is not None:
+            self.margin_ceiling += part.margin_ceiling
+        for payee_id, minor in part.by_payee.items():
+            self.by_payee[payee_id] = self.by_payee.get(payee_id, 0) + minor
 
 
 class PeriodBook:

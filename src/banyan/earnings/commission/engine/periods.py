@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from banyan.earnings.commission.types import Period
 
+GRACE = timedelta(hours=1)
+"""How long after its end a period stays open for payments that are told late."""
+
 
 class Span(NamedTuple):
     """[start_at, end_at), and its first and last day on the tenant's calendar."""

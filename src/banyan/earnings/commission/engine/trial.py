@@ -54,6 +54,9 @@ def try_period(
         book.give_back(order, sold.legal, sold.returned)
         for share, minor in kept.items():
             book.sums.by_payee[share.payee_id] = book.sums.by_payee.get(share.payee_id, 0) + minor
+    for each in adjustments:
+        payee_id = each.difference.share.payee_id
+        book.sums.by_payee[payee_id] = book.sums.by_payee.get(payee_id, 0) + each.booked_minor
     if compiled.plan.caps.budget_minor is not None:
         book.sums.budget_left = max(compiled.plan.caps.budget_minor - book.sums.accrued, 0)
     closing = decide_closing(compiled.plan, period, book.sums, members)
@@ -92,8 +95,12 @@ def _adjust(
     found = []
     for (order, shares), sold in zip(decided, sales, strict=True):
         for change in differences(shares, at_close.decide(figures.close(order), sold.legal)):
-            after, was = (_net(change.share, minor, sold.returned) for minor in (change.after_minor, change.before_minor))
-            found.append(Adjustment(order.order_id, change, after - was))
+            after, was = change.after_minor, change.before_minor
+            if after > was:  # what is added is a commission of its own, of which its own part goes back
+                booked = _net(change.share, after - was, sold.returned)
+            else:
+                booked = _net(change.share, after, sold.returned) - _net(change.share, was, sold.returned)
+            found.append(Adjustment(order.order_id, change, booked))
     return found
 
 

@@ -170,3 +170,15 @@ def test_over_http_a_reward_has_its_closing_and_no_order(sales: Any) -> None:
     assert reward["closing_id"] == provided["closing_id"]
     assert (provided["is_final"], provided["reward_minor"]) == (False, 100)
     assert (share["order_id"], share["closing_id"]) == (ids.public("ord", order), None)
+
+
+def test_what_was_provided_before_takes_nothing_from_the_periods_caps(sales: Any) -> None:
+    """20 % of 10,000 within 25 %: no matter how many midnights saw it before."""
+    sales.publish(plan({**BONUS, "amount": {"kind": "rate", "rate_bp": 2000}}))
+    sell_at(sales, T0, 10_000)
+    for day in (1, 2, 3):
+        assert provide(sales, T0 + timedelta(days=day)) == 1
+        assert sales.balance(1) == 2_000
+    assert close(sales) == 1
+    assert sales.balance(1) == 2_000
+    verified(sales)

@@ -18,7 +18,9 @@ router = Router(tags=["simulation"])
 ERRORS: dict[int, Any] = {400: ErrorBody, 401: ErrorBody, 403: ErrorBody, 404: ErrorBody, 409: ErrorBody, 422: ErrorBody}
 RunIdText = Annotated[int, PublicId("sim")]
 VersionIdText = Annotated[int, PublicId("plv")]
-TableName = Literal["totals", "rules", "tiers", "depths", "goods", "categories", "months", "days", "cash_flow", "people"]
+TableName = Literal[
+    "totals", "rules", "tiers", "depths", "goods", "categories", "months", "days", "cash_flow", "periods", "people"
+]
 
 
 class NewRunIn(Schema):
@@ -51,7 +53,11 @@ class RunOut(Schema):
 
 
 class RunDetailOut(RunOut):
-    """A run with its document and what it found: both sides in minor units, `old` what was in force, `new` the document."""
+    """A run with its document and what it found: both sides in minor units, `old` what was in force, `new` the document.
+
+    `by_period` in the outcome: what closes of periods pay, with those only partly in the window (`is_whole` false) and those for
+    which the plan in force was not closed yet (`is_open`).
+    """
 
     document: dict[str, Any]
     outcome: dict[str, Any] | None

@@ -2,24 +2,25 @@
 
 The memory bound: a worker holds one piece of 5,000 orders, at most three memories of 50,000 entries per plan version (under 1 KiB
 each) and the sums of its slice; the parent holds the sums of the whole, which grow with the people and goods that occur (some 250
-bytes for each person and rule) and not with the orders.
+bytes for each person and rule) and not with the orders. A plan with rewards of periods adds some 250 bytes for each person, rule
+and period.
 """
 
 from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import transaction
 
 from banyan.earnings.commission import queries as commission
-from banyan.earnings.commission.queries import Slice
-from banyan.earnings.simulation.commands import slicing
+from banyan.earnings.commission.queries import Place, TruedUp, WindowSums
+from banyan.earnings.simulation.commands import closing, slicing
 from banyan.earnings.simulation.commands.requesting import must_be_decidable, read_again
 from banyan.earnings.simulation.engine import merge, summarize
 from banyan.earnings.simulation.models import RunRow
@@ -32,6 +33,8 @@ SLICE = 25_000
 LEASE = timedelta(seconds=60)
 """A run whose worker has not shown itself for this long is taken up again from the beginning."""
 
+Part = TypeVar("Part")
+Found = TypeVar("Found")
 Progress = Callable[[int, int], bool]
 """(orders done, orders in all) → whether to go on."""
 
@@ -69,7 +72,6 @@ def run_due(tenant_id: int) -> int:
         outcome = {
             **summarize(found.tally),
             "law": _law(document),
-            "not_included": _at_period_end(document),
             "read_again": read_again(document, start_at, end_at),
         }
         _finish(run_id, RunStatus.DONE, outcome=outcome, seconds=round(time.perf_counter() - began, 3), peak_mib=found.peak_mib)
@@ -92,32 +94,51 @@ def simulate(
     with tenancy.enter(tenant_id, actor="simulation"):
         must_be_decidable(document, start_at, end_at)
         parts = commission.slices(start_at, end_at, SLICE)
+        places = closing.places_to_true_up(document, start_at, end_at) if parts else []
     count, done = sum(each.order_count for each in parts), 0
     whole, peak = Tally(), 0
-    asks = slicing.Ask(tenant_id, document)
-    for tally, worker_peak in _spread(asks, parts, processes if len(parts) > 1 else 0):
+    sums: WindowSums | None = None
+    trued: dict[Place, TruedUp] = {}
+    asks = slicing.Ask(tenant_id, document, start_at, end_at)
+    for tally, counted, worker_peak in _spread(slicing.count_slice, asks, parts, processes if len(parts) > 1 else 0):
         merge(whole, tally)
+        sums = _merged(sums, counted)
         done += tally.order_count
         peak = max(peak, worker_peak)
         if not progress(done, count):
             return None
+    for place, found, worker_peak in _spread(slicing.true_up, asks, places, processes if len(places) > 1 else 0):
+        trued[place] = found
+        peak = max(peak, worker_peak)
+        if not progress(done, count):
+            return None
+    closing.close_periods(tenant_id, whole, document, (start_at, end_at), sums, trued)
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return Simulated(whole, own + peak * (min(processes, len(parts)) if len(parts) > 1 else 0))
 
 
-def _spread(asks: slicing.Ask, parts: list[Slice], processes: int) -> Iterator[tuple[Tally, int]]:
-    """The slices' sums in the order in which they are done; at most two slices per worker are under way or waiting."""
+def _merged(sums: WindowSums | None, part: WindowSums | None) -> WindowSums | None:
+    if sums is None or part is None:
+        return sums or part
+    sums.merge(part)
+    return sums
+
+
+def _spread(
+    count: Callable[[slicing.Ask, Part], Found], asks: slicing.Ask, parts: Sequence[Part], processes: int
+) -> Iterator[Found]:
+    """What is found in each part, in the order in which they are done; at most two parts per worker are under way or waiting."""
     if not processes:
         for part in parts:
-            yield slicing.count_slice(asks, part)
+            yield count(asks, part)
         return
     waiting = iter(parts)
     with workers.pool(processes) as pool:
-        open_: set[Future[tuple[Tally, int]]] = set()
+        open_: set[Future[Found]] = set()
         try:
             while True:
                 for part in waiting:
-                    open_.add(pool.submit(slicing.count_slice, asks, part))
+                    open_.add(pool.submit(count, asks, part))
                     if len(open_) >= 2 * processes:
                         break
                 if not open_:
@@ -159,11 +180,6 @@ def _finish(run_id: int, status: RunStatus, **changes: Any) -> None:
     RunRow.objects.filter(pk=run_id, status=RunStatus.RUNNING).update(
         status=status, finished_at=clock.now(), lease_until=None, **changes
     )
-
-
-def _at_period_end(document: dict[str, Any]) -> list[str]:
-    """Rules that are decided when a period closes, not with orders: a simulation over orders does not have them."""
-    return [rule.key for rule in commission.compile_document(document).periodic]
 
 
 def _law(document: dict[str, Any]) -> dict[str, Any]:

@@ -41,8 +41,15 @@ def summarize(tally: Tally) -> dict[str, Any]:
             {"day": day, "old_minor": pair.old, "new_minor": pair.new} for day, pair in sorted(tally.released.items()) if day
         ],
         "awaiting_receipt": _sides_plain(tally.released.get("", Pair())),
+        "by_period": [
+            {
+                "period": period, "first_day": first_day, "end_day": pair.end_day, **_sides(pair.old, pair.new),
+                "is_whole": pair.is_whole, "is_open": pair.is_open,
+            }
+            for (period, first_day), pair in sorted(tally.by_period.items(), key=lambda each: (each[0][1], each[0][0]))
+        ],
         **_people(tally.paid),
-    }
+    }  # fmt: skip
 
 
 def _sides(old: int, new: int, base: int | None = None) -> dict[str, int]:

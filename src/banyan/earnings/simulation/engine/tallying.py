@@ -276,14 +276,14 @@ class Counter:
                 tally.by_rule[names[slot]] = amount
         for (payee, slot, tier), amount in self._paid.items():
             side, rule = names[slot]
-            _put(tally.by_tier, tier, side, amount)
+            put(tally.by_tier, tier, side, amount)
             key = (payee, side, rule)
             tally.paid[key] = tally.paid.get(key, 0) + amount
         for side in (0, 1):
             for depth, amount in self._depths[side].items():
-                _put(tally.by_depth, depth, side, amount)
+                put(tally.by_depth, depth, side, amount)
             for day, amount in self._released[side].items():
-                _put(tally.released, "" if day is None else _day(day), side, amount)
+                put(tally.released, "" if day is None else _day(day), side, amount)
         for day, (count, base, old, new) in self._days.items():
             tally.by_day[_day(day)] = (count, base, old, new)
             tally.order_count += count
@@ -305,8 +305,8 @@ def merge(into: Tally, part: Tally) -> None:
     into.total.new += part.total.new
     for pairs, added in ((into.by_tier, part.by_tier), (into.by_depth, part.by_depth), (into.released, part.released)):
         for key, pair in added.items():
-            _put(pairs, key, 0, pair.old)
-            _put(pairs, key, 1, pair.new)
+            put(pairs, key, 0, pair.old)
+            put(pairs, key, 1, pair.new)
     for sums, more in ((into.by_sku, part.by_sku), (into.by_category, part.by_category), (into.by_day, part.by_day)):
         for name, numbers in more.items():
             _add(sums, name, numbers)
@@ -326,7 +326,8 @@ def _remember(memory: dict[Any, Any], key: Any, value: Any) -> None:
     memory[key] = value
 
 
-def _put(pairs: dict[Any, Pair], key: Any, side: int, amount: int) -> None:
+def put(pairs: dict[Any, Pair], key: Any, side: int, amount: int) -> None:
+    """Add an amount to one side of what stands under a key."""
     pair = pairs.get(key)
     if pair is None:
         pair = pairs[key] = Pair()

@@ -10,10 +10,10 @@ from typing import Any
 from banyan.earnings.simulation.types import Run
 from banyan.kernel import ids
 
-TABLES = ("totals", "rules", "tiers", "depths", "goods", "categories", "months", "days", "cash_flow", "people")
+TABLES = ("totals", "rules", "tiers", "depths", "goods", "categories", "months", "days", "cash_flow", "periods", "people")
 _LISTS = {
     "rules": "by_rule", "tiers": "by_tier", "depths": "by_depth", "goods": "by_sku", "categories": "by_category",
-    "months": "by_month", "days": "by_day", "cash_flow": "released_by_day",
+    "months": "by_month", "days": "by_day", "cash_flow": "released_by_day", "periods": "by_period",
 }  # fmt: skip
 _IDS = {"sku_id": "sku", "category_id": "cat", "payee_id": "dst"}
 _TOTALS = ("orders", "base_minor", "old_minor", "new_minor", "delta_minor", "old_bp", "new_bp", "people", "gaining", "losing")
@@ -34,7 +34,7 @@ def rows_of(run: Run, table: str) -> Iterator[list[Any]]:
             why = "; ".join(f"{each['rule']} {each['delta_minor']:+d}" for each in one["why"])
             yield [ids.public("dst", one["payee_id"]), one["old_minor"], one["new_minor"], one["delta_minor"], why]
         return
-    found = outcome[_LISTS[table]]
+    found = outcome.get(_LISTS[table])  # outcomes of earlier days know no periods
     if not found:
         return
     names = list(found[0])
