@@ -87,6 +87,7 @@ def _let_things_go_wrong(shop: Shop) -> None:
         delivered = sql.fetch("SELECT id FROM outbox_events WHERE tenant_id = %s AND kind = %s LIMIT 1", (shop.tenant_id, kind))
         _photograph_a_return()
         _plan_a_sale()
+        _make_a_bundle()
         SetAsideEvent.objects.create(
             reaction="commission.accrue", event_id=delivered[0][0], kind=kind, error="test", set_aside_at=clock.now()
         )
@@ -105,6 +106,20 @@ def _plan_a_sale() -> None:
     (row,) = sql.fetch(f"SELECT sku_id FROM inventory_stock_levels WHERE {free} > 0 ORDER BY {free} DESC, id LIMIT 1")
     starts_at = clock.now() + timedelta(days=365)
     offers.plan([NewOffer("One piece", SkuId(row[0]), 1, 1, 1, starts_at, starts_at + timedelta(hours=1), 1)])
+
+
+def _make_a_bundle() -> None:
+    """Two pieces of a SKU that is sold by itself too."""
+    from banyan.goods.catalog import commands as catalog
+    from banyan.goods.catalog.types import CategoryId, NewProduct, NewSku, SkuId, SkuPart
+    from banyan.kernel import sql
+
+    ((sku_id, price_minor, category_id),) = sql.fetch(
+        "SELECT s.id, s.price_minor, p.category_id FROM catalog_skus s JOIN catalog_products p ON p.id = s.product_id"
+        " ORDER BY s.id LIMIT 1"
+    )
+    (made,) = catalog.create_products([NewProduct("PAIR", "套装", CategoryId(category_id), (NewSku("PAIR-1", price_minor),))])
+    catalog.set_parts(made.sku_ids[0], [SkuPart(SkuId(sku_id), 2)])
 
 
 def _photograph_a_return() -> None:

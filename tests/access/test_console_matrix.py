@@ -28,6 +28,7 @@ OWN_SESSION = {"login", "logout", "password_change", "password_change_done", "se
 PREFIXES = {
     "explain": "cms", "money_story": "ord", "statement": "stm", "reveal": "usr", "plan": "plv", "plan_edit": "plv",
     "plan_approve": "plv", "plan_publish": "plv", "plan_retire": "plv", "policy_retire": "spo",
+    "parts": "sku", "parts_put": "sku",
 }  # fmt: skip
 """Which kind of row a page of our own is about, where its pattern does not say so."""
 WORDS = {"code": "cn", "key": "orders", "app_label": "orders", "url": "nowhere", "table": "rules"}
@@ -141,7 +142,7 @@ def test_the_same_pages_open_for_ones_own_rows(shops: tuple[Shop, Shop]) -> None
     }
     assert sum(name.endswith("_change") for name in opened) > 25
     own = {page.name for page in _pages(ours) if page.name in PREFIXES and client.get(page.address).status_code == 200}
-    assert own >= {"explain", "money_story", "statement", "plan"}
+    assert own >= {"explain", "money_story", "statement", "plan", "parts"}
 
 
 @pytest.mark.parametrize("role", list(Role))

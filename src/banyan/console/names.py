@@ -15,10 +15,12 @@ from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
 from banyan.people.identity import queries as identity
 from banyan.people.identity.types import UserId
+from banyan.trade.orders.types import OrderLine
 
 ORDER, COMMISSION, STATEMENT, PAYOUT, DISTRIBUTOR, USER = "ord", "cms", "stm", "pyo", "dst", "usr"
 WAVE, PARCEL, FULFILLMENT = "wav", "pcl", "ful"
 ENTRY, RETURN, SET_ASIDE, VERSION, WAREHOUSE = "ent", "ret", "sae", "plv", "whs"
+SKU = "sku"
 """Prefixes of public ids in addresses and on pages."""
 
 
@@ -87,6 +89,11 @@ def category_names() -> dict[int, str]:
     every = catalog.list_categories()
     own = {one.category_id: one.name_zh if is_chinese() else one.name_en or one.name_zh for one in every}
     return {int(one.category_id): " / ".join(own[part] for part in one.path if part in own) for one in every}
+
+
+def ordered(lines: Iterable[OrderLine]) -> set[int]:
+    """The SKUs that these order lines name: what was bought, and the bundles that it was bought in."""
+    return {sku_id for line in lines for sku_id in (line.sku.sku_id, line.bundle_sku_id) if sku_id is not None}
 
 
 def goods_names(sku_ids: Iterable[int]) -> dict[int, str]:

@@ -10,6 +10,7 @@ from django.views.i18n import set_language
 from banyan.console.views import (
     answers,
     audit,
+    bundles,
     closings,
     distributors,
     explain,
@@ -117,6 +118,8 @@ _pages: list[URLPattern] = [
     path("settlement-policies/open", policies.open_one, name="policy_open"),
     path("settlement-policies/<str:public_id>/retire", policies.retire, name="policy_retire"),
     re_path(r"^fulfillments/(?P<public_id>ful_[^/]+)/pack$", sending.pack, name="pack"),
+    path("goods/<str:public_id>/parts", bundles.parts, name="parts"),
+    path("goods/<str:public_id>/parts/put", bundles.put, name="parts_put"),
     path("shelves/", shelves.listing, name="shelves"),
     path("shelves/put", shelves.put, name="shelves_put"),
     path("stock/", stock.table, name="stock"),

@@ -35,7 +35,7 @@ def money_story(request: HttpRequest, public_id: str) -> HttpResponse:
     people = names.names_of([*(m.distributor_id for m in upline), *(c.payee_id for c in earned)])
     return show(
         request, "console/money_story.html", _("Order %s") % order.number, order=order, frozen=frozen, people=people,
-        goods=names.goods_names(line.sku.sku_id for line in order.lines),
+        goods=names.goods_names(names.ordered(order.lines)),
         path=[{"member": m, "name": people.get(m.distributor_id), "total": _earned_by(earned, m.distributor_id)} for m in upline],
         earned=[{"one": c, "name": people.get(c.payee_id), "url": trail.explain_url(c.commission_id)} for c in earned],
         total=sum(c.amount_minor for c in earned), back=sum(c.reversed_minor for c in earned), paid=paid, returned=returned,

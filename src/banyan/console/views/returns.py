@@ -43,11 +43,12 @@ def inspection(request: HttpRequest, public_id: str) -> HttpResponse:
     order = orders.get_order(OrderId(one.order_id))
     lines = {line.line_id: line for line in order.lines}
     wanted = {each.exchange_sku_id for each in one.lines if each.exchange_sku_id}
-    goods = names.goods_names({*(line.sku.sku_id for line in order.lines), *wanted})
+    goods = names.goods_names({*names.ordered(order.lines), *wanted})
     rows = [
         {
             "one": each,
             "goods": goods.get(int(lines[each.line_id].sku.sku_id), "–"),  # type: ignore[index]
+            "bundle": goods.get(lines[each.line_id].bundle_sku_id or 0, ""),  # type: ignore[index]
             "wanted": goods.get(each.exchange_sku_id or 0, ""),
         }
         for each in one.lines

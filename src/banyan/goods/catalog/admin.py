@@ -7,10 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
-from banyan.goods.catalog import commands
+from banyan.goods.catalog import commands, queries
 from banyan.goods.catalog.models import Category, Product, Sku, SkuPrice
 from banyan.goods.catalog.types import ProductId, SkuId
 from banyan.kernel import ids
@@ -136,7 +137,7 @@ class SkuAdmin(FactsAdmin):
     fields = (
         "product", "code", "name", "price_minor", "cost_minor", "currency", "weight_grams", "tax_bp", "tags",
         "supplier_id", "listed_at",
-        "on_sale",
+        "on_sale", "parts",
     )  # fmt: skip
     actions = ("put_on_sale", "take_off_sale")
 
@@ -149,6 +150,14 @@ class SkuAdmin(FactsAdmin):
     def cost(self, row: Sku) -> str:
         """With its currency."""
         return format_minor(row.cost_minor, row.currency)
+
+    @admin.display(description=_("parts"))
+    def parts(self, row: Sku) -> str:
+        """What a bundle consists of, with the way to the page that sets it; read on the page of one SKU only."""
+        found = queries.parts_of([SkuId(row.pk)]).get(SkuId(row.pk), ())
+        called = queries.sku_names(part.sku_id for part in found) if found else {}
+        text = ", ".join(f"{called[part.sku_id][0]} x {part.quantity}" for part in found) or _("Set parts")
+        return format_html('<a href="/console/goods/{}/parts">{}</a>', ids.public("sku", row.pk), text)
 
     def _picked(self, queryset: QuerySet[Sku]) -> list[SkuId]:
         return [SkuId(key) for key in queryset.values_list("pk", flat=True)]

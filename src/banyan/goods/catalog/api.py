@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -23,6 +24,7 @@ from banyan.goods.catalog.types import (
     Sku,
     SkuChange,
     SkuId,
+    SkuPart,
 )
 from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of
 from banyan.kernel.http.schemas import page_by
@@ -62,8 +64,23 @@ class CategoryIn(Schema):
     position: Annotated[int, Field(ge=0, le=10_000)] = 0
 
 
+class PartBody(Schema):
+    """So many pieces of a SKU in each bundle."""
+
+    sku_id: SkuRef
+    quantity: Annotated[int, Field(ge=1, le=10_000)]
+
+
+class PartsBody(Schema):
+    """What a bundle consists of; no parts: a plain SKU."""
+
+    parts: Annotated[list[PartBody], Field(max_length=20)]
+
+
 class SkuOut(Schema):
-    """A SKU. Prices are minor units, tax included. Cost and supplier are shown to those who manage the catalog."""
+    """A SKU; ``parts`` is what a bundle consists of. Prices are minor units, tax included.
+
+    Cost and supplier are shown to those who manage the catalog."""
 
     id: SkuRef
     code: str
@@ -74,6 +91,7 @@ class SkuOut(Schema):
     tags: list[str]
     on_sale: bool
     listed_at: datetime
+    parts: list[PartBody] = []
     cost_minor: int | None = None
     supplier_id: SupplierRef | None = None
 
@@ -220,10 +238,15 @@ def _category(category: Category) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _parts(parts: Iterable[SkuPart]) -> list[dict[str, int]]:
+    return [{"sku_id": part.sku_id, "quantity": part.quantity} for part in parts]
+
+
 def _sku(sku: Sku, manages: bool) -> dict[str, Any]:
     shown = {
         "id": sku.sku_id, "code": sku.code, "name": sku.name, "price_minor": sku.price_minor, "currency": sku.currency,
         "weight_grams": sku.weight_grams, "tags": list(sku.tags), "on_sale": sku.on_sale, "listed_at": sku.listed_at,
+        "parts": _parts(sku.parts),
     }  # fmt: skip
     return shown | ({"cost_minor": sku.cost_minor, "supplier_id": sku.supplier_id} if manages else {})
 
@@ -343,6 +366,15 @@ def change_sku(request: HttpRequest, sku_id: SkuRef, body: SkuChangeIn) -> Any:
     if not commands.update_skus([change]):
         raise NotFound("No such SKU.")
     return {"changed": 1}
+
+
+@router.put("/skus/{sku_id}/parts", response={200: PartsBody, **_ERRORS})
+@endpoint(scope="catalog:write", write=True)
+def set_parts(request: HttpRequest, sku_id: SkuRef, body: PartsBody) -> Any:
+    """Make a SKU a bundle of these parts, or with none a plain SKU again. It is sold from the stock of its parts and costs at
+    most what they cost one by one."""
+    commands.set_parts(SkuId(sku_id), [SkuPart(SkuId(part.sku_id), part.quantity) for part in body.parts])
+    return {"parts": _parts(queries.parts_of([SkuId(sku_id)]).get(SkuId(sku_id), ()))}
 
 
 @router.get("/skus/{sku_id}/prices", response={200: Page[PricePeriodOut], **_ERRORS})

@@ -23,6 +23,21 @@ def paths(tally: Tally) -> Iterator[Finding]:
             yield Finding("catalog.paths", f"catalog_categories/{identity}", expected, actual)
 
 
+@check("catalog.parts")
+def parts(tally: Tally) -> Iterator[Finding]:
+    """No part of a bundle is a bundle, and both are SKUs of this shop."""
+    rows = sql.fetch(
+        "SELECT b.id, EXISTS (SELECT 1 FROM catalog_sku_parts n WHERE n.tenant_id = b.tenant_id AND n.bundle_id = b.part_id),"
+        " (SELECT count(*) FROM catalog_skus s WHERE s.tenant_id = b.tenant_id AND s.id IN (b.bundle_id, b.part_id))"
+        " FROM catalog_sku_parts b WHERE b.tenant_id = %s",
+        (current_tenant_id(),),
+    )
+    tally.compared += len(rows)
+    for identity, nested, known in rows:
+        if nested or known != 2:
+            yield Finding("catalog.parts", f"catalog_sku_parts/{identity}", "two SKUs of this shop, not nested", (nested, known))
+
+
 @check("catalog.prices")
 def prices(tally: Tally) -> Iterator[Finding]:
     """The open price period of every SKU equals its price, and its periods follow each other without hole or overlap."""

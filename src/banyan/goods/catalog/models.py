@@ -111,6 +111,30 @@ class Sku(TenantModel):
         return self.code
 
 
+class SkuPartRow(TenantModel):
+    """What a bundle has in it: so many pieces of one SKU per set. Parts are no bundles; the command sees to it."""
+
+    audit: ClassVar[Audit] = Audit.ALL
+
+    bundle = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("bundle"))
+    part = models.ForeignKey(Sku, on_delete=models.PROTECT, related_name="+", db_index=False, verbose_name=_("part"))
+    quantity = models.IntegerField(_("quantity"))
+
+    class Meta:
+        app_label = "catalog"
+        db_table = "catalog_sku_parts"
+        verbose_name = _("part of a bundle")
+        verbose_name_plural = _("parts of bundles")
+        constraints = [
+            models.UniqueConstraint(fields=["tenant_id", "bundle", "part"], name="one_row_per_bundle_and_part"),
+            models.CheckConstraint(condition=Q(quantity__gt=0) & ~Q(bundle=models.F("part")), name="part_of_another_sku"),
+        ]
+        indexes = [models.Index(fields=["tenant_id", "part"], name="bundles_by_part")]
+
+    def __str__(self) -> str:
+        return f"{self.bundle_id} {self.quantity} x {self.part_id}"
+
+
 class SkuPrice(TenantModel):
     """One period of a SKU's price. The open one (``valid_to`` NULL) equals the SKU's own price."""
 

@@ -6,15 +6,28 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from banyan.goods.catalog.types import Category, CategoryId, PricePeriod, Product, ProductId, Sku, SkuFacts, SkuId
+from banyan.goods.catalog.types import (
+    Category,
+    CategoryId,
+    PricePeriod,
+    Product,
+    ProductId,
+    Sku,
+    SkuFacts,
+    SkuId,
+    SkuPart,
+)
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import NotFound
 
 # OFFSET 0 keeps the look-ups by primary key whatever the statistics say: a shop just imported has none yet.
+# What a bundle consists of comes in the same statement, one look into an index per SKU.
 _FACTS = """
 SELECT s.id, s.product_id, c.path, s.tags, s.supplier_id, s.price_minor, s.cost_minor, s.currency, s.listed_at, s.on_sale,
-       p.commissionable, s.tax_bp, s.weight_grams
+       p.commissionable, s.tax_bp, s.weight_grams,
+       (SELECT array_agg(ARRAY[b.part_id, b.quantity] ORDER BY b.id) FROM catalog_sku_parts b
+        WHERE b.tenant_id = s.tenant_id AND b.bundle_id = s.id)
 FROM catalog_skus s
 CROSS JOIN LATERAL (SELECT commissionable, category_id FROM catalog_products WHERE id = s.product_id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT path FROM catalog_categories WHERE id = p.category_id OFFSET 0) c
@@ -25,18 +38,21 @@ _PRODUCT_COLUMNS = """
 p.id, p.code, p.name_zh, p.name_en, p.description, p.category_id, c.path, p.commissionable, p.created_at
 """
 _SKU_COLUMNS = """
-id, product_id, code, name, price_minor, cost_minor, currency, weight_grams, tags, supplier_id, tax_bp, listed_at, on_sale
+id, product_id, code, name, price_minor, cost_minor, currency, weight_grams, tags, supplier_id, tax_bp, listed_at, on_sale,
+ARRAY(SELECT ARRAY[b.part_id, b.quantity] FROM catalog_sku_parts b
+  WHERE b.tenant_id = catalog_skus.tenant_id AND b.bundle_id = catalog_skus.id ORDER BY b.id)
 """
 
 
 def sku_facts(sku_ids: Iterable[SkuId]) -> dict[SkuId, SkuFacts]:
-    """Everything that pricing, orders and commission need to know of these SKUs, in one query. Unknown ids are left out."""
+    """Everything that pricing, orders and commission need to know of these SKUs, in one query. Unknown ids are left out; of
+    a bundle, its parts come along, with a second query for those that were not asked for."""
     wanted = list(set(sku_ids))
     if not wanted:
         return {}
     array, params = sql.few(wanted)
     rows = sql.fetch(_FACTS.format(ids=array), (current_tenant_id(), *params))
-    return {
+    found = {
         row[0]: SkuFacts(
             row[0],
             row[1],
@@ -51,9 +67,12 @@ def sku_facts(sku_ids: Iterable[SkuId]) -> dict[SkuId, SkuFacts]:
             row[10],
             row[11],
             row[12],
+            tuple(SkuPart(*part) for part in row[13]) if row[13] else (),
         )
         for row in rows
     }
+    beside = {part.sku_id for facts in found.values() for part in facts.parts if part.sku_id not in found}
+    return {**found, **sku_facts(beside)} if beside else found
 
 
 def thin_margins(rate_bp: int, count: int = 2_000) -> list[SkuFacts]:
@@ -74,6 +93,19 @@ def known_skus(sku_ids: Iterable[SkuId]) -> set[SkuId]:
         "SELECT id FROM catalog_skus WHERE tenant_id = %s AND id = ANY(%s::bigint[])", (current_tenant_id(), list(set(sku_ids)))
     )
     return {row[0] for row in rows}
+
+
+def parts_of(sku_ids: Iterable[SkuId]) -> dict[SkuId, tuple[SkuPart, ...]]:
+    """What those of these SKUs that are bundles consist of, in the order in which it was set; others are left out."""
+    rows = sql.fetch(
+        "SELECT bundle_id, part_id, quantity FROM catalog_sku_parts WHERE tenant_id = %s AND bundle_id = ANY(%s::bigint[])"
+        " ORDER BY id",
+        (current_tenant_id(), list(set(sku_ids))),
+    )
+    found: dict[SkuId, tuple[SkuPart, ...]] = {}
+    for bundle_id, part_id, quantity in rows:
+        found[bundle_id] = (*found.get(bundle_id, ()), SkuPart(part_id, quantity))
+    return found
 
 
 def sku_names(sku_ids: Iterable[SkuId]) -> dict[SkuId, tuple[str, str]]:
@@ -183,7 +215,8 @@ def _products(condition: str, params: Sequence[Any], limit: int) -> list[Product
         (tenant_id, list(skus)),
     )
     for s in found:
-        skus[s[1]].append(Sku(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], tuple(s[8]), s[9], s[10], s[11], s[12]))
+        parts = tuple(SkuPart(*part) for part in s[13])
+        skus[s[1]].append(Sku(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], tuple(s[8]), s[9], s[10], s[11], s[12], parts))
     return [Product(r[0], r[1], r[2], r[3], r[4], r[5], tuple(r[6]), r[7], r[8], tuple(skus[r[0]])) for r in rows]
 
 

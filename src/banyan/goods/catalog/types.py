@@ -11,11 +11,19 @@ ProductId = NewType("ProductId", int)
 SkuId = NewType("SkuId", int)
 
 
+class SkuPart(NamedTuple):
+    """``quantity`` pieces of one SKU that a set (组合商品) has in it, once per set."""
+
+    sku_id: SkuId
+    quantity: int
+
+
 class SkuFacts(NamedTuple):
     """What pricing, orders and commission need to know of one SKU.
 
     ``category_path`` runs from the root category to the product's own. ``commissionable`` is the product's switch: an
     order line of a product that is switched off pays no commission. ``tax_bp`` is the tax contained in the price.
+    ``parts`` is what a bundle consists of; empty for everything that is stocked itself.
     """
 
     sku_id: SkuId
@@ -31,6 +39,7 @@ class SkuFacts(NamedTuple):
     commissionable: bool = True
     tax_bp: int = 0
     weight_grams: int = 0
+    parts: tuple[SkuPart, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +194,8 @@ class Sku:
     tax_bp: int
     listed_at: datetime
     on_sale: bool
+    parts: tuple[SkuPart, ...] = ()
+    """What a bundle consists of; it has no stock of its own."""
 
 
 @dataclass(frozen=True, slots=True)

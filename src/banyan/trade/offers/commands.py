@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 
+from banyan.goods.catalog import queries as catalog
 from banyan.goods.inventory import commands as inventory
 from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
@@ -28,6 +29,13 @@ class BadOffer(Invalid):
 
     code = "bad_offer"
     advice = "Name it, sell at least one piece, let it end after it starts and within 31 days, at most 24 puzzle bits."
+
+
+class BundleOffered(Conflict):
+    """A bundle has no stock of its own that could be set aside for a sale."""
+
+    code = "bundle_offered"
+    advice = "Offer one of its parts, or lower the price of the bundle itself."
 
 
 class NotLive(Conflict):
@@ -61,9 +69,12 @@ class PuzzleUnsolved(Invalid):
 
 
 def plan(offers: Sequence[NewOffer]) -> list[OfferId]:
-    """Plan sales and set their pieces aside. Raises BadOffer, inventory's StockPromised and UnknownSku; then none is planned."""
+    """Plan sales and set their pieces aside. Raises BadOffer, BundleOffered, inventory's StockPromised and UnknownSku; then none
+    is planned."""
     for offer in offers:
         _check(offer)
+    if catalog.parts_of([offer.sku_id for offer in offers]):
+        raise BundleOffered("A bundle is sold in no flash sale.")
     made = [
         Offer(
             OfferId(offer_id), one.name.strip(), one.sku_id, one.price_minor, one.quantity, one.per_person, one.starts_at,

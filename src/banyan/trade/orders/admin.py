@@ -34,6 +34,7 @@ class LineInline(TabularInline):  # type: ignore[misc]
     fields = (
         "position",
         "sku",
+        "bundle",
         "quantity",
         "unit_price_minor",
         "discount_minor",
@@ -49,6 +50,11 @@ class LineInline(TabularInline):  # type: ignore[misc]
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With the SKUs in the same query."""
         return super().get_queryset(request).select_related("sku")  # type: ignore[no-any-return]
+
+    @admin.display(description=_("from the bundle"))
+    def bundle(self, row: OrderLine) -> str:
+        """The bundle that the line was ordered in, by its public id."""
+        return ids.public("sku", row.bundle_sku_id) if row.bundle_sku_id is not None else "–"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Lines are facts."""

@@ -100,6 +100,7 @@ class OrderLine(TenantModel):
     tags = ArrayField(models.TextField(), verbose_name=_("tags"))
     supplier_id = models.BigIntegerField(_("supplier"), null=True)
     listed_at = models.DateTimeField(_("listed at"))
+    bundle_sku_id = models.BigIntegerField(_("from the bundle"), null=True)
 
     class Meta:
         app_label = "orders"

@@ -35,7 +35,7 @@ _LINE = """
 l.order_id, l.id, l.position, l.sku_id, l.product_id, l.category_path, l.tags, l.supplier_id, l.unit_price_minor,
   l.unit_cost_minor,
 l.listed_at, l.is_commissionable, l.tax_bp, l.quantity, l.gross_minor, l.discount_minor, l.payable_minor, l.tax_minor,
-l.commissionable_minor
+l.commissionable_minor, l.bundle_sku_id
 """
 _ORDER = """
 o.id, o.number, o.buyer_id, o.state, o.currency, o.gross_minor, o.discount_minor, o.shipping_minor, o.tax_minor, o.total_minor,
@@ -160,7 +160,7 @@ def _with_lines(rows: Sequence[Sequence[Any]]) -> list[Order]:
         (current_tenant_id(), list(lines)),
     )
     for row in found:
-        lines[row[0]].append(OrderLine(row[1], row[2], _facts(row, currencies[row[0]]), *row[13:19]))
+        lines[row[0]].append(OrderLine(row[1], row[2], _facts(row, currencies[row[0]]), *row[13:20]))
     return [_order(row, lines[row[0]]) for row in rows]
 
 

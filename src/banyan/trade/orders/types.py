@@ -86,7 +86,8 @@ class PlaceOrder:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A placed order, in the order of the requests. ``line_ids`` in the order of the request's lines."""
+    """A placed order, in the order of the requests. ``line_ids`` in the order of the request's lines, a bundle's parts in its
+    place."""
 
     order_id: OrderId
     number: str
@@ -197,6 +198,8 @@ class OrderLine:
     payable_minor: int
     tax_minor: int
     commissionable_minor: int
+    bundle_sku_id: SkuId | None = None
+    """The bundle that it was ordered as a part of; its discount then holds what the bundle is cheaper than its parts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,26 @@ from typing import NamedTuple
 
 
 class LineRequest(NamedTuple):
-    """One line to price. ``tax_bp`` is the tax contained in the price."""
+    """One line to price. ``tax_bp`` is the tax contained in the price.
+
+    ``discount_minor`` is what the line gives away by itself, and ``bundle_sku_id`` the bundle that it is a part of.
+    """
 
     sku_id: int
     quantity: int
     unit_price_minor: int
+    weight_grams: int = 0
+    tax_bp: int = 0
+    discount_minor: int = 0
+    bundle_sku_id: int | None = None
+
+
+class BundlePart(NamedTuple):
+    """What a bundle has in it: so many pieces, each at this list price."""
+
+    sku_id: int
+    quantity: int
+    price_minor: int
     weight_grams: int = 0
     tax_bp: int = 0
 
@@ -39,6 +54,7 @@ class PricedLine(NamedTuple):
     discount_minor: int
     payable_minor: int
     tax_minor: int
+    bundle_sku_id: int | None = None
 
     @property
     def commissionable_minor(self) -> int:

@@ -31,6 +31,7 @@ from banyan.goods.inventory.commands.resettling import resettle
 from banyan.goods.inventory.commands.returning import clear_quarantine, quarantine, restock_returns, scrap
 from banyan.goods.inventory.commands.shifting import lock_books, move_stock
 from banyan.goods.inventory.commands.stocking import (
+    BundleHasNoStock,
     CodeTaken,
     StockPromised,
     UnknownSku,
@@ -62,6 +63,7 @@ from banyan.goods.inventory.queries import UnknownLot
 
 __all__ = [
     "FIRST_LOT",
+    "BundleHasNoStock",
     "CodeTaken",
     "LotDiffers",
     "LotMissing",

@@ -44,6 +44,13 @@ class UnknownSku(NotFound):
     advice = "List the products and use one of their SKU ids."
 
 
+class BundleHasNoStock(Conflict):
+    """A bundle is sold from the stock of its parts."""
+
+    code = "bundle_has_no_stock"
+    advice = "Receive the parts of the bundle instead."
+
+
 class StockPromised(Conflict):
     """The change would take away pieces that are promised to orders."""
 
@@ -119,13 +126,14 @@ def check_places(places: Sequence[tuple[int, int]]) -> None:
 def receive_stock(receipts: Sequence[Receipt]) -> int:
     """Goods came in: on_hand rises, a movement is written. Returns how many receipts were new; a known key is skipped.
 
-    A lot that is named for the first time begins here. Raises Invalid, UnknownWarehouse, UnknownSku, and for lot-tracked SKUs
-    LotMissing, UnknownLot, LotDiffers; then nothing is received.
+    A lot that is named for the first time begins here. Raises Invalid, UnknownWarehouse, UnknownSku, BundleHasNoStock, and for
+    lot-tracked SKUs LotMissing, UnknownLot, LotDiffers; then nothing is received.
     """
     for receipt in receipts:
         if not 0 < receipt.quantity <= QUANTITY_MAX:
             raise Invalid("A received quantity must lie within 1 and 1,000,000,000.", field="quantity")
     check_places([(receipt.warehouse_id, receipt.sku_id) for receipt in receipts])
+    _check_no_bundle([receipt.sku_id for receipt in receipts])
     lots = find_or_begin([(receipt.sku_id, receipt.lot) for receipt in receipts if receipt.lot is not None])
     return change_stock(
         [
@@ -141,8 +149,8 @@ def receive_stock(receipts: Sequence[Receipt]) -> int:
 def adjust_stock(adjustments: Sequence[Adjustment]) -> int:
     """Write counted differences with their reasons. Returns how many were new; a known key is skipped.
 
-    Raises StockPromised when fewer pieces would remain than are promised, Invalid, UnknownWarehouse, UnknownSku, and for
-    lot-tracked SKUs LotMissing, UnknownLot, LotShort.
+    Raises StockPromised when fewer pieces would remain than are promised, Invalid, UnknownWarehouse, UnknownSku,
+    BundleHasNoStock when a bundle would get more, and for lot-tracked SKUs LotMissing, UnknownLot, LotShort.
     """
     for adjustment in adjustments:
         if adjustment.quantity_change == 0 or abs(adjustment.quantity_change) > QUANTITY_MAX or not adjustment.reason.strip():
@@ -152,7 +160,13 @@ def adjust_stock(adjustments: Sequence[Adjustment]) -> int:
         for a in adjustments
     ]
     check_places([(change.warehouse_id, change.sku_id) for change in changes])
+    _check_no_bundle([a.sku_id for a in adjustments if a.quantity_change > 0])
     return change_stock(changes)
+
+
+def _check_no_bundle(sku_ids: Sequence[SkuId]) -> None:
+    if sku_ids and catalog.parts_of(sku_ids):
+        raise BundleHasNoStock("A SKU of this batch is a bundle.")
 
 
 def change_stock(changes: Sequence[Change]) -> int:

@@ -19,17 +19,30 @@ from banyan.goods.inventory.types import (
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
 
+_AVAILABLE = f"""
+WITH parts AS MATERIALIZED (
+  SELECT bundle_id, part_id, quantity FROM catalog_sku_parts WHERE tenant_id = %s AND bundle_id = ANY(%s::bigint[])
+), free AS (
+  SELECT s.sku_id, sum({FREE})::bigint AS pieces FROM inventory_stock_levels s
+  JOIN inventory_warehouses w ON w.id = s.warehouse_id AND w.is_active
+  WHERE s.tenant_id = %s AND s.sku_id = ANY(%s::bigint[] || ARRAY(SELECT part_id FROM parts)) GROUP BY s.sku_id
+)
+SELECT sku_id, pieces FROM free WHERE NOT EXISTS (SELECT 1 FROM parts WHERE bundle_id = sku_id)
+UNION ALL
+SELECT p.bundle_id, min(greatest(coalesce(f.pieces, 0), 0) / p.quantity)::bigint
+FROM parts p LEFT JOIN free f ON f.sku_id = p.part_id GROUP BY p.bundle_id
+"""
+
 
 def available(sku_ids: Iterable[SkuId]) -> dict[SkuId, int]:
-    """Pieces that can still be promised over all active warehouses; 0 for SKUs without stock."""
+    """Pieces that can still be promised over all active warehouses; 0 for SKUs without stock. A bundle has no stock: there are
+    as many as its scarcest part allows."""
     wanted = list(set(sku_ids))
-    rows = sql.fetch(
-        f"SELECT s.sku_id, sum({FREE})::bigint FROM inventory_stock_levels s"
-        " JOIN inventory_warehouses w ON w.id = s.warehouse_id AND w.is_active"
-        " WHERE s.tenant_id = %s AND s.sku_id = ANY(%s::bigint[]) GROUP BY s.sku_id",
-        (current_tenant_id(), wanted),
-    )
-    return dict.fromkeys(wanted, 0) | dict(rows)
+    tenant_id = current_tenant_id()
+    rows = sql.fetch(_AVAILABLE, (tenant_id, wanted, tenant_id, wanted))
+    found = dict.fromkeys(wanted, 0)
+    found.update((sku_id, pieces) for sku_id, pieces in rows if sku_id in found)  # not the parts that were not asked for
+    return found
 
 
 def stock_levels(

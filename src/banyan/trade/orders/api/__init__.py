@@ -82,18 +82,18 @@ def _check_buyers(requests: Sequence[PlaceOrder], principal: Principal) -> None:
 @router.post("/quotes", response={200: s.QuoteOut, **_ERRORS})
 @endpoint(scope="orders:write", write=True)
 def get_quote(request: HttpRequest, body: s.QuoteIn) -> Any:
-    """What these SKUs would cost now, with freight. Nothing is reserved."""
+    """What these SKUs would cost now, with freight; a bundle as lines of its parts. Nothing is reserved."""
     priced = quote([(SkuId(line.sku_id), line.quantity) for line in body.lines], queries.get_policy().tariff)
     lines = [
         {
             "sku_id": line.sku_id, "quantity": line.quantity, "unit_price_minor": line.unit_price_minor,
-            "payable_minor": line.payable_minor, "tax_minor": line.tax_minor,
+            "payable_minor": line.payable_minor, "tax_minor": line.tax_minor, "bundle_sku_id": line.bundle_sku_id,
         }
         for line in priced.lines
     ]  # fmt: skip
     return {
-        "lines": lines, "gross_minor": priced.gross_minor, "shipping_minor": priced.shipping_minor, "tax_minor": priced.tax_minor,
-        "total_minor": priced.total_minor,
+        "lines": lines, "gross_minor": priced.gross_minor, "discount_minor": priced.discount_minor,
+        "shipping_minor": priced.shipping_minor, "tax_minor": priced.tax_minor, "total_minor": priced.total_minor,
     }  # fmt: skip
 
 

@@ -67,6 +67,8 @@ class QuoteLineOut(Schema):
     unit_price_minor: int
     payable_minor: int
     tax_minor: int
+    bundle_sku_id: SkuRef | None = None
+    """The bundle that it is a part of."""
 
 
 class QuoteOut(Schema):
@@ -74,6 +76,7 @@ class QuoteOut(Schema):
 
     lines: list[QuoteLineOut]
     gross_minor: int
+    discount_minor: int = 0
     shipping_minor: int
     tax_minor: int
     total_minor: int
@@ -139,6 +142,8 @@ class OrderLineOut(Schema):
     id: LineRef
     position: int
     sku_id: SkuRef
+    bundle_sku_id: SkuRef | None = None
+    """The bundle that it was ordered in."""
     quantity: int
     unit_price_minor: int | None = None
     discount_minor: int | None = None
@@ -291,7 +296,10 @@ def order_out(order: Order, view: View, names: Mapping[UserId, str] | None = Non
             "total_minor": order.total_minor,
         }  # fmt: skip
     shown["lines"] = [
-        {"id": line.line_id, "position": line.position, "sku_id": line.sku.sku_id, "quantity": line.quantity}
+        {
+            "id": line.line_id, "position": line.position, "sku_id": line.sku.sku_id, "quantity": line.quantity,
+            "bundle_sku_id": line.bundle_sku_id,
+        }
         | (
             {
                 "unit_price_minor": line.sku.price_minor, "discount_minor": line.discount_minor,

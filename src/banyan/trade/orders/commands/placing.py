@@ -7,7 +7,6 @@ that wants little of much takes its stock after its rows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -28,17 +27,15 @@ from banyan.trade.attribution.types import OrderReferral
 from banyan.trade.offers import commands as selling
 from banyan.trade.offers import queries as offers
 from banyan.trade.offers.types import Claim, Offer, OfferId
-from banyan.trade.orders.commands.errors import BadOrder, ClientKeyReused, NotOnSale, UnknownSku, out_of_stock
+from banyan.trade.orders.commands.errors import ClientKeyReused, out_of_stock
+from banyan.trade.orders.commands.wishes import price_request
 from banyan.trade.orders.engine.numbers import number_of
 from banyan.trade.orders.events import OrderPlaced
 from banyan.trade.orders.models import ClientKey, Recipient
 from banyan.trade.orders.queries import get_policy
 from banyan.trade.orders.types import OrderId, OrderLineId, Placed, PlaceOrder, Refused
-from banyan.trade.pricing.queries import freight_of, price_order
-from banyan.trade.pricing.types import FreightTariff, LineRequest, PricedOrder
+from banyan.trade.pricing.types import PricedLine, PricedOrder
 
-LINES_MAX = 200
-_REGION = re.compile("([1-9][0-9]{5})?", re.ASCII)
 DIGEST_SIZE = 16
 
 
@@ -57,17 +54,24 @@ class _Draft:
     digest: bytes = b""
     sale: Offer | None = None
 
-    def channel(self, sku_id: int) -> str:
+    def is_of_sale(self, line: PricedLine) -> bool:
+        """Whether a line is bought from the flash sale; a part of a bundle never is."""
+        return self.sale is not None and line.sku_id == self.sale.sku_id and line.bundle_sku_id is None
+
+    def channel(self, line: PricedLine) -> str:
         """Whose pieces a line takes: the flash sale's, or everybody's."""
-        return offers.channel_of(self.sale.offer_id) if self.sale is not None and sku_id == self.sale.sku_id else ""
+        return offers.channel_of(self.sale.offer_id) if self.sale is not None and self.is_of_sale(line) else ""
 
 
 def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
     """Place a batch of orders; each is accepted whole or refused alone. Runs inside ``tenancy.enter``.
 
+    A line of a bundle becomes lines of its parts, which cost the bundle's price together.
+
     Idempotent by ``client_key``: a known key with the same content answers the order placed then (``repeated``), with other
     content it is refused. Refusals: bad_order, bad_amounts, unknown_sku, not_on_sale, out_of_stock (with what is
-    available), client_key_reused; of a flash sale also offer_not_found, offer_not_live, not_your_turn, offer_limit_reached.
+    available), bundle_overpriced, client_key_reused; of a flash sale also offer_not_found, offer_not_live, not_your_turn,
+    offer_limit_reached.
     Amounts are minor units of the tenant's currency.
     """
     outcomes: dict[int, Placed | Refused] = {}
@@ -80,7 +84,7 @@ def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
         [
             ReserveLine(
                 draft.order_id, line_id, line.sku_id, line.quantity, draft.expires_at,  # type: ignore[arg-type]
-                draft.channel(line.sku_id) if draft.sale is not None else "",
+                draft.channel(line) if draft.sale is not None else "",
             )
             for draft in drafts
             for line_id, line in zip(draft.line_ids, draft.priced.lines, strict=True)
@@ -89,7 +93,7 @@ def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
     freed: set[UserId] = set()
     if promised.refused:
         freed = {d.request.buyer_id for d in drafts if d.sale is not None and d.order_id in promised.refused}
-        drafts = _refuse_short(drafts, promised.refused, outcomes)
+        drafts = _refuse_short(drafts, promised.refused, facts, outcomes)
     with inventory.hold(promised):
         _write(drafts, facts)
     currency = tenancy.get_tenant(current_tenant_id()).currency
@@ -115,7 +119,7 @@ def _draft(
     for index, request in enumerate(requests):
         sale = None if request.offer_id is None else sales.get(OfferId(request.offer_id))
         try:
-            priced = _price(request, facts, policy.tariff, sale)
+            priced = price_request(request, facts, policy.tariff, sale)
         except Refusal as refusal:
             outcomes[index] = Refused(refusal)
             continue
@@ -125,38 +129,6 @@ def _draft(
         draft.sale = sale
         drafts.append(draft)
     return drafts
-
-
-def _price(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: FreightTariff, sale: Offer | None) -> PricedOrder:
-    if not 0 < len(request.lines) <= LINES_MAX:
-        raise BadOrder(f"An order has 1 to {LINES_MAX} lines.", field="lines")
-    if not request.channel.isprintable() or not 0 < len(request.channel) <= 20:
-        raise BadOrder("The channel has 1 to 20 printable characters.", field="channel")
-    if request.client_key is not None and (not 0 < len(request.client_key) <= 120 or not request.client_key.isprintable()):
-        raise BadOrder("The client key has 1 to 120 printable characters.", field="client_key")
-    if request.placed_at is not None and request.placed_at.tzinfo is None:
-        raise BadOrder("placed_at must name its time zone.", field="placed_at")
-    if request.recipient is not None and not _REGION.fullmatch(request.recipient.region_code):
-        raise BadOrder("A region is named by the six digits of its code.", field="recipient.region_code")
-    if request.offer_id is not None and (sale is None or all(line[0] != sale.sku_id for line in request.lines)):
-        raise offers.OfferNotFound("There is no such flash sale of a SKU of this order.")
-    wanted = []
-    for line in request.lines:
-        sku = facts.get(line[0])
-        if sku is None:
-            raise UnknownSku("A SKU of this order does not exist.", sku_id=line[0])
-        override = line[2] if len(line) > 2 else None
-        if override is None and not sku.on_sale:
-            raise NotOnSale("A SKU of this order is off sale.", sku_id=line[0])
-        price_minor = sku.price_minor if override is None else override
-        if sale is not None and sale.sku_id == line[0]:
-            price_minor = sale.price_minor
-        wanted.append(LineRequest(line[0], line[1], price_minor, sku.weight_grams, sku.tax_bp))
-    shipping_minor = request.shipping_minor
-    if shipping_minor is None:
-        goods_minor = sum(line.quantity * line.unit_price_minor for line in wanted) - request.discount_minor
-        shipping_minor = freight_of(tariff, sum(line.weight_grams * line.quantity for line in wanted), goods_minor)
-    return price_order(wanted, request.discount_minor, shipping_minor)
 
 
 def _number(drafts: Sequence[_Draft]) -> None:
@@ -220,7 +192,7 @@ def _claim_sales(drafts: list[_Draft], outcomes: dict[int, Placed | Refused]) ->
         for d in drafts
         if d.sale is not None
         for line in d.priced.lines
-        if line.sku_id == d.sale.sku_id
+        if d.is_of_sale(line)
     ]
     refused = selling.claim(claims, {d.sale.offer_id: d.sale for d in drafts if d.sale is not None}) if claims else {}
     if not refused:
@@ -279,17 +251,36 @@ def _answer_known(known: Sequence[_Draft], outcomes: dict[int, Placed | Refused]
 
 
 def _refuse_short(
-    drafts: list[_Draft], short: Mapping[int, tuple[Shortage, ...]], outcomes: dict[int, Placed | Refused]
+    drafts: list[_Draft],
+    short: Mapping[int, tuple[Shortage, ...]],
+    facts: Mapping[SkuId, SkuFacts],
+    outcomes: dict[int, Placed | Refused],
 ) -> list[_Draft]:
     for draft in drafts:
         if draft.order_id in short:
             outcomes[draft.index] = Refused(out_of_stock(short[draft.order_id]))
     of_sales = {draft.order_id for draft in drafts if draft.sale is not None} & short.keys()
-    inventory.learn([short[order_id] for order_id in short if order_id not in of_sales])
+    common = {order_id: lacking for order_id, lacking in short.items() if order_id not in of_sales}
+    inventory.learn([*common.values(), *_scarce_bundles(drafts, common, facts)])
     if of_sales:
         selling.end_claims(of_sales)
     _free_keys([draft for draft in drafts if draft.order_id in short])
     return [draft for draft in drafts if draft.order_id not in short]
+
+
+def _scarce_bundles(
+    drafts: Sequence[_Draft], short: Mapping[int, tuple[Shortage, ...]], facts: Mapping[SkuId, SkuFacts]
+) -> list[list[Shortage]]:
+    """What is left of the bundles of refused orders, as their scarcest part allows: the mirror gates whole bundles too."""
+    found = []
+    for draft in drafts:
+        left = {one.sku_id: one.available for one in short.get(draft.order_id, ())}
+        bundles = {line.bundle_sku_id for line in draft.priced.lines if line.bundle_sku_id is not None} if left else set()
+        for bundle_id in map(SkuId, bundles):
+            counts = [left[part.sku_id] // part.quantity for part in facts[bundle_id].parts if part.sku_id in left]
+            if counts:
+                found.append([Shortage(draft.order_id, bundle_id, 1, max(0, min(counts)))])
+    return found
 
 
 def _free_keys(refused: Sequence[_Draft]) -> None:
@@ -317,15 +308,16 @@ FROM unnest(
 INSERT_LINES = """
 INSERT INTO orders_lines (
   tenant_id, id, order_id, position, sku_id, product_id, quantity, unit_price_minor, unit_cost_minor, gross_minor, discount_minor,
-  payable_minor, tax_minor, commissionable_minor, is_commissionable, tax_bp, category_path, tags, supplier_id, listed_at
+  payable_minor, tax_minor, commissionable_minor, is_commissionable, tax_bp, category_path, tags, supplier_id, listed_at,
+  bundle_sku_id
 )
 SELECT %s::bigint, l.id, l.order_id, l.position, l.sku_id, f.product_id, l.quantity, l.price, f.cost, l.quantity * l.price,
        l.discount, l.quantity * l.price - l.discount, l.tax,
        CASE WHEN f.commissionable THEN l.quantity * l.price - l.discount - l.tax ELSE 0 END, f.commissionable, f.tax_bp,
-       f.category_path::bigint[], f.tags::text[], f.supplier_id, f.listed_at
+       f.category_path::bigint[], f.tags::text[], f.supplier_id, f.listed_at, l.bundle_sku_id
 FROM unnest(
-  %s::bigint[], %s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]
-) AS l(id, order_id, position, sku_id, quantity, price, discount, tax)
+  %s::bigint[], %s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[]
+) AS l(id, order_id, position, sku_id, quantity, price, discount, tax, bundle_sku_id)
 JOIN unnest(
   %s::bigint[], %s::bigint[], %s::bigint[], %s::boolean[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::timestamptz[]
 ) AS f(sku_id, product_id, cost, commissionable, tax_bp, category_path, tags, supplier_id, listed_at) ON f.sku_id = l.sku_id
@@ -379,7 +371,7 @@ def _line_columns(drafts: Sequence[_Draft]) -> list[Any]:
         [d.order_id for d in drafts for _ in d.line_ids],
         [position for d in drafts for position in range(1, len(d.line_ids) + 1)],
         [line.sku_id for line in lines], [line.quantity for line in lines], [line.unit_price_minor for line in lines],
-        [line.discount_minor for line in lines], [line.tax_minor for line in lines],
+        [line.discount_minor for line in lines], [line.tax_minor for line in lines], [line.bundle_sku_id for line in lines],
     ]  # fmt: skip
 
 

@@ -29,25 +29,31 @@ def contained_tax(amount_minor: int, tax_bp: int) -> int:
 
 
 def price_order(lines: Sequence[LineRequest], discount_minor: int = 0, shipping_minor: int = 0) -> PricedOrder:
-    """Price one order. The discount is spread over the lines by their gross with largest remainders, so the parts sum to it
-    exactly and a line of gross 0 gets none. Raises BadAmounts."""
+    """Price one order. The discount is spread over the lines by what they cost (their gross less a discount of their own) with
+    largest remainders, so the parts sum to it exactly and a line that costs 0 gets none. Raises BadAmounts."""
     if not lines:
         raise BadAmounts("An order needs at least one line.", field="lines")
     if discount_minor < 0 or not 0 <= shipping_minor <= AMOUNT_MAX:
         raise BadAmounts("Discount and shipping must not be negative.", field="discount_minor")
     grosses = [_gross(line) for line in lines]
-    gross = sum(grosses)
-    if discount_minor > gross:
-        raise BadAmounts("The discount is larger than the goods.", field="discount_minor", gross_minor=gross)
-    discounts = allocate(discount_minor, grosses) if discount_minor else [0] * len(grosses)
+    costs = [gross - line.discount_minor for gross, line in zip(grosses, lines, strict=True)]
+    if discount_minor > sum(costs):
+        raise BadAmounts("The discount is larger than the goods.", field="discount_minor", gross_minor=sum(costs))
+    shares = allocate(discount_minor, costs) if discount_minor else [0] * len(costs)
     priced = []
     tax = 0
-    for line, line_gross, line_discount in zip(lines, grosses, discounts, strict=True):
-        payable = line_gross - line_discount
+    for line, line_gross, cost, share in zip(lines, grosses, costs, shares, strict=True):
+        payable = cost - share
         line_tax = contained_tax(payable, line.tax_bp)
         tax += line_tax
-        priced.append(PricedLine(line.sku_id, line.quantity, line.unit_price_minor, line_gross, line_discount, payable, line_tax))
-    return PricedOrder(tuple(priced), gross, discount_minor, shipping_minor, tax, gross - discount_minor + shipping_minor)
+        priced.append(
+            PricedLine(
+                line.sku_id, line.quantity, line.unit_price_minor, line_gross, line_gross - payable, payable, line_tax,
+                line.bundle_sku_id,
+            )
+        )  # fmt: skip
+    gross, discount = sum(grosses), sum(line.discount_minor for line in priced)
+    return PricedOrder(tuple(priced), gross, discount, shipping_minor, tax, gross - discount + shipping_minor)
 
 
 def _gross(line: LineRequest) -> int:
@@ -56,4 +62,6 @@ def _gross(line: LineRequest) -> int:
     gross = line.quantity * line.unit_price_minor
     if not 0 <= gross <= AMOUNT_MAX:
         raise BadAmounts("A line's amount is negative or beyond any order.", field="unit_price_minor", sku_id=line.sku_id)
+    if not 0 <= line.discount_minor <= gross:
+        raise BadAmounts("A line gives away more than it costs.", field="discount_minor", sku_id=line.sku_id)
     return gross

@@ -18,6 +18,8 @@ lines = st.lists(
         unit_price_minor=st.one_of(st.just(0), st.integers(0, 10**9)),
         weight_grams=st.integers(0, 10**5),
         tax_bp=st.sampled_from([0, 600, 900, 1300, 10_000]),
+        discount_minor=st.just(0),
+        bundle_sku_id=st.none(),
     ),
     min_size=1,
     max_size=12,

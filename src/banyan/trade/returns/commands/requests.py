@@ -185,6 +185,8 @@ def _judge_exchange(request: RequestReturn, order: Order, terms: Terms) -> Refus
             sku = terms.wanted.get(SkuId(claim.exchange_sku_id))
             if sku is None or not sku.on_sale or sku.currency != order.currency:
                 return NotExchangeable("What is wanted instead is not on sale.")
+            if sku.parts:
+                return NotExchangeable("A bundle is not sent in exchange; name one of its parts.")
     return None
 
 
