@@ -38,7 +38,7 @@ class Shop:
 EVERY_HOUSE = {
     "alt", "chs", "stk", "tln", "trf",
     "ack", "cat", "cms", "dst", "ent", "ful", "inc", "lot", "mov", "oln", "ord", "pay", "pcl", "pho", "plv", "prd", "pyo", "ret",
-    "off", "rfd", "sae", "sim", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
+    "off", "rfd", "rpt", "sae", "sim", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
 }  # fmt: skip
 """The kinds of rows that a lived shop must have, or what is tried with their ids tries nothing."""
 
@@ -88,6 +88,7 @@ def _let_things_go_wrong(shop: Shop) -> None:
         _photograph_a_return()
         _plan_a_sale()
         _make_a_bundle()
+        _appoint_a_partner()
         SetAsideEvent.objects.create(
             reaction="commission.accrue", event_id=delivered[0][0], kind=kind, error="test", set_aside_at=clock.now()
         )
@@ -120,6 +121,16 @@ def _make_a_bundle() -> None:
     )
     (made,) = catalog.create_products([NewProduct("PAIR", "套装", CategoryId(category_id), (NewSku("PAIR-1", price_minor),))])
     catalog.set_parts(made.sku_ids[0], [SkuPart(SkuId(sku_id), 2)])
+
+
+def _appoint_a_partner() -> None:
+    """The first distributor for one city."""
+    from banyan.earnings.commission import commands as commission
+    from banyan.kernel import sql
+    from banyan.people.distributors.types import DistributorId
+
+    ((distributor_id,),) = sql.fetch("SELECT id FROM distributors WHERE status = 'active' ORDER BY id LIMIT 1")
+    commission.appoint_partner("4403", DistributorId(distributor_id))
 
 
 def _photograph_a_return() -> None:
