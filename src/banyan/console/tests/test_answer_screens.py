@@ -35,8 +35,8 @@ def test_an_order_answers_and_leads_to_the_moment(tab: Any, size: dict[str, int]
     order, payee, stranger = _a_paid_order(world)
     one = tab("finance", size)
     page = one.open(f"/console/orders/{order}/money")
-    page.click(f"a[href$='{order}/answer']")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click(f"a[href$='{order}/answer']")
     one.fits()
     one.keep("answer-unasked")
     page.click(f"a[href='?of={payee}']")
@@ -79,8 +79,8 @@ def test_the_explain_page_leads_to_both_in_english(tab: Any, world: World) -> No
     one.speak("en")
     page = one.open(f"/console/orders/{order}/answer?of={payee}")
     assert not [letter for letter in page.inner_text("#answer dt") if "\u4e00" <= letter <= "\u9fff"]
-    page.locator("a[href$='/explain']").first.click()
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.locator("a[href$='/explain']").first.click()
     assert page.locator(f"a[href='/console/orders/{order}/answer?of={payee}']").count() == 1
     page.click("a[href*='/moment?at=']")
     page.wait_for_selector("#moment")

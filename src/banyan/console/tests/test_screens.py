@@ -26,8 +26,8 @@ def test_the_login_page_is_chinese_and_refuses_without_saying_why(tab: Any) -> N
     page.fill("[name=shop]", one.world.slug)
     page.fill("[name=username]", "operator")
     page.fill("[name=password]", "Wrong-horse-1")
-    page.press("[name=password]", "Enter")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.press("[name=password]", "Enter")
     assert "店铺、账号或密码不正确" in page.inner_text("body")
 
 
@@ -70,13 +70,13 @@ def test_a_commission_explains_itself_with_links_both_ways(tab: Any, size: dict[
     assert page.locator("#postings tbody tr").count() >= 2
     one.fits()
     explain = page.url
-    page.click("a[href*='/orders/'][href$='/money']")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("a[href*='/orders/'][href$='/money']")
     one.fits()
     assert page.locator(f"a[href='{explain.removeprefix(world.address)}']").count() == 1  # the order leads back
     page.goto(explain)
-    page.click("a[href*='/statements/']")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("a[href*='/statements/']")
     one.fits()
     assert page.locator(f"a[href='{explain.removeprefix(world.address)}']").count() >= 1  # so does the statement
 
@@ -97,8 +97,8 @@ def test_a_reviewer_filters_picks_and_approves(tab: Any, world: World) -> None:
     page.click("dialog button[value=no]")
     assert page.locator("input[data-pick]:checked").count() == 1  # cancelled: nothing was sent
     page.click("button[value=approve]")
-    page.click("dialog button[value=yes]")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("dialog button[value=yes]")
     assert "已处理 1 张结算单" in page.inner_text("#main")
     from banyan.kernel import ids
 
@@ -114,16 +114,16 @@ def test_rejecting_without_a_reason_is_refused_in_words(tab: Any) -> None:
     page = one.open("/console/review/")
     page.locator("input[data-pick]").first.check()
     page.click("button[value=reject]")
-    page.click("dialog button[value=yes]")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("dialog button[value=yes]")
     assert "张未能处理" in page.inner_text("#main")
 
 
 def test_english_is_one_switch_away_and_stays(tab: Any) -> None:
     one = tab()
     page = one.open("/console/login/")
-    page.click("text=English")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("text=English")
     assert page.locator("html").get_attribute("lang") == "en"
     one.sign_in("auditor")
     for address in ("/console/", "/console/law/", "/console/audit/", "/console/review/"):
@@ -185,8 +185,8 @@ def test_the_pages_that_act_open_and_fit(tab: Any, size: dict[str, int], languag
         english = language == "en"
         assert english or not page.locator("#main .bn h2:text-matches('^[A-Za-z ]+$')").count(), address
     page = one.open("/console/plans/")
-    page.locator("#main tbody a.bn-link").first.click()
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.locator("#main tbody a.bn-link").first.click()
     one.fits()
     one.keep("plan")
     page = one.open("/console/plans/new")
@@ -212,8 +212,8 @@ def test_a_member_moves_in_the_browser_after_the_preview(tab: Any, world: World)
     page.fill("[name=reason]", "换团队")
     page.click("form[action$='/move'] button")
     page.wait_for_selector("dialog[open]")
-    page.click("dialog button[value=yes]")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("dialog button[value=yes]")
     assert "已连同整个团队变更上级" in page.inner_text("#main")
     with tenancy.enter(world.tenant_id, actor="test"):
         assert queries.get_member(ids.parse("dst", member)).sponsor_id == ids.parse("dst", other)  # type: ignore[arg-type]
@@ -229,12 +229,12 @@ def test_the_warehouse_inspects_goods_that_came_back(tab: Any, size: dict[str, i
     one.keep("inspection")
     pieces = page.locator("[name^=restock_]").first
     page.locator("[name^=scrap_]").first.fill(str(pieces.get_attribute("max")))
-    page.click("form[action$='/receive'] button")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("form[action$='/receive'] button")
     one.keep("inspection-refused")
     assert ("do not add up" if language == "en" else "件数之和") in page.inner_text("#main")
-    page.click("form[action$='/receive'] button")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("form[action$='/receive'] button")
     one.fits()
     one.keep("inspection-done")
     assert page.locator("[name^=restock_]").count() == 0
@@ -247,21 +247,21 @@ def test_a_transfer_is_received_and_a_stock_take_entered(tab: Any, size: dict[st
         page = one.open(listing)
         one.fits()
         one.keep(f"{name}s")
-        page.locator("#main tbody a.bn-link").first.click()
-        page.wait_for_load_state("load")
+        with page.expect_navigation():
+            page.locator("#main tbody a.bn-link").first.click()
         one.fits()
         one.keep(name)
     page.fill("[name=counts]", "no such line")
-    page.locator("form[action$='/count'] button").click()
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.locator("form[action$='/count'] button").click()
     assert "no such line" in page.input_value("[name=counts]")
     one.fits()
     page = one.open("/console/stock/transfers/?state=receiving")
     page.locator("#main tbody a.bn-link").first.click()
     page.locator("[name^=received_]").first.fill("1")
     page.locator("[name^=lost_]").first.fill("1")
-    page.click("form[action$='/receive'] button")
-    page.wait_for_load_state("load")
+    with page.expect_navigation():
+        page.click("form[action$='/receive'] button")
     assert "途损必须写明原因" in page.inner_text("#main")
 
 
