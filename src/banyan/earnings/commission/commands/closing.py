@@ -16,7 +16,7 @@ import orjson
 from banyan.earnings.commission.commands.reversal import Batch, Standing, Step, book_batches, read_standings
 from banyan.earnings.commission.commands.truing_up import Due, accrual_entry, count_figures, true_up_orders
 from banyan.earnings.commission.commands.turns import accrued_in_all, lock_accrual
-from banyan.earnings.commission.engine.closing import ClosingDecision, PeriodBook, Reward, decide_closing
+from banyan.earnings.commission.engine.closing import PeriodBook, decide_closing
 from banyan.earnings.commission.engine.periods import GRACE, span_of
 from banyan.earnings.commission.engine.window import closing_periods, reward_periods, rewards_everybody
 from banyan.earnings.commission.events import PeriodClosed
@@ -24,7 +24,7 @@ from banyan.earnings.commission.models import AccrualRow, ClosingRow, Commission
 from banyan.earnings.commission.queries.closings import everybody, returned_in, stream_orders
 from banyan.earnings.commission.queries.inputs import ceilings_at
 from banyan.earnings.commission.queries.plans import versions_from
-from banyan.earnings.commission.types import Cause, Member, Period, Takeback
+from banyan.earnings.commission.types import Cause, ClosingDecision, Member, Period, Reward, Takeback
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.treasury.ledger import commands as ledger

@@ -14,11 +14,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from banyan.earnings.commission.types import (
     FULL_BP,
     Basis,
+    ClosingCut,
+    ClosingDecision,
     CommissionKind,
     Fixed,
     LegalCeiling,
@@ -27,9 +28,11 @@ from banyan.earnings.commission.types import (
     PaidOrder,
     Period,
     Plan,
+    Pot,
     Progressive,
     Rate,
     Recipient,
+    Reward,
     Rule,
     Sales,
     Skipped,
@@ -44,45 +47,6 @@ from .amounts import climb_e4
 from .conditions import Predicate, compile_condition
 from .cuts import margin_limit
 from .seats import TIER_RANK, unfit
-
-
-class Reward(NamedTuple):
-    """What one rule pays one payee at the close. `base_minor`: his sales, or the pool's; `weight`: his, in a pool."""
-
-    rule_key: str
-    payee_id: int
-    kind: CommissionKind
-    base_minor: int
-    rate_bp: int
-    amount_minor: int
-    weight: int = 0
-
-
-class Pot(NamedTuple):
-    """A pool's pot: computed, left after caps, and shared (all of it, or nothing where nobody takes part)."""
-
-    rule_key: str
-    base_minor: int
-    before_minor: int
-    pot_minor: int
-    shared_minor: int
-
-
-class ClosingCut(NamedTuple):
-    """One cap that cut what the close would pay."""
-
-    cap: str
-    subject: str
-    limit_minor: int
-    before_minor: int
-
-
-@dataclass(frozen=True, slots=True)
-class ClosingDecision:
-    rewards: tuple[Reward, ...]
-    pots: tuple[Pot, ...]
-    cuts: tuple[ClosingCut, ...]
-    skipped: tuple[Skipped, ...]
 
 
 @dataclass(slots=True)

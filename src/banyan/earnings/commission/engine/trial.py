@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from typing import NamedTuple
 
-from banyan.earnings.commission.types import LegalCeiling, Member, PaidOrder, Period, Share
+from banyan.earnings.commission.types import ClosingDecision, LegalCeiling, Member, PaidOrder, Period, Share
 from banyan.kernel.values.money import cumulative_share
 
-from .closing import ClosingDecision, PeriodBook, decide_closing
+from .closing import PeriodBook, decide_closing
 from .compiled import CompiledPlan
 from .running import RunningSales, RunningSpent
 from .true_up import Difference, FigureBook, compile_for_closing, differences, true_up_period

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from banyan.earnings.commission.types import LegalCeiling, Member, PaidOrder, Period, Recipient, Share, Weight
+from banyan.earnings.commission.types import LegalCeiling, Member, PaidOrder, Period, Recipient, Reward, Share, Weight
 from banyan.kernel.values.money import cumulative_share
 
-from .closing import ClosingSums, PeriodBook, Reward, decide_closing
+from .closing import ClosingSums, PeriodBook, decide_closing
 from .compiled import CompiledPlan
 from .periods import GRACE, Span, span_of
 from .true_up import true_up_period

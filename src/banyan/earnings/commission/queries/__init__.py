@@ -1,7 +1,13 @@
 """Reads of the commission house. They return this house's types, never rows."""
 
 from banyan.earnings.commission.queries.absence import Answer, answer_for
-from banyan.earnings.commission.queries.closings import list_closings
+from banyan.earnings.commission.queries.closings import (
+    ClosingNotFound,
+    closing_rewards,
+    decide_closing_again,
+    get_closing,
+    list_closings,
+)
 from banyan.earnings.commission.queries.commissions import (
     get_commission,
     list_commissions,
@@ -61,6 +67,7 @@ from banyan.earnings.commission.queries.windows import (
 __all__ = [
     "SHOWN_CASES",
     "Answer",
+    "ClosingNotFound",
     "FrozenOrder",
     "Moment",
     "Paid",
@@ -76,16 +83,19 @@ __all__ = [
     "check_document",
     "close_window",
     "closed_live",
+    "closing_rewards",
     "compile_document",
     "compiled",
     "compiled_versions",
     "complete",
     "count_earlier",
     "decide_again",
+    "decide_closing_again",
     "deciding_versions",
     "describe_case",
     "describe_differences",
     "explain",
+    "get_closing",
     "get_commission",
     "get_version",
     "inward",

@@ -8,12 +8,21 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from banyan.earnings.commission.engine.closing import ClosingDecision, ClosingSums, RuleSales, decide_closing
+from banyan.earnings.commission.engine.closing import ClosingSums, RuleSales, decide_closing
 from banyan.earnings.commission.engine.periods import Span
 from banyan.earnings.commission.models import ClosingRow
 from banyan.earnings.commission.queries.inputs import thaw_inputs
 from banyan.earnings.commission.queries.plans import compiled_versions
-from banyan.earnings.commission.types import Closing, ClosingId, LegalCeiling, Member, PaidOrder, Period, PlanVersionId
+from banyan.earnings.commission.types import (
+    Closing,
+    ClosingDecision,
+    ClosingId,
+    LegalCeiling,
+    Member,
+    PaidOrder,
+    Period,
+    PlanVersionId,
+)
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import NotFound
@@ -118,17 +127,26 @@ def list_closings(*, before: int | None = None, limit: int = 50) -> list[Closing
     rows = ClosingRow.objects.order_by("-id")
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    return [
-        Closing(
-            ClosingId(row.pk), PlanVersionId(row.plan_version_id), row.period, row.start_at, row.end_at, row.closed_at,
-            row.currency, row.order_count, row.reward_minor, row.raised_minor, row.lowered_minor, row.is_final,
-        )
-        for row in rows[:limit]
-    ]  # fmt: skip
+    return [_closing(row) for row in rows[:limit]]
+
+
+def get_closing(closing_id: int) -> Closing:
+    """One closed period, or a running one as far as it was provided for. Raises ClosingNotFound."""
+    row = ClosingRow.objects.filter(pk=closing_id).first()
+    if row is None:
+        raise ClosingNotFound("No such closed period.")
+    return _closing(row)
+
+
+def _closing(row: ClosingRow) -> Closing:
+    return Closing(
+        ClosingId(row.pk), PlanVersionId(row.plan_version_id), row.period, row.start_at, row.end_at, row.closed_at,
+        row.currency, row.order_count, row.reward_minor, row.raised_minor, row.lowered_minor, row.is_final,
+    )  # fmt: skip
 
 
 def decide_closing_again(closing_id: int) -> ClosingDecision:
-    """What a close decides on what was frozen with it. Raises ClosingNotFound."""
+    """Rewards, pots, cuts and who was passed over: what a close decides on what was frozen with it. Raises ClosingNotFound."""
     for _, decision in decide_closings_again(closing_id):
         return decision
     raise ClosingNotFound("No such closed period.")
@@ -161,7 +179,8 @@ def _by_id(kept: dict[str, int]) -> dict[int, int]:
 
 
 def closing_rewards(closing_id: int) -> list[tuple[str, int, int]]:
-    """(rule, payee, minor) of what a period's rewards came to with this closing, sorted."""
+    """(rule, payee, minor) of what was booked of a period's rewards up to this closing, sorted: what its decision says, or the
+    books are wrong."""
     return sorted(
         sql.fetch(
             "WITH own AS (SELECT tenant_id, id, coalesce(first_id, id) AS first_id, end_at FROM commission_closings"

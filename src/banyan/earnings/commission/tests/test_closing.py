@@ -190,6 +190,22 @@ def test_a_period_reward_says_what_it_is_paid_on(sales: Any) -> None:
     assert explanation.words
 
 
+def test_one_closing_is_decided_again_through_the_door(sales: Any) -> None:
+    sales.publish(plan(BONUS, POOL))
+    sell(sales, 10_000, upline=(1, 2))
+    close(sales)
+    with sales.shop.enter():
+        (listed,) = queries.list_closings()
+        assert queries.get_closing(listed.closing_id) == listed
+        again = queries.decide_closing_again(listed.closing_id)
+        booked = queries.closing_rewards(listed.closing_id)
+        for ask in (queries.get_closing, queries.decide_closing_again):
+            with pytest.raises(queries.ClosingNotFound):
+                ask(listed.closing_id + 1)
+    assert booked == sorted((each.rule_key, each.payee_id, each.amount_minor) for each in again.rewards)
+    assert [(pot.rule_key, pot.pot_minor, pot.shared_minor) for pot in again.pots] == [("pool", 200, 200)]
+
+
 def test_a_closing_and_its_rewards_stand(sales: Any) -> None:
     sales.publish(plan(BONUS))
     sell(sales, 10_000)

@@ -220,3 +220,45 @@ class Trace:
     legal: LegalCheck
     shares: tuple[Share, ...]
     rounding: str = "floor per share; a total that is split goes by largest remainder"
+
+
+# ── when a period closes ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Reward(NamedTuple):
+    """What one rule pays one payee at the close. `base_minor`: his sales, or the pool's; `weight`: his, in a pool."""
+
+    rule_key: str
+    payee_id: int
+    kind: CommissionKind
+    base_minor: int
+    rate_bp: int
+    amount_minor: int
+    weight: int = 0
+
+
+class Pot(NamedTuple):
+    """A pool's pot: computed, left after caps, and shared (all of it, or nothing where nobody takes part)."""
+
+    rule_key: str
+    base_minor: int
+    before_minor: int
+    pot_minor: int
+    shared_minor: int
+
+
+class ClosingCut(NamedTuple):
+    """One cap that cut what the close would pay."""
+
+    cap: str
+    subject: str
+    limit_minor: int
+    before_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingDecision:
+    rewards: tuple[Reward, ...]
+    pots: tuple[Pot, ...]
+    cuts: tuple[ClosingCut, ...]
+    skipped: tuple[Skipped, ...]
