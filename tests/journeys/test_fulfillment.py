@@ -185,9 +185,10 @@ def test_fetched_at_the_store(stage: Any) -> None:
     assert stage.lin.refused("POST", path, {"warehouse_id": store["id"]})[0] == 404
     assert stage.zhou.post(path, {"warehouse_id": store["id"]})["state"] == "ready"
     code = stage.zhou.post(f"{path}/code")["code"]
-    assert stage.warehouse.post("/fulfillment/pickups/redeem", {"code": "ABCDEFGH"})["code"] == "wrong_code"
-    assert stage.zhou.refused("POST", "/fulfillment/pickups/redeem", {"code": code})[0] == 403
-    desks = [lambda: stage.warehouse.post("/fulfillment/pickups/redeem", {"code": code}) for _ in range(4)]
+    desk = {"warehouse_id": store["id"]}
+    assert stage.warehouse.post("/fulfillment/pickups/redeem", {"code": "ABCDEFGH", **desk})["code"] == "wrong_code"
+    assert stage.zhou.refused("POST", "/fulfillment/pickups/redeem", {"code": code, **desk})[0] == 403
+    desks = [lambda: stage.warehouse.post("/fulfillment/pickups/redeem", {"code": code, **desk}) for _ in range(4)]
     answers = at_once(desks)
     assert sorted(one["code"] or "handed out" for one in answers) == ["handed out", "wrong_code", "wrong_code", "wrong_code"]
     stage.run()

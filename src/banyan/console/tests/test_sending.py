@@ -85,6 +85,8 @@ def test_from_the_wave_to_the_track(staffed: Staffed, shop: Any) -> None:
 
 
 def test_the_desk(staffed: Staffed, shop: Any) -> None:
+    from banyan.goods.inventory import commands as inventory
+    from banyan.goods.inventory.types import NewWarehouse, WarehouseKind
     from banyan.trade.fulfillment import commands
 
     (placed,) = shop.paid([(0, 1)])
@@ -92,10 +94,18 @@ def test_the_desk(staffed: Staffed, shop: Any) -> None:
         code = commands.issue_code(commands.choose_pickup(placed.order_id, shop.warehouses[1]))
     desk = staffed.client(Role.WAREHOUSE)
     assert placed.number in text_of(desk.get("/console/pickups/"))
-    assert staffed.client(Role.FINANCE).post("/console/pickups/redeem", {"code": code}).status_code == 403
-    desk.post("/console/pickups/redeem", {"code": "ABCDEFGH"})
+    own = {"store": ids.public("whs", shop.warehouses[1])}
+    assert staffed.client(Role.FINANCE).post("/console/pickups/redeem", {"code": code, **own}).status_code == 403
+    desk.post("/console/pickups/redeem", {"code": code})
+    assert "请选择您所在的门店" in text_of(desk.get("/console/pickups/"))
+    desk.post("/console/pickups/redeem", {"code": "ABCDEFGH", **own})
     assert "没有对应此提货码的订单" in text_of(desk.get("/console/pickups/"))
-    assert placed.number in text_of(desk.post("/console/pickups/redeem", {"code": code.lower()}))
+    with staffed.shop.enter():
+        (other,) = inventory.open_warehouses([NewWarehouse("w-other", "南门店", 9, WarehouseKind.STORE)])
+    desk.post("/console/pickups/redeem", {"code": code, "store": ids.public("whs", other)})
+    page = text_of(desk.get("/console/pickups/"))
+    assert "这个订单在另一家门店：仓1" in page and f'value="{ids.public("whs", other)}" selected' in page
+    assert placed.number in text_of(desk.post("/console/pickups/redeem", {"code": code.lower(), **own}))
     with staffed.shop.enter():
         assert orders.states([placed.order_id]) == {placed.order_id: OrderState.RECEIVED}
     assert placed.number in text_of(desk.get("/console/pickups/?state=redeemed"))

@@ -15,6 +15,7 @@ from banyan.console import names, paging
 from banyan.console.access import attempt, get_public, may, page, person, show
 from banyan.console.stock_forms import typed_carrier, typed_pieces
 from banyan.goods.inventory import queries as inventory
+from banyan.goods.inventory.types import WarehouseId, WarehouseKind
 from banyan.kernel import clock, ids
 from banyan.kernel.values.errors import NotFound
 from banyan.people.identity.types import UserId
@@ -33,6 +34,8 @@ from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderLineId, Refused
 
 RECENT = timedelta(days=30)
+DESK = "banyan_pickup_desk"
+"""Where the session keeps the public id of the store in which this person stands."""
 
 
 @page("orders:read")
@@ -127,13 +130,15 @@ def pickups(request: HttpRequest) -> HttpResponse:
         request, lambda before, count: queries.list_pickups(state=state, before_id=before, limit=count), lambda one: one.pickup_id
     )
     numbers = orders.numbers(one.order_id for one in found["rows"])
-    places = {one.warehouse_id: one.name for one in inventory.list_warehouses()}
+    warehouses = inventory.list_warehouses()
+    places = {one.warehouse_id: one.name for one in warehouses}
     rows = [
         {"one": one, "number": numbers.get(one.order_id, ""), "place": places.get(one.warehouse_id, "")} for one in found["rows"]
     ]
     tabs = [(one.value, one is state) for one in PickupState]
     return show(
         request, "console/pickups.html", _("Pickup desk"), **{**found, "rows": rows}, tabs=tabs,
+        stores=[one for one in warehouses if one.kind is WarehouseKind.STORE], desk=request.session.get(DESK, ""),
         may_ship=may(request, "orders:ship"),
     )  # fmt: skip
 
@@ -141,10 +146,17 @@ def pickups(request: HttpRequest) -> HttpResponse:
 @require_POST
 @page("orders:ship")
 def redeem(request: HttpRequest) -> HttpResponse:
-    """Hand out the order of a code. A wrong code is counted, so nothing is raised for it."""
-    done = commands.redeem(request.POST.get("code", "")[:40], UserId(person(request).pk))
+    """Hand out the order of a code. A wrong code is counted, so nothing is raised for it. The store is remembered."""
+    desk = request.POST.get("store", "")
+    if not desk:
+        messages.error(request, _("Choose the store in which you stand."))
+        return redirect("console:pickups")
+    warehouse_id = WarehouseId(ids.parse(names.WAREHOUSE, desk))
+    done = commands.redeem(request.POST.get("code", "")[:40], UserId(person(request).pk), warehouse_id)
+    request.session[DESK] = desk
     if done.pickup is None:
-        messages.error(request, _(done.message))
+        elsewhere = _("This order waits at another store: %s.") % done.waits_at.name if done.waits_at else ""
+        messages.error(request, elsewhere or _(done.message))
         return redirect("console:pickups")
     order = orders.get_order(done.pickup.order_id)
     goods = names.goods_names(line.sku.sku_id for line in order.lines)

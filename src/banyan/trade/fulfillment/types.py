@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, NewType
 
 from banyan.goods.catalog.types import SkuId
-from banyan.goods.inventory.types import WarehouseId
+from banyan.goods.inventory.types import Warehouse, WarehouseId
 from banyan.people.identity.types import UserId
 from banyan.trade.orders.types import OrderId, OrderLineId, Recipient
 
@@ -342,12 +342,14 @@ class Pickup:
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
-    """What became of a try at the desk: the order handed out, or why not."""
+    """What became of a try at the desk: the order handed out, or why not. ``waits_at``: the store whose code was shown at the
+    desk of another one."""
 
     pickup: Pickup | None = None
     code: str = ""
     message: str = ""
     retry_after_seconds: int | None = None
+    waits_at: Warehouse | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -340,11 +340,13 @@ def list_pickups(
 @endpoint(scope=Scope.ORDERS_SHIP, write=True)
 def redeem(request: HttpRequest, body: s.RedeemIn) -> dict[str, Any]:
     """Hand out the order of a code: delivered and received, once. A wrong code is answered with 200 and counted; after five
-    within 15 minutes this person is locked out for a while."""
-    done = commands.redeem(body.code, UserId(principal_of(request).user_id))
+    within 15 minutes this person is locked out for a while. A code of another store is answered with other_store and that
+    store; nothing is handed out, and it stays good there."""
+    done = commands.redeem(body.code, UserId(principal_of(request).user_id), WarehouseId(body.warehouse_id))
     if done.pickup is not None:
         return {"pickup": s.pickup_out(done.pickup)}
-    return {"code": done.code, "message": done.message, "retry_after_seconds": done.retry_after_seconds}
+    store = done.waits_at.warehouse_id if done.waits_at else None
+    return {"code": done.code, "message": done.message, "retry_after_seconds": done.retry_after_seconds, "warehouse_id": store}
 
 
 CarrierName = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,31}$")]

@@ -289,18 +289,21 @@ class PickupCodeOut(Schema):
 
 
 class RedeemIn(Schema):
-    """What the buyer says at the desk."""
+    """What the buyer says, and at the desk of which store."""
 
+    warehouse_id: WarehouseRef
     code: Annotated[str, Field(min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]+$")]
 
 
 class RedeemedOut(Schema):
-    """The order to hand out, or why not; a wrong code is counted."""
+    """The order to hand out, or why not: wrong_code (counted), too_many_tries, or other_store with the warehouse_id of the
+    store that the code belongs to."""
 
     pickup: PickupOut | None = None
     code: str | None = None
     message: str | None = None
     retry_after_seconds: int | None = None
+    warehouse_id: WarehouseRef | None = None
 
 
 def fulfillment_out(one: Fulfillment) -> dict[str, Any]:

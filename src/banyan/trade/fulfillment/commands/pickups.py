@@ -187,15 +187,19 @@ def _index(code: str) -> bytes:
     return secrets.blind_index(current_tenant_id(), CODE, code)
 
 
-def redeem(text: str, staff_id: UserId, at: datetime | None = None) -> Redemption:
-    """Hand out the order that this code stands for: its goods leave the store, it is delivered and received. Once: of two who
-    try at the same time one is told wrong_code.
+def redeem(text: str, staff_id: UserId, warehouse_id: WarehouseId, at: datetime | None = None) -> Redemption:
+    """Hand out, at the desk of this store, the order that this code stands for: its goods leave the store, it is delivered and
+    received. Once: of two who try at the same time one is told wrong_code.
 
     A wrong try is answered, not raised, so that it is counted: after five within 15 minutes this person is locked out until
-    the oldest of them is 15 minutes old. Raises NotAtStore when the store does not have all of it, NothingToSend when the goods
-    are gone; nothing is then handed out.
+    the oldest of them is 15 minutes old. A code of another store is answered with other_store and that store; it was no guess
+    and stays good there. Raises NoStore when there is no such store, NotAtStore when it does not have all of the order,
+    NothingToSend when the goods are gone; nothing is then handed out.
     """
     at = at or clock.now()
+    places = {place.warehouse_id: place for place in stock.list_warehouses()}
+    if warehouse_id not in places:
+        raise NoStore("No such store.")
     key = blake2b(b"pickup/%d/%d" % (current_tenant_id(), staff_id), digest_size=8).digest()
     sql.fetch("SELECT pg_advisory_xact_lock(%s)", (int.from_bytes(key, "big", signed=True),))
     locked_until = _locked_until(staff_id, at)
@@ -203,12 +207,17 @@ def redeem(text: str, staff_id: UserId, at: datetime | None = None) -> Redemptio
         wait = max(1, math.ceil((locked_until - at).total_seconds()))
         return Redemption(None, "too_many_tries", "Too many wrong codes. Wait a few minutes and try again.", wait)
     code = typed(text)
-    pickup = _claim(code, staff_id, at) if code is not None else None
-    sql.insert(PickupTryRow, ("id", "staff_id", "tried_at", "was_right"), [(ids.next_id(), staff_id, at, pickup is not None)])
-    if pickup is None:
-        return Redemption(None, "wrong_code", "No order waits for this code.")
-    _hand_out(pickup, at)
-    return Redemption(pickup)
+    pickup = _claim(code, staff_id, warehouse_id, at) if code is not None else None
+    elsewhere = _other_store(code, warehouse_id, at) if code is not None and pickup is None else None
+    is_right = pickup is not None or elsewhere is not None
+    sql.insert(PickupTryRow, ("id", "staff_id", "tried_at", "was_right"), [(ids.next_id(), staff_id, at, is_right)])
+    if pickup is not None:
+        _hand_out(pickup, at)
+        return Redemption(pickup)
+    if elsewhere is not None:
+        store = places[elsewhere]
+        return Redemption(None, "other_store", f"This order waits at another store: {store.name}.", waits_at=store)
+    return Redemption(None, "wrong_code", "No order waits for this code.")
 
 
 def _locked_until(staff_id: UserId, at: datetime) -> datetime | None:
@@ -220,13 +229,23 @@ def _locked_until(staff_id: UserId, at: datetime) -> datetime | None:
     return rows[0][0] + WINDOW if rows else None
 
 
-def _claim(code: str, staff_id: UserId, at: datetime) -> Pickup | None:
+def _claim(code: str, staff_id: UserId, warehouse_id: WarehouseId, at: datetime) -> Pickup | None:
     rows = sql.fetch(
         "UPDATE fulfillment_pickups SET state = 'redeemed', redeemed_at = %s, redeemed_by = %s"
-        f" WHERE tenant_id = %s AND code_index = %s AND expires_at > %s {REDEEM_GUARD} RETURNING id",
-        (at, staff_id, current_tenant_id(), _index(code), at),
+        f" WHERE tenant_id = %s AND code_index = %s AND warehouse_id = %s AND expires_at > %s {REDEEM_GUARD} RETURNING id",
+        (at, staff_id, current_tenant_id(), _index(code), warehouse_id, at),
     )
     return queries.get_pickup(PickupId(rows[0][0])) if rows else None
+
+
+def _other_store(code: str, warehouse_id: WarehouseId, at: datetime) -> WarehouseId | None:
+    """The store, other than this one, at whose desk this code is good."""
+    rows = sql.fetch(
+        "SELECT warehouse_id FROM fulfillment_pickups WHERE tenant_id = %s AND code_index = %s AND warehouse_id <> %s"
+        " AND expires_at > %s AND state = 'ready'",
+        (current_tenant_id(), _index(code), warehouse_id, at),
+    )
+    return WarehouseId(rows[0][0]) if rows else None
 
 
 def _hand_out(pickup: Pickup, at: datetime) -> None:

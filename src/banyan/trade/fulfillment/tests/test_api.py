@@ -77,6 +77,20 @@ def test_a_code_is_shown_once_and_kept_nowhere(tenant: Any, make_buyers: Any, ca
         assert sql.fetch("SELECT count(*) FROM idempotency_records WHERE body LIKE %s", (f"%{shown['code']}%",)) == [(0,)]
 
 
+def test_a_desk_says_whose_code_it_is(tenant: Any, make_buyers: Any, call_as: Any) -> None:
+    shop = stock(tenant, make_buyers, ((5,), (5,)), stores=2)
+    (placed,) = shop.paid([(0, 1)])
+    with tenant.enter():
+        desk = call_as("warehouse")
+        code = commands.issue_code(commands.choose_pickup(placed.order_id, shop.warehouses[0]))
+    own, other = (ids.public("whs", one) for one in shop.warehouses)
+    path = "/fulfillment/pickups/redeem"
+    assert desk("POST", path, {"code": code})[0] == 422
+    status, told = desk("POST", path, {"code": code, "warehouse_id": other})
+    assert (status, told["code"], told["warehouse_id"], told["pickup"]) == (200, "other_store", own, None)
+    assert desk("POST", path, {"code": code, "warehouse_id": own})[1]["pickup"]["state"] == "redeemed"
+
+
 def test_carriers_that_are_not_wired_in_push_nothing(tenant: Any, call_as: Any) -> None:
     with tenant.enter():
         nobody = call_as("consumer")

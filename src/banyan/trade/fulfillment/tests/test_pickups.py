@@ -44,11 +44,11 @@ def test_from_the_warehouse_to_the_counter(tenant: Any, make_buyers: Any) -> Non
             "SELECT count(*) FROM fulfillment_pickups WHERE encode(code_index, 'escape') LIKE %s", (f"%{code}%",)
         ) == [(0,)]
     with tenant.enter():
-        assert commands.redeem("AAAAAAAA", shop.buyers[2]).code == "wrong_code"
-        done = commands.redeem(f"{code[:4]}-{code[4:].lower()}", shop.buyers[2])
+        assert commands.redeem("AAAAAAAA", shop.buyers[2], shop.warehouses[1]).code == "wrong_code"
+        done = commands.redeem(f"{code[:4]}-{code[4:].lower()}", shop.buyers[2], shop.warehouses[1])
         assert done.pickup is not None and done.pickup.redeemed_by == shop.buyers[2]
         assert order_queries.states([placed.order_id]) == {placed.order_id: OrderState.RECEIVED}
-        assert commands.redeem(code, shop.buyers[2]).code == "wrong_code"  # once
+        assert commands.redeem(code, shop.buyers[2], shop.warehouses[1]).code == "wrong_code"  # once
         (parcel,) = queries.list_parcels(order_ids=[placed.order_id])
         assert (parcel.state, parcel.carrier) == (ParcelState.DELIVERED, "pickup")
     tenant.drain()
@@ -90,15 +90,34 @@ def test_five_wrong_codes_lock_the_desk(tenant: Any, make_buyers: Any, driven_cl
     guesser, colleague = shop.buyers[1], shop.buyers[2]
     with tenant.enter():
         code = commands.issue_code(commands.choose_pickup(placed.order_id, shop.warehouses[1]))
-        assert [commands.redeem("BBBBBBBB", guesser).code for _ in range(5)] == ["wrong_code"] * 5
-        refused = commands.redeem(code, guesser)
+        assert [commands.redeem("BBBBBBBB", guesser, shop.warehouses[1]).code for _ in range(5)] == ["wrong_code"] * 5
+        refused = commands.redeem(code, guesser, shop.warehouses[1])
         assert refused.code == "too_many_tries" and 890 <= (refused.retry_after_seconds or 0) <= 900
         clock.advance(timedelta(minutes=15, seconds=1))
-        assert commands.redeem("BBBBBBBB", guesser).code == "wrong_code"  # open again
-        assert commands.redeem(code, colleague).pickup is not None
+        assert commands.redeem("BBBBBBBB", guesser, shop.warehouses[1]).code == "wrong_code"  # open again
+        assert commands.redeem(code, colleague, shop.warehouses[1]).pickup is not None
         assert commands.forget_tries() == 0
         clock.advance(timedelta(days=2))
         assert commands.forget_tries() == 7
+
+
+def test_a_code_is_good_at_its_own_store_alone(tenant: Any, make_buyers: Any) -> None:
+    shop = stock(tenant, make_buyers, ((5,), (5,)), stores=2)
+    (placed,) = shop.paid([(0, 1)])
+    here, there = shop.warehouses
+    with tenant.enter():
+        code = commands.issue_code(commands.choose_pickup(placed.order_id, here))
+        told = [commands.redeem(code, shop.buyers[2], there) for _ in range(6)]  # no guess: nobody is locked out for it
+        stores = [one.waits_at.warehouse_id for one in told if one.waits_at is not None]
+        assert {(one.pickup, one.code) for one in told} == {(None, "other_store")} and stores == [here] * 6
+        assert "仓0" in told[0].message
+        assert order_queries.states([placed.order_id]) == {placed.order_id: OrderState.PAID}
+        with pytest.raises(commands.NoStore):
+            commands.redeem(code, shop.buyers[2], here + 1_000_000)
+        assert commands.redeem(code, shop.buyers[2], here).pickup is not None
+        assert commands.redeem(code, shop.buyers[2], there).code == "wrong_code"
+    tenant.drain()
+    assert tenant.verify() == []
 
 
 def test_a_new_code_voids_the_old_one_and_time_ends_it(tenant: Any, make_buyers: Any, driven_clock: Any) -> None:
@@ -107,9 +126,9 @@ def test_a_new_code_voids_the_old_one_and_time_ends_it(tenant: Any, make_buyers:
     with tenant.enter():
         pickup_id = commands.choose_pickup(placed.order_id, shop.warehouses[1])
         old, new = commands.issue_code(pickup_id), commands.issue_code(pickup_id)
-        assert commands.redeem(old, shop.buyers[2]).code == "wrong_code"
+        assert commands.redeem(old, shop.buyers[2], shop.warehouses[1]).code == "wrong_code"
         clock.advance(timedelta(days=7))
-        assert commands.redeem(new, shop.buyers[2]).code == "wrong_code"
+        assert commands.redeem(new, shop.buyers[2], shop.warehouses[1]).code == "wrong_code"
         assert (commands.expire_pickups(), commands.expire_pickups()) == (1, 0)
         assert queries.get_pickup(pickup_id).state is PickupState.EXPIRED
         rows = sql.fetch("SELECT kind FROM outbox_events WHERE kind LIKE 'fulfillment.pickup%%' ORDER BY id")
@@ -137,7 +156,7 @@ def _redeem_together(shop: Stocked, code: str, count: int = 4) -> list[Redemptio
             with shop.tenant.enter():
                 sql.fetch("SELECT 1")  # connected
                 barrier.wait()
-                answers.append(commands.redeem(code, number))  # type: ignore[arg-type]
+                answers.append(commands.redeem(code, number, shop.warehouses[1]))  # type: ignore[arg-type]
         except Exception as error:
             answers.append(error)
 
@@ -176,7 +195,7 @@ def test_an_order_that_is_fetched_is_packed_for_nobody_else(tenant: Any, make_bu
     with tenant.enter():
         code = commands.issue_code(commands.choose_pickup(placed.order_id, shop.warehouses[0]))
         assert code_of(commands.pack([NewParcel(one.fulfillment_id)])[0]) == "nothing_to_send"
-        assert commands.redeem(code, shop.buyers[2]).pickup is not None
+        assert commands.redeem(code, shop.buyers[2], shop.warehouses[0]).pickup is not None
         assert order_queries.states([placed.order_id]) == {placed.order_id: OrderState.RECEIVED}
     tenant.drain()
     assert tenant.verify() == []
@@ -238,12 +257,12 @@ def test_what_the_store_lost_is_not_handed_out(tenant: Any, make_buyers: Any) ->
         stocking.hold_lots([lot.lot_id], "质检")
     tenant.drain()
     with pytest.raises(commands.NotAtStore), tenant.enter():
-        commands.redeem(code, shop.buyers[2])
+        commands.redeem(code, shop.buyers[2], shop.warehouses[0])
     with tenant.enter():
         stocking.receive_stock([Receipt(shop.warehouses[0], shop.skus[0], 1, lot=NewLot("B"))])
     tenant.drain()
     with tenant.enter():
-        assert commands.redeem(code, shop.buyers[2]).pickup is not None
+        assert commands.redeem(code, shop.buyers[2], shop.warehouses[0]).pickup is not None
         assert order_queries.states([placed.order_id]) == {placed.order_id: OrderState.RECEIVED}
     tenant.drain()
     assert tenant.verify() == []

@@ -1,0 +1,64 @@
+"""The pickup desk in a real browser: the store is chosen once, and a code of another store is told so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .screens import DESKTOP, PHONE, World
+
+pytestmark = [pytest.mark.screen, pytest.mark.slow]
+
+
+def _two_stores(world: World, mark: str) -> tuple[str, str, str]:
+    """A code of an order that waits at the first of two new stores, and the names of both."""
+    from banyan.goods.catalog.tests.making import make_skus
+    from banyan.goods.inventory import commands as inventory
+    from banyan.goods.inventory.types import NewWarehouse, Receipt, WarehouseKind
+    from banyan.kernel import events, tenancy
+    from banyan.people.identity import commands as identity
+    from banyan.people.identity.types import NewUser, Role
+    from banyan.trade.fulfillment import commands
+    from banyan.trade.orders import commands as orders
+    from banyan.trade.orders.tests.test_paying import pay
+    from banyan.trade.orders.types import Placed, PlaceOrder
+
+    names = (f"西湖店 {mark}", f"南门店 {mark}")
+    with tenancy.enter(world.tenant_id, actor="test"):
+        stores = inventory.open_warehouses(
+            [NewWarehouse(f"desk{mark}{n}", name, 900, WarehouseKind.STORE, "330106") for n, name in enumerate(names)]
+        )
+        (sku,) = make_skus([100])
+        inventory.receive_stock([Receipt(stores[0], sku, 1)])
+        (buyer,) = identity.register_users([NewUser(f"fetches{mark}", None, "某人", None, (Role.CONSUMER,))])
+        (placed,) = orders.place_orders([PlaceOrder(buyer, ((sku, 1),))])
+        assert isinstance(placed, Placed)
+        pay(placed.order_id)
+    events.drain(world.tenant_id)
+    with tenancy.enter(world.tenant_id, actor="test"):
+        return commands.issue_code(commands.choose_pickup(placed.order_id, stores[0])), *names
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1440", "390"])
+def test_the_desk_knows_where_it_stands(tab: Any, size: dict[str, int], world: World) -> None:
+    code, own, other = _two_stores(world, str(size["width"]))
+    one = tab("operator", size)
+    page = one.open("/console/pickups/")
+    one.fits()
+    one.keep("pickups")
+    page.select_option("[name=store]", label=other)
+    page.fill("[name=code]", code)
+    with page.expect_navigation():
+        page.click("form.bn-bar button")
+    assert f"这个订单在另一家门店：{own}" in page.inner_text("body")
+    assert page.locator("[name=store] option:checked").inner_text() == other  # it is remembered
+    one.fits()
+    one.keep("pickups-elsewhere")
+    page.select_option("[name=store]", label=own)
+    page.fill("[name=code]", code)
+    with page.expect_navigation():
+        page.click("form.bn-bar button")
+    assert "下一单" in page.inner_text("body")
+    one.fits()
+    one.keep("handed-out")
