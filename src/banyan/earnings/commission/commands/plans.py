@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from banyan.earnings.commission.commands.approving import NotApproved, digest_of, is_approved
 from banyan.earnings.commission.commands.lawful import keep_plans_lawful
 from banyan.earnings.commission.commands.turns import fill_sales
-from banyan.earnings.commission.engine import PlanDocumentError, Proof, compile_plan, parse_plan, write_plan
+from banyan.earnings.commission.engine import PlanDocumentError, Proof, accept_plan, compile_plan, write_plan
 from banyan.earnings.commission.models import VERSION_UNAPPROVED, VERSION_UNJUDGED, PlanRow, PlanVersionRow, ProofRow
 from banyan.earnings.commission.queries.plans import PlanVersionNotFound, broken_clauses, check_document, plan_facts
 from banyan.earnings.commission.queries.proofs import ShopProof, describe_case, prove_plan
@@ -211,7 +211,7 @@ def _canonical(document: Any) -> dict[str, Any]:
 
 def _parsed(document: Any) -> Plan:
     try:
-        return parse_plan(document)
+        return accept_plan(document)
     except PlanDocumentError as error:
         raise InvalidPlan.of(error) from error
 

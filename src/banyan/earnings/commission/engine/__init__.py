@@ -8,6 +8,7 @@ from .facts import PaidRange, paid_range
 from .faults import Fault, PlanDocumentError
 from .legalizing import nearest_lawful
 from .log import empty_trace
+from .nesting import accept_plan
 from .proof import Case, Proof, prove, worst_at
 from .sale_classes import Goods, Sale
 
@@ -22,6 +23,7 @@ __all__ = [
     "PlanDocumentError",
     "Proof",
     "Sale",
+    "accept_plan",
     "compile_plan",
     "differences",
     "empty_trace",

@@ -43,9 +43,18 @@ def first_day_of(period: Period, day: date) -> date:
             return day.replace(month=1, day=1)
 
 
+def holds(outer: Period, inner: Period) -> bool:
+    """Whether each `inner` period lies in one `outer` one. Weeks lie in weeks only."""
+    if outer is inner or inner is Period.DAY:
+        return True
+    return Period.WEEK not in (outer, inner) and _LONGEST[inner] < _LONGEST[outer]
+
+
+_LONGEST = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.YEAR: 366}
+
+
 def _next(period: Period, first: date) -> date:
-    longest = {Period.DAY: 1, Period.WEEK: 7, Period.MONTH: 31, Period.QUARTER: 92, Period.YEAR: 366}[period]
-    return first_day_of(period, first + timedelta(days=longest))
+    return first_day_of(period, first + timedelta(days=_LONGEST[period]))
 
 
 def _midnight(day: date, zone: tzinfo) -> datetime:

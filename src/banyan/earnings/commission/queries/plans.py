@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from banyan.earnings.commission.engine import CompiledPlan, PlanDocumentError, compile_plan, paid_range, parse_plan
+from banyan.earnings.commission.engine import CompiledPlan, PlanDocumentError, accept_plan, compile_plan, paid_range, parse_plan
 from banyan.earnings.commission.models import PlanVersionRow
 from banyan.earnings.commission.types import (
     BrokenClause,
@@ -68,7 +68,7 @@ def version_at(at: datetime) -> PlanVersion | None:
 def check_document(document: Any, at: datetime) -> PlanReport:
     """Faults of a plan document, or its worst case and the law's verdict on it at `at`. Never raises for a bad document."""
     try:
-        plan = parse_plan(document)
+        plan = accept_plan(document)
     except PlanDocumentError as error:
         faults = tuple((fault.path, fault.message) for fault in error.faults)
         return PlanReport(faults, None, None, False, "", (), at)

@@ -178,6 +178,41 @@ def test_closes_of_a_day_and_its_month_stay_within_the_plans_total_together(sale
     verified(sales)
 
 
+WEEKLY = {"key": "weekly", "pays": {"to": "member", "period": "week"}, "amount": {"kind": "rate", "rate_bp": 800}}
+MONTHLY = {**BONUS, "amount": {"kind": "rate", "rate_bp": 800}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "at", "words"),
+    [
+        ([WEEKLY, MONTHLY], "rules[0].pays.period", "only day and week"),  # 31 March: 8 % by the month and 8 % by its week
+        ([BAND, {**WEEKLY, "pays": {"to": "member", "period": "day"}}], "rules[1].pays.period", "in which that of true_up lies"),
+    ],
+)
+def test_periods_that_could_exceed_the_total_together_are_refused_and_it_says_what_to_change(
+    sales: Any, rules: list[dict[str, Any]], at: str, words: str
+) -> None:
+    document = plan(*rules, caps={"total_bp": 1000})
+    with sales.shop.enter():
+        faults = dict(queries.check_document(document, T0).faults)
+    assert words in faults[at] and "(now 1600)" in faults[at]
+    with pytest.raises(commands.InvalidPlan):
+        sales.publish(document)
+    with sales.shop.enter():
+        assert not queries.check_document({**document, "caps": {"total_bp": 1600}}, T0).faults
+        assert queries.check_document({**document, "caps": {"total_bp": 1600, "margin_bp": 5000}}, T0).faults
+
+
+def test_closes_of_a_week_and_a_month_stay_within_rates_that_fit_together(sales: Any) -> None:
+    sales.publish(plan(WEEKLY, MONTHLY, caps={"total_bp": 1600}))
+    order = sales.sell(10_000, paid_at=APRIL - timedelta(hours=2))
+    with sales.shop.enter():
+        commands.accrue([order])
+    assert close(sales, APRIL + timedelta(days=9)) > 1
+    assert sales.balance(1) == 1_600
+    verified(sales)
+
+
 def test_a_period_reward_says_what_it_is_paid_on(sales: Any) -> None:
     sales.publish(plan(BONUS))
     sell(sales, 10_000)
