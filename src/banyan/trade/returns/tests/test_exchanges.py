@@ -14,7 +14,7 @@ from banyan.goods.inventory.types import Receipt
 from banyan.kernel import clock, sql
 from banyan.trade.fulfillment import commands as fulfillment
 from banyan.trade.fulfillment import queries as sending
-from banyan.trade.fulfillment.types import NewParcel
+from banyan.trade.fulfillment.types import CameBack, NewParcel, OrderShipment
 from banyan.trade.orders import commands as orders
 from banyan.trade.orders import queries as order_queries
 from banyan.trade.orders.types import OrderState
@@ -274,6 +274,24 @@ def test_what_was_packed_is_not_refunded_before_it_is_unpacked(tenant: Any) -> N
             told(commands.accept([return_id])[0])
         fulfillment.unpack([parcel])
         told(commands.accept([return_id])[0])
+        assert refunds(order.order_id) == [1000]
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def test_a_replacement_that_came_back_undelivered_is_worth_what_was_carried_on(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 1)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        other = replacement(exchange(order, 1))
+        (parcel_id,) = fulfillment.ship_orders([OrderShipment(other.order_id, "顺丰", "SF1")])
+        fulfillment.take_back([CameBack(parcel_id, ())])  # type: ignore[arg-type]
+    tenant.drain()
+    with tenant.enter():
+        (asked,) = queries.list_returns(order_id=other.order_id)
+        assert asked.lines[0].amount_minor == 1000
+        told(commands.approve([asked.return_id], 11)[0])
+        told(commands.accept([asked.return_id])[0])
         assert refunds(order.order_id) == [1000]
     tenant.drain()
     assert tenant.verify() == []
