@@ -36,7 +36,7 @@ class Shop:
 
 
 EVERY_HOUSE = {
-    "alt", "chs", "stk", "tln", "trf",
+    "alt", "chs", "clg", "stk", "tln", "trf",
     "ack", "cat", "cms", "dst", "ent", "ful", "inc", "lot", "mov", "oln", "ord", "pay", "pcl", "pho", "plv", "prd", "pyo", "ret",
     "off", "rfd", "rpt", "sae", "sim", "sku", "spo", "stl", "stm", "tok", "usr", "wav", "whs",
 }  # fmt: skip
@@ -53,6 +53,7 @@ def build(name: str, schema: dict[str, Any]) -> Shop:
     shop = Shop(built.shop.tenant_id, slug)
     _let_things_go_wrong(shop)
     _ask_for_a_simulation(shop)
+    _close_a_day(shop)
     shop.tokens = {role: newcomer(shop, (role,)) for role in Role}
     shop.ids = _read_everything(newcomer(shop, tuple(Role)), schema)
     assert set(shop.ids) >= EVERY_HOUSE, f"the shop has no {EVERY_HOUSE - set(shop.ids)}"
@@ -72,6 +73,29 @@ def _ask_for_a_simulation(shop: Shop) -> None:
         version = plans.version_at(clock.now())
         assert version is not None
         commands.request(NewRun(version.document, clock.now() - timedelta(days=30), clock.now()))
+
+
+def _close_a_day(shop: Shop) -> None:
+    """The plan in force with a bonus by day, and the first day that it counted for."""
+    from datetime import timedelta
+
+    from banyan.earnings.commission import commands, queries
+    from banyan.earnings.commission.types import DraftPlan
+    from banyan.kernel import clock, tenancy
+
+    with tenancy.enter(shop.tenant_id, actor="matrix"):
+        version = queries.version_at(clock.now())
+        assert version is not None
+        bonus = {"key": "bonus", "pays": {"to": "member", "period": "day"}, "amount": {"kind": "rate", "rate_bp": 10}}
+        groups = {**version.document.get("groups", {}), "days": "add"}
+        rules = [*version.document["rules"], {**bonus, "group": "days"}]
+        document = {**version.document, "groups": groups, "rules": rules}
+        draft = commands.draft_plan(DraftPlan(document, "operator", "", version.plan_id))
+        commands.approve_plan(draft, approved_by="finance")
+        commands.publish_plan(draft, published_by="operator")
+    later = clock.now() + timedelta(days=2)
+    with clock.driven(later), tenancy.enter(shop.tenant_id, actor="matrix"):
+        assert commands.close_due(later) == 1
 
 
 def _let_things_go_wrong(shop: Shop) -> None:

@@ -20,7 +20,7 @@ from banyan.trade.orders.types import OrderLine
 ORDER, COMMISSION, STATEMENT, PAYOUT, DISTRIBUTOR, USER = "ord", "cms", "stm", "pyo", "dst", "usr"
 WAVE, PARCEL, FULFILLMENT = "wav", "pcl", "ful"
 ENTRY, RETURN, SET_ASIDE, VERSION, WAREHOUSE = "ent", "ret", "sae", "plv", "whs"
-SKU = "sku"
+SKU, CLOSING = "sku", "clg"
 """Prefixes of public ids in addresses and on pages."""
 
 

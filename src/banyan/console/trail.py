@@ -81,6 +81,11 @@ def plan_url(version_id: int) -> str:
     return reverse("console:plan", args=[ids.public(names.VERSION, version_id)])
 
 
+def closing_url(closing_id: int) -> str:
+    """The closing of a period with what it decided."""
+    return reverse("console:closing", args=[ids.public(names.CLOSING, closing_id)])
+
+
 def record_url(model: str, row_id: int | None) -> str:
     """The read-only record in the back office (`ledger_entryrow`), or nothing where that house has no such page."""
     try:
@@ -111,6 +116,7 @@ _PAGES = {
     names.DISTRIBUTOR: "console:network_tree",
     names.RETURN: "console:inspection",
     names.VERSION: "console:plan",
+    names.CLOSING: "console:closing",
 }
 PUBLIC_ID = re.compile(r"[a-z]{3}_[0-9a-hjkmnp-tv-z]{13}")
 

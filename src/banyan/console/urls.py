@@ -104,6 +104,7 @@ _pages: list[URLPattern] = [
     re_path(r"^simulations/(?P<public_id>sim_[^/]+)/cancel$", simulations.cancel, name="simulation_cancel"),
     re_path(r"^simulations/(?P<public_id>sim_[^/]+)/export/(?P<table>[a-z_]+)$", simulations.export, name="simulation_export"),
     path("closings/", closings.listing, name="closings"),
+    re_path(r"^closings/(?P<public_id>clg_[^/]+)/$", closings.closing, name="closing"),
     path("regional-partners/", partners.listing, name="partners"),
     path("regional-partners/appoint", partners.appoint, name="partner_appoint"),
     re_path(r"^regional-partners/(?P<public_id>rpt_[^/]+)/end$", partners.end, name="partner_end"),

@@ -1,6 +1,7 @@
 """Reads of the commission house. They return this house's types, never rows."""
 
 from banyan.earnings.commission.queries.absence import Answer, answer_for
+from banyan.earnings.commission.queries.closing_accounts import get_closing_account
 from banyan.earnings.commission.queries.closings import (
     ClosingNotFound,
     closing_rewards,
@@ -96,6 +97,7 @@ __all__ = [
     "describe_differences",
     "explain",
     "get_closing",
+    "get_closing_account",
     "get_commission",
     "get_version",
     "inward",

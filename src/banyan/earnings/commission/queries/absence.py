@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from banyan.earnings.commission.queries.commissions import list_for_orders, list_reversals
 from banyan.earnings.commission.queries.explanation import NotAccrued, decide_again
+from banyan.earnings.commission.queries.words import day_of
 from banyan.earnings.commission.types import Cause, Commission, Hold, OrderDecision, SkipReason
 from banyan.kernel.values.money import format_minor
 from banyan.trade.returns import queries as returns
@@ -99,7 +100,7 @@ def _waiting_words(reason: str, commission: Commission) -> str:
         return _("Not yet: the holding period begins when the buyer has received the goods.")
     if reason == "open_return":
         return _("Not yet: a return of this order is open.")
-    day = f"{commission.release_after:%Y-%m-%d}" if commission.release_after is not None else "–"
+    day = day_of(commission.release_after) if commission.release_after is not None else "–"
     return _("Not yet: it is held until %(day)s, so that returned goods can be taken off.") % {"day": day}
 
 

@@ -21,6 +21,7 @@ from banyan.earnings.commission.types import (
     Member,
     PaidOrder,
     Period,
+    Plan,
     PlanVersionId,
 )
 from banyan.kernel import sql
@@ -127,7 +128,7 @@ def list_closings(*, before: int | None = None, limit: int = 50) -> list[Closing
     rows = ClosingRow.objects.order_by("-id")
     if before is not None:
         rows = rows.filter(pk__lt=before)
-    return [_closing(row) for row in rows[:limit]]
+    return [closing_of(row) for row in rows[:limit]]
 
 
 def get_closing(closing_id: int) -> Closing:
@@ -135,10 +136,11 @@ def get_closing(closing_id: int) -> Closing:
     row = ClosingRow.objects.filter(pk=closing_id).first()
     if row is None:
         raise ClosingNotFound("No such closed period.")
-    return _closing(row)
+    return closing_of(row)
 
 
-def _closing(row: ClosingRow) -> Closing:
+def closing_of(row: ClosingRow) -> Closing:
+    """A row as it is read."""
     return Closing(
         ClosingId(row.pk), PlanVersionId(row.plan_version_id), row.period, row.start_at, row.end_at, row.closed_at,
         row.currency, row.order_count, row.reward_minor, row.raised_minor, row.lowered_minor, row.is_final,
@@ -161,12 +163,17 @@ def decide_closings_again(closing_id: int | None = None) -> Iterator[tuple[int, 
     )
     plans = compiled_versions(sorted({row[1] for row in rows}))
     for number, version_id, period, inputs in rows:
-        kept = orjson.loads(inputs)
-        members = [Member(distributor_id, 0, tier, status) for distributor_id, tier, status in kept["members"]]
-        yield number, decide_closing(plans[version_id].plan, Period(period), _thaw(kept["sums"]), members)
+        yield number, decide_frozen(plans[version_id].plan, Period(period), orjson.loads(inputs))
 
 
-def _thaw(kept: dict[str, Any]) -> ClosingSums:
+def decide_frozen(plan: Plan, period: Period, kept: dict[str, Any]) -> ClosingDecision:
+    """The decision on the sums and members that a closing keeps."""
+    members = [Member(distributor_id, 0, tier, status) for distributor_id, tier, status in kept["members"]]
+    return decide_closing(plan, period, thaw_sums(kept["sums"]), members)
+
+
+def thaw_sums(kept: dict[str, Any]) -> ClosingSums:
+    """A period's sums as they were frozen."""
     rules = {
         key: RuleSales(sales["turnover"], _by_id(sales["personal"]), _by_id(sales["team"]))
         for key, sales in kept["rules"].items()

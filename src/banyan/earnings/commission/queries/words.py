@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from django.utils.translation import gettext as _
 
@@ -20,6 +21,7 @@ from banyan.earnings.commission.types import (
     SkipReason,
     Trace,
 )
+from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.values.money import format_minor
 from banyan.trade.attribution.types import Arrival, Source
 
@@ -94,7 +96,7 @@ def _how_the_buyer_came(arrival: Arrival) -> Iterator[str]:
     if arrival.clicked_at is not None:
         yield _("The link %(token)s was opened on %(moment)s, the latest time before the order.") % {
             "token": arrival.token,
-            "moment": f"{arrival.clicked_at:%Y-%m-%d %H:%M} UTC",
+            "moment": f"{_local(arrival.clicked_at):%Y-%m-%d %H:%M}",
         }
     elif arrival.link_id is not None:
         yield _("No opening of the link %(token)s before the order was recorded.") % {"token": arrival.token}
@@ -168,6 +170,15 @@ def _how_much(own: Evaluation, currency: str) -> Iterator[str]:
         yield _("It was limited by the rule's cap per order line.")
 
 
+def day_of(at: datetime) -> str:
+    """The date of a moment where the shop is: what the pages beside these sentences say."""
+    return f"{_local(at):%Y-%m-%d}"
+
+
+def _local(at: datetime) -> datetime:
+    return at.astimezone(get_tenant(current_tenant_id()).zone)
+
+
 def _percent(rate_bp: int) -> str:
     return f"{rate_bp // 100}.{rate_bp % 100:02d}%"
 
@@ -235,12 +246,12 @@ def _afterwards(commission: Commission, reversals: Sequence[Reversal]) -> Iterat
                 sentence = _("%(amount)s was taken off on %(day)s: the sales of the period came to less.")
             yield sentence % {
                 "amount": format_minor(each.amount_minor, commission.currency),
-                "day": f"{each.occurred_at:%Y-%m-%d}",
+                "day": day_of(each.occurred_at),
             }
     if commission.hold is Hold.RELEASED and commission.released_at is not None:
-        yield _("It was released on %(day)s.") % {"day": f"{commission.released_at:%Y-%m-%d}"}
+        yield _("It was released on %(day)s.") % {"day": day_of(commission.released_at)}
     elif commission.hold is Hold.HOLDING_PERIOD and commission.release_after is not None:
-        yield _("It is held until %(day)s, and longer while a return is open.") % {"day": f"{commission.release_after:%Y-%m-%d}"}
+        yield _("It is held until %(day)s, and longer while a return is open.") % {"day": day_of(commission.release_after)}
     elif commission.hold is Hold.PROVISIONAL:
         yield _("It is provisional: the period still runs, and its end adjusts it.")
     else:

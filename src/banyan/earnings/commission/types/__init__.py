@@ -85,10 +85,14 @@ from .plan import (
     is_trued_up,
 )
 from .records import (
+    AdjustedOrder,
     BrokenClause,
     Cause,
     Closing,
+    ClosingAccount,
     ClosingId,
+    ClosingReward,
+    ClosingRule,
     Commission,
     CommissionId,
     DraftPlan,
@@ -111,15 +115,15 @@ from .records import (
 )
 
 __all__ = [
-    "DOCUMENT_FORMAT", "FIGURES", "FULL_BP", "PERIOD_RECIPIENTS", "TIERS", "All", "Amount", "Band", "BandPart", "Basis",
-    "BrokenClause", "CapCut", "Cause", "Closing", "ClosingCut", "ClosingDecision", "ClosingId", "Commission", "CommissionId",
-    "CommissionKind", "Condition", "Differential", "DraftPlan", "Evaluation", "Explanation", "FirstOrder", "Fixed",
-    "FromSupplier", "HasTag", "Hold", "InCategory", "InChannel", "InRegion", "IsProduct", "IsSku", "LegalCeiling",
-    "LegalCheck", "Measure", "Member", "Multiplier", "NewGoods", "Not", "OrderDecision", "OrderFacts", "PaidLine",
-    "PaidOrder", "PartnerId", "PayeeTier", "Pays", "Peer", "Per", "Period", "Plan", "PlanCaps", "PlanId", "PlanReport",
-    "PlanVersion", "PlanVersionId", "PostingView", "Pot", "Progressive", "Rate", "Recipient", "RegionalPartner",
-    "ReleasedItem", "ReturnedLine", "Reversal", "ReversalId", "Reward", "Rule", "RuleCaps", "Sales", "Scope", "Seating",
-    "SellerTier", "Share", "SkipReason", "Skipped", "Some", "Spent", "Stacking", "StackingDecision", "Suspension",
+    "DOCUMENT_FORMAT", "FIGURES", "FULL_BP", "PERIOD_RECIPIENTS", "TIERS", "AdjustedOrder", "All", "Amount", "Band", "BandPart",
+    "Basis", "BrokenClause", "CapCut", "Cause", "Closing", "ClosingAccount", "ClosingCut", "ClosingDecision", "ClosingId",
+    "ClosingReward", "ClosingRule", "Commission", "CommissionId", "CommissionKind", "Condition", "Differential", "DraftPlan",
+    "Evaluation", "Explanation", "FirstOrder", "Fixed", "FromSupplier", "HasTag", "Hold", "InCategory", "InChannel", "InRegion",
+    "IsProduct", "IsSku", "LegalCeiling", "LegalCheck", "Measure", "Member", "Multiplier", "NewGoods", "Not", "OrderDecision",
+    "OrderFacts", "PaidLine", "PaidOrder", "PartnerId", "PayeeTier", "Pays", "Peer", "Per", "Period", "Plan", "PlanCaps",
+    "PlanId", "PlanReport", "PlanVersion", "PlanVersionId", "PostingView", "Pot", "Progressive", "Rate", "Recipient",
+    "RegionalPartner", "ReleasedItem", "ReturnedLine", "Reversal", "ReversalId", "Reward", "Rule", "RuleCaps", "Sales", "Scope",
+    "Seating", "SellerTier", "Share", "SkipReason", "Skipped", "Some", "Spent", "Stacking", "StackingDecision", "Suspension",
     "Takeback", "Target", "TargetStep", "Terms", "TimeOfDay", "Totals", "Trace", "UnitBand", "UnitBands", "Unqualified",
     "Uplift", "VersionStatus", "Weight", "WholeBand", "Window", "is_overlay", "is_periodic", "is_trued_up",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple, NewType
 
-from banyan.earnings.commission.types.decision import CommissionKind, LegalCheck, Member, Skipped, Trace
+from banyan.earnings.commission.types.decision import ClosingCut, CommissionKind, LegalCheck, Member, Skipped, Trace
 from banyan.earnings.commission.types.plan import PlanId, PlanVersionId
 from banyan.trade.attribution.types import Arrival
 
@@ -48,6 +48,70 @@ class Closing:
     raised_minor: int
     lowered_minor: int
     is_final: bool
+
+
+class AdjustedOrder(NamedTuple):
+    """By how much a close raised and lowered one order's commission, before returns."""
+
+    order_id: int
+    raised_minor: int
+    lowered_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingRule:
+    """One period rule at a closing. `measure`: what members are paid on, or what the pool is shared by (`personal_sales`,
+    `team_sales`, `tier`, `equal`); `pot_minor` is left of `pot_before_minor` after caps, None where the rule has no pot;
+    `weight` is the sum over those who share it."""
+
+    rule_key: str
+    title: str
+    kind: CommissionKind
+    measure: str
+    turnover_minor: int
+    pot_before_minor: int | None
+    pot_minor: int | None
+    weight: int
+    payee_count: int
+    amount_minor: int
+
+
+class ClosingReward(NamedTuple):
+    """What one rule pays one payee with a closing. `sales_minor` as the rule's measure counts them, None where it asks for
+    none; `commission_id`: the latest row that it was booked with."""
+
+    rule_key: str
+    payee_id: int
+    kind: CommissionKind
+    sales_minor: int | None
+    rate_bp: int
+    weight: int
+    amount_minor: int
+    commission_id: CommissionId | None
+
+
+@dataclass(frozen=True, slots=True)
+class ClosingAccount:
+    """One closing with what it was decided from and what it decided. `accrued_minor`: what the period's orders pay without it;
+    ceilings are of the whole period, None where there is none. `agrees`: decided again it gives what is booked. `adjusted`
+    names the orders that changed most."""
+
+    closing: Closing
+    version: PlanVersion
+    others: tuple[Closing, ...]
+    base_minor: int
+    accrued_minor: int
+    plan_ceiling_minor: int
+    legal_ceiling_minor: int | None
+    margin_ceiling_minor: int | None
+    budget_left_minor: int | None
+    member_count: int
+    rules: tuple[ClosingRule, ...]
+    rewards: tuple[ClosingReward, ...]
+    cuts: tuple[ClosingCut, ...]
+    skipped: tuple[Skipped, ...]
+    adjusted: tuple[AdjustedOrder, ...]
+    agrees: bool
 
 
 class VersionStatus(StrEnum):
