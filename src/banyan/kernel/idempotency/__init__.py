@@ -51,6 +51,14 @@ class ShownOnce(Refusal):
     advice = "The request took effect and its secret was shown then. If that was lost, revoke it and ask anew with a new key."
 
 
+def fitting(key: str, limit: int) -> str:
+    """A key for a column of ``limit`` (over 33) characters: as it is where it fits, else its beginning and a digest of all of it,
+    so that two long keys with one beginning stay two."""
+    if len(key) <= limit:
+        return key
+    return f"{key[: limit - 33]}#{blake2b(key.encode(), digest_size=16).hexdigest()}"
+
+
 @dataclass(frozen=True)
 class Answer:
     """A stored HTTP answer."""

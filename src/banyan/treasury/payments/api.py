@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from ninja import Field, Path, Query, Router, Schema, Status
 
+from banyan.kernel import idempotency
 from banyan.kernel.http import ErrorBody, Page, PublicId, endpoint, page_of, principal_of, public_endpoint
 from banyan.people.identity.types import OWN_ROWS_ROLES, Scope
 from banyan.treasury.payments import commands, queries
@@ -204,7 +205,7 @@ def request_refund(request: HttpRequest, body: RefundIn) -> Status[dict[str, Any
     once, and a job hands it to the channel. Money that pays an order is refused with `refund_by_return`: only a return takes
     its commission back, too.
     """
-    key = f"api:{principal_of(request).user_id}:{request.headers['Idempotency-Key']}"[:120]
+    key = idempotency.fitting(f"api:{principal_of(request).user_id}:{request.headers['Idempotency-Key']}", 120)
     payment_id = PaymentId(body.payment_id) if body.payment_id is not None else None
     refund_id = commands.refund_extra(NewRefund(body.order_id, body.amount_minor, body.reason, key, payment_id))
     return Status(201, _refund(queries.get_refund(refund_id)))

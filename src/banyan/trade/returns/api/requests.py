@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
-from banyan.kernel import clock
+from banyan.kernel import clock, idempotency
 from banyan.kernel.http import ErrorBody, Page, Principal, endpoint, page_of, principal_of
 from banyan.kernel.values.errors import Forbidden, NotFound
 from banyan.people.identity.types import CONSOLE_ROLES, Role
@@ -102,7 +102,7 @@ def request_return(request: HttpRequest, body: RequestIn) -> Status[Return]:
         lines=tuple(LineClaim(line.line_id, line.quantity, line.amount_minor, line.exchange_sku_id) for line in body.lines),
         mode=body.mode,
         reason=body.reason,
-        key=f"{principal.user_id}/{request.headers['Idempotency-Key']}"[:120],
+        key=idempotency.fitting(f"{principal.user_id}/{request.headers['Idempotency-Key']}", 120),
         requested_by=principal.user_id,
         requested_at=clock.now(),
         fault=body.fault,

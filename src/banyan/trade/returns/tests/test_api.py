@@ -89,6 +89,13 @@ def test_the_whole_way_over_http(scene: dict[str, Any]) -> None:
     assert scene["shop"].verify() == []
 
 
+def test_long_keys_with_one_beginning_are_two_requests(scene: dict[str, Any]) -> None:
+    (line,) = scene["body"]["lines"]
+    one_piece = scene["body"] | {"lines": [line | {"quantity": 1}]}
+    asked = [scene["owner"].call("POST", "/returns", one_piece, key="k" * 150 + end).json()["return_id"] for end in "ab"]
+    assert len(set(asked)) == 2
+
+
 def test_nobody_else_reads_or_changes_it(scene: dict[str, Any]) -> None:
     asked = scene["owner"].call("POST", "/returns", scene["body"]).json()
     path, before = f"/returns/{asked['return_id']}", trace(scene["shop"])

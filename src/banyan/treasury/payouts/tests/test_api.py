@@ -179,6 +179,9 @@ def test_paying_refunding_and_looking_over_http(tenant: Any, make_shop: Any, per
     assert payments.submit_due_refunds(tenant.id) == 1
     assert finance.get(f"/refunds/{refund}").json()["state"] == "completed"
     assert finance.get(f"/payments/{shown}").json()["reversible_minor"] == 500
+    long = [finance.post("/refunds", body | {"amount_minor": 50}, key="k" * 150 + end).json()["id"] for end in "ab"]
+    assert len(set(long)) == 2, "keys that differ far behind are two refunds"
+    assert finance.get(f"/payments/{shown}").json()["reversible_minor"] == 400
     assert tenant.verify() == []
 
 
