@@ -85,6 +85,8 @@ def send_replacements(exchanges: Sequence[Exchange], policy: ReturnPolicy, at: d
     """Order what goes out. Even or cheaper ones are paid at once and wait to be shipped; for dearer ones the buyer pays the
     difference first. Raises ReplacementMissing for the whole batch when one is out of stock at this moment."""
     inventory.release([one.return_id for one in exchanges])
+    # No client key: the return's own state, locked, makes it happen once, and keys are the callers' to choose.
+    recipients = orders.list_recipients(OrderId(one.order_id) for one in exchanges)
     window = policy.difference_days * DAY_SECONDS
     outcomes = orders_commands.place_orders(
         [
@@ -94,8 +96,7 @@ def send_replacements(exchanges: Sequence[Exchange], policy: ReturnPolicy, at: d
                 shipping_minor=0,
                 discount_minor=one.wanted.discount_minor,
                 channel=CHANNEL,
-                client_key=f"exchange/{one.return_id}",
-                recipient=orders.get_recipient(OrderId(one.order_id)),
+                recipient=recipients.get(OrderId(one.order_id)),
                 window_seconds=window,
             )
             for one in exchanges

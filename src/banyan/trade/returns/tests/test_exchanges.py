@@ -12,12 +12,13 @@ from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import Receipt
 from banyan.kernel import clock, sql
+from banyan.people.identity.types import UserId
 from banyan.trade.fulfillment import commands as fulfillment
 from banyan.trade.fulfillment import queries as sending
 from banyan.trade.fulfillment.types import CameBack, NewParcel, OrderShipment
 from banyan.trade.orders import commands as orders
 from banyan.trade.orders import queries as order_queries
-from banyan.trade.orders.types import OrderState
+from banyan.trade.orders.types import OrderState, PlaceOrder
 from banyan.trade.returns import commands, queries
 from banyan.trade.returns.tests.making import ask, capture, claim, complete_refunds, deliver, place_paid, take_back, told
 from banyan.trade.returns.tests.test_races import accept, at_once
@@ -89,6 +90,25 @@ def test_the_same_again_moves_no_money_and_can_be_returned_later(tenant: Any) ->
     complete_refunds(tenant, order.order_id)
     with tenant.enter():
         assert queries.get_return(first.return_id).status is ReturnStatus.REFUNDED
+    assert tenant.verify() == []
+
+
+def test_nobodys_client_key_stands_in_the_way_of_a_replacement(tenant: Any, monkeypatch: Any) -> None:
+    first, second = place_paid(tenant, [(1000, 1)], count=2)
+    deliver(tenant, [first, second])
+    with tenant.enter():
+        returned = []
+        for order in (first, second):
+            return_id = ask(claim(order, [(0, 1, 0)], Mode.EXCHANGE, key=f"key of {order.order_id}"))
+            told(commands.approve([return_id], 11)[0])
+            told(commands.receive([GoodsReceipt(return_id, (LineInspection(order.lines[0].line_id, 1),), 12)])[0])
+            returned.append(return_id)
+        orders.place_orders([PlaceOrder(UserId(8), ((stocked(50), 1),), client_key=f"exchange/{returned[0]}")])
+        run, asked = sql.fetch, []
+        monkeypatch.setattr(sql, "fetch", lambda text, *params: (asked.append(text), run(text, *params))[1])
+        assert [told(one).status for one in commands.accept(returned)] == [ReturnStatus.ACCEPTED] * 2
+        assert sum("FROM orders_recipients" in text and "address" in text for text in asked) == 1, "one query for all"
+    tenant.drain()
     assert tenant.verify() == []
 
 
