@@ -18,8 +18,9 @@ class ReturnAccepted(events.Event):
     on, is in no line: it was not given back.
 
     Goods of an exchange that come back give money of several orders back; then there is one fact per order, each with its own
-    lines, under the same return. What points and coupons need is here: whose order, how much of it, and whether all of its
-    goods came back or were exchanged by now (`is_whole`).
+    lines, under the same return. What points and coupons need is here: whose order, how much of it, and whether by now the
+    buyer has nothing of it any more (`is_whole`): all of its goods came back, and what an exchange carried on to other goods
+    came back with those. Goods that were only exchanged leave it open.
     """
 
     kind = "returns.return_accepted"

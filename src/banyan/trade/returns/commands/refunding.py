@@ -14,7 +14,7 @@ from banyan.kernel import events, ids, sql, tenancy
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId
 from banyan.trade.returns.commands.finding import expect, find_locked, judge_each, outcomes_of
-from banyan.trade.returns.commands.standing import Booking, Standing
+from banyan.trade.returns.commands.standing import Booking, Standing, orders_given_back
 from banyan.trade.returns.events import ReturnAccepted
 from banyan.trade.returns.models import DrawRow, RefundPartRow
 from banyan.trade.returns.types import REFUND_KEY, Mode, ReturnId, ReturnOutcome, ReturnStatus, refund_key
@@ -82,10 +82,11 @@ def pay_back(settled: Sequence[Settled], standings: Mapping[int, Standing], at: 
             for one, order_id, amount in parts
         ]
     )
-    events.record([fact for one in settled for fact in _facts(one, standings, at)])
+    whole = orders_given_back({order_id for one in settled for order_id in (one.booking.order_id, *one.parts())})
+    events.record([fact for one in settled for fact in _facts(one, standings, whole, at)])
 
 
-def _facts(one: Settled, standings: Mapping[int, Standing], at: datetime) -> list[ReturnAccepted]:
+def _facts(one: Settled, standings: Mapping[int, Standing], whole: set[int], at: datetime) -> list[ReturnAccepted]:
     """One fact per order whose money was given back, the return's own always among them. A line is in a fact once, with the sum
     of what was drawn from it: others keep one row per line and return."""
     booking = one.booking
@@ -117,7 +118,7 @@ def _facts(one: Settled, standings: Mapping[int, Standing], at: datetime) -> lis
             buyer_id=standings[order_id].buyer_id,
             currency=standings[order_id].currency,
             mode=one.mode.value,
-            is_whole=standings[order_id].is_returned_whole(),
+            is_whole=order_id in whole,
         )
         for order_id, amounts in lines.items()
     ]

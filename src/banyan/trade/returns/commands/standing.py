@@ -75,7 +75,7 @@ class Standing:
         return OrderState(tuple(line.state for line in self.lines.values()), self.freight_minor, self.freight_refunded_minor)
 
     def is_returned_whole(self) -> bool:
-        """Whether every unit of every line went back."""
+        """Whether every unit of every line went back, for money or in exchange."""
         return all(line.state.returned_quantity == line.state.of_quantity for line in self.lines.values())
 
     def apply(self, changed: OrderState) -> None:
@@ -167,6 +167,18 @@ def _add_credits(standings: Mapping[int, Standing]) -> None:
         (tenancy.current_tenant_id(), list(lines)),
     ):
         lines[line_id].moneys.append(Money(source_order_id, source_line_id, left))
+
+
+def orders_given_back(order_ids: Iterable[int]) -> set[int]:
+    """Those of these orders of which the buyer has nothing any more: every unit came back, and what exchanges carried on to
+    replacements came back with those."""
+    rows = sql.fetch(
+        "SELECT order_id FROM returnable_lines WHERE tenant_id = %s AND order_id = ANY(%s::bigint[]) GROUP BY order_id"
+        " HAVING bool_and(returned_quantity + exchanged_quantity = of_quantity"
+        "  AND (exchanged_quantity = 0 OR (of_minor > 0 AND carried_minor = 0)))",
+        (tenancy.current_tenant_id(), list(order_ids)),
+    )
+    return {order_id for (order_id,) in rows}
 
 
 def change_claims(changes: Mapping[int, int]) -> None:

@@ -299,6 +299,29 @@ def test_what_was_packed_is_not_refunded_before_it_is_unpacked(tenant: Any) -> N
     assert tenant.verify() == []
 
 
+def test_an_exchange_is_no_order_given_back_until_its_goods_come_back(tenant: Any) -> None:
+    (order,) = place_paid(tenant, [(1000, 2)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        other = replacement(exchange(order, 1, stocked(700)))
+        assert whole_by_order() == {order.order_id: False}
+        take_back(claim(order, [(0, 1, 0)], key="kept"))
+        assert whole_by_order() == {order.order_id: False}, "700 of it are with the buyer as other goods"
+    tenant.drain()
+    deliver(tenant, [other])
+    with tenant.enter():
+        take_back(claim(other, [(0, 1, 0)], key="back"))
+        assert whole_by_order() == {order.order_id: True, other.order_id: True}
+    tenant.drain()
+    assert tenant.verify() == []
+
+
+def whole_by_order() -> dict[int, bool]:
+    """What the latest fact of each order says."""
+    rows = sql.fetch("SELECT payload FROM outbox_events WHERE kind = 'returns.return_accepted' ORDER BY id")
+    return {fact["order_id"]: fact["is_whole"] for (fact,) in rows}
+
+
 def test_a_replacement_that_came_back_undelivered_is_worth_what_was_carried_on(tenant: Any) -> None:
     (order,) = place_paid(tenant, [(1000, 1)])
     deliver(tenant, [order])
