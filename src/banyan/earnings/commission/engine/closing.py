@@ -6,7 +6,7 @@ paid. So a return after the close lowers the next period, and a closed one is ne
 Rewards: each member by his own or his team's net sales; each pool's pot by weight, to the last cent. No reward is larger than the
 sales it is paid on. Together with what the orders accrued they stay within the plan's total cap, its floor at the margin, its
 caps by period and the law: what is too much is cut from rewards and pots in proportion, by largest remainder, before pots are
-shared.
+shared. A pot that nobody shares takes nothing, so it has no part in that.
 """
 
 from __future__ import annotations
@@ -162,19 +162,21 @@ def decide_closing(plan: Plan, period: Period, sums: ClosingSums, members: Itera
     skipped: list[Skipped] = []
     cuts: list[ClosingCut] = []
     rewards: list[Reward] = []
-    pots: list[tuple[Rule, int, int]] = []  # rule, base, pot
+    pots: list[tuple[Rule, int, int, dict[int, int]]] = []  # rule, base, pot, weights
     for rule in rules:
         sales = sums.rules[rule.key]
         if rule.pays.to is Recipient.POOL:
             base = max(sales.turnover, 0)
-            pots.append((rule, base, _pot(rule, base)))
+            pots.append((rule, base, _pot(rule, base), _weights(rule, sales, people, skipped)))
         else:
             rewards += _member_rewards(rule, sales, people, skipped, cuts)
-    amounts = _within_caps(plan, sums, [each.amount_minor for each in rewards] + [pot for _, _, pot in pots], cuts)
+    wanted = [each.amount_minor for each in rewards] + [pot if weights else 0 for _, _, pot, weights in pots]
+    amounts = _within_caps(plan, sums, wanted, cuts)
     decided = [each._replace(amount_minor=amount) for each, amount in zip(rewards, amounts, strict=False)]
     shared = []
-    for (rule, base, before), pot in zip(pots, amounts[len(rewards) :], strict=True):
-        parts = _share_pot(rule, base, pot, sums.rules[rule.key], people, skipped)
+    for (rule, base, before, weights), left in zip(pots, amounts[len(rewards) :], strict=True):
+        pot = left if weights else before
+        parts = _share_pot(rule, base, pot, weights)
         decided += parts
         shared.append(Pot(rule.key, base, before, pot, sum(part.amount_minor for part in parts)))
     decided = _within_payees(plan, sums, decided, cuts)
@@ -233,15 +235,18 @@ def _pot(rule: Rule, base: int) -> int:
     return min(rule.amount.minor, base) if isinstance(rule.amount, Fixed) else base * rule.amount.rate_bp // FULL_BP
 
 
-def _share_pot(
-    rule: Rule, base: int, pot: int, sales: RuleSales, people: Sequence[Member], skipped: list[Skipped]
-) -> list[Reward]:
+def _weights(rule: Rule, sales: RuleSales, people: Sequence[Member], skipped: list[Skipped]) -> dict[int, int]:
+    """Who takes part in a pool, and by how much."""
     weights = {}
     for member in people:
         weight = max(_weight(rule, member, sales), 0)
         sold = sales.personal.get(member.distributor_id, 0)
         if _takespart_of(rule, member, sold, weight, skipped):
             weights[member.distributor_id] = weight
+    return weights
+
+
+def _share_pot(rule: Rule, base: int, pot: int, weights: dict[int, int]) -> list[Reward]:
     if not weights:
         return []
     parts = allocate(pot, list(weights.values()))

@@ -24,7 +24,6 @@ from banyan.earnings.commission.types import (
     Recipient,
     Rule,
     Sales,
-    SellerTier,
     Some,
     Stacking,
     Target,
@@ -169,13 +168,9 @@ def _at_the_close(plan: Plan) -> Iterator[str]:
         yield "rules by figures of a period beside rewards of one"
     if not frozenset.intersection(EVERY_TIER, *(_tiers_at_end(rule) for rule in periodic if by_seller(rule))):
         yield "rewards of one person that no tier gets all of"
-    asks_seller = any(isinstance(leaf, SellerTier) for rule in plan.rules for leaf in leaves_of(rule.when))
     for rule in periodic:
         if not _tiers_at_end(rule):
             yield f"rule {rule.key}: nobody can take part"
-        pool = rule.pays.to is Recipient.POOL and len(periodic) > 1 and by_seller(rule)
-        if pool and (rule.pays.min_sales_minor or asks_seller):
-            yield f"rule {rule.key}: a pot that nobody shares can lower other rewards"
     if plan.caps.payee_period_minor is not None:
         yield "a cap of a payee's period over orders and rewards"
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from banyan.earnings.commission.engine import Case, Goods, Sale, compile_plan, parse_plan, prove, worst_at
 from banyan.earnings.commission.engine.path_classes import Beside, Path, Standing
 from banyan.earnings.commission.engine.proof import Proof, amount_at
-from banyan.earnings.commission.engine.provable import unknown_of
+from banyan.earnings.commission.engine.provable import leaves_of, unknown_of
 from banyan.earnings.commission.engine.trial import Sold, try_period
 from banyan.earnings.commission.queries.proofs import thin_skus
 from banyan.earnings.commission.tests.shopfront import DOCUMENT, Sales
@@ -31,6 +31,7 @@ from banyan.earnings.commission.types import (
     OrderFacts,
     PaidLine,
     PaidOrder,
+    PayeeTier,
     Period,
     Plan,
     Progressive,
@@ -207,13 +208,18 @@ def test_no_case_of_the_engine_pays_a_greater_part_than_the_worst_that_was_prove
         assert Fraction(_paid(plan, each, full, amount, Sale("shop", "440304", True, 600)), amount) <= bound
 
 
+def _asks_no_payee(condition: Any) -> bool:
+    """A close knows no payee's tier but by `min_tier`: documents that ask for more are refused."""
+    return not any(isinstance(leaf, PayeeTier) for leaf in leaves_of(condition))
+
+
 @st.composite
 def closing_plans(draw: st.DrawFn) -> Plan:
     """Rules of orders and of a month's close."""
     plan = draw(plain_plans)
     rules = [replace(draw(period_rules(number)), group="close") for number in range(draw(st.integers(1, 3)))]
     if draw(st.booleans()):
-        rules = [replace(rule, when=draw(conditions)) for rule in rules]
+        rules = [replace(rule, when=draw(conditions.filter(_asks_no_payee))) for rule in rules]
     groups = (*plan.groups, ("close", Stacking.ADD))
     return _plain(_apart(replace(plan, rules=(*plan.rules[:2], *rules), groups=groups)))
 

@@ -238,7 +238,7 @@ class Reward(NamedTuple):
 
 
 class Pot(NamedTuple):
-    """A pool's pot: computed, left after caps, and shared (all of it, or nothing where nobody takes part)."""
+    """A pool's pot: computed, left after caps, and shared: all of it; where nobody takes part nothing is, nor cut."""
 
     rule_key: str
     base_minor: int
