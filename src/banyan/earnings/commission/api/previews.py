@@ -84,6 +84,17 @@ def preview_period(request: HttpRequest, body: samples.PeriodPreviewIn) -> dict[
             }
             for each in trial.adjustments
         ],
+        "earlier": [
+            {
+                "period": earlier.period.value,
+                "first_day": earlier.first_day,
+                "payee": name[each.payee_id],
+                "rule": each.rule_key,
+                "amount_minor": each.amount_minor,
+            }
+            for earlier in trial.earlier
+            for each in earlier.closing.rewards
+        ],
         "rewards": [
             {
                 "payee": name[each.payee_id],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Field, Schema
@@ -212,7 +212,8 @@ class ReturnIn(_Sample):
 class PeriodPreviewIn(_Sample):
     """The orders of one calendar period. `members`: everybody as he stands at its end; those not named take no part in rewards.
 
-    Figures (`by: figure`) are computed from the orders themselves, in the order of payment. `law` null: the shop's law.
+    Figures (`by: figure`) are computed from the orders themselves, in the order of payment. The plan's shorter periods within
+    this one are closed on the way; what comes back counts in that of its order. `law` null: the shop's law.
     """
 
     document: dict[str, Any] | None = None
@@ -260,7 +261,7 @@ class RewardOut(Schema):
 
 
 class PotOut(Schema):
-    """A pool: computed, after caps, and shared. Shared is all of it, or nothing where nobody takes part."""
+    """A pool: computed, after caps, and shared. Shared is all of it; where nobody takes part nothing is, and caps cut nothing."""
 
     rule: str
     base_minor: int
@@ -278,11 +279,22 @@ class ClosingCutOut(Schema):
     before_minor: int
 
 
+class EarlierRewardOut(Schema):
+    """What the close of a shorter period paid on the way, which is no longer there for this one."""
+
+    period: str
+    first_day: date
+    payee: str
+    rule: str
+    amount_minor: int
+
+
 class PeriodPreviewOut(Schema):
-    """A whole period tried: accruals with the orders, true-ups, rewards and pools of the close."""
+    """A whole period tried: accruals with the orders, true-ups, rewards of shorter periods, rewards and pools of the close."""
 
     accrued: list[PeriodShareOut]
     adjustments: list[AdjustmentOut]
+    earlier: list[EarlierRewardOut]
     rewards: list[RewardOut]
     pots: list[PotOut]
     cuts: list[ClosingCutOut]

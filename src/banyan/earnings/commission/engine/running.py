@@ -89,3 +89,8 @@ class RunningSpent:
             self.payees[payee] = self.payees.get(payee, 0) + share.amount_minor
             rule = (version_id, first, share.rule_key, share.payee_id)
             self.rules[rule] = self.rules.get(rule, 0) + share.amount_minor
+
+    def reward(self, version_id: int, plan: CompiledPlan, minor: int) -> None:
+        """What a close paid, of which only a budget of the whole version knows when later orders are decided."""
+        if plan.plan.caps.budget_is_total:
+            self.budgets[version_id, EVER] = self.budgets.get((version_id, EVER), 0) + minor

@@ -140,3 +140,22 @@ def test_a_whole_period_is_tried_to_its_close(sales: Sales) -> None:
     assert found["pots"] == [{"rule": "pool", "base_minor": 12_000, "before_minor": 121, "pot_minor": 121, "shared_minor": 121}]
     late = {**orders[0], "paid_at": "2026-04-02T00:00:00Z"}
     assert operator.send("POST", "/plans/preview/period", {**body, "orders": [*orders, late]}, 422)
+
+
+def test_a_months_preview_knows_what_the_closes_of_its_days_paid(sales: Sales) -> None:
+    """1,000 a day within 10 %: 800 are paid by the day, so 200 are left to the month of each."""
+    operator = Caller(sales, Role.OPERATOR)
+    by = {period: {"key": period, "pays": {"to": "member", "period": period}, "amount": {"kind": "rate", "rate_bp": 800}}
+          for period in ("day", "month")}  # fmt: skip
+    document = {**DOCUMENT, "caps": {"total_bp": 1000}, "rules": list(by.values())}
+    orders = [
+        {"lines": [{"amount_minor": 10_000}], "upline": [{"name": "甲"}], "paid_at": f"2026-03-0{day}T00:00:00Z"}
+        for day in (1, 2)
+    ]
+    body = {"document": document, "orders": orders, "members": [{"name": "甲"}]}
+    found = operator.send("POST", "/plans/preview/period", body)
+    assert [(each["period"], each["first_day"], each["payee"], each["amount_minor"]) for each in found["earlier"]] == [
+        ("day", "2026-03-01", "甲", 800), ("day", "2026-03-02", "甲", 800)
+    ]  # fmt: skip
+    assert [each["amount_minor"] for each in found["rewards"]] == [400]
+    assert found["cuts"] == [{"cap": "plan_total", "subject": "period", "limit_minor": 400, "before_minor": 1600}]

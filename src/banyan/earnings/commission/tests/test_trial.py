@@ -48,6 +48,33 @@ def test_caps_by_day_begin_anew_and_a_budget_of_the_version_does_not() -> None:
     assert paid({"caps": {**caps, "budget_minor": 1700, "budget_per": "version"}, "rules": rules}, three) == [1000, 500, 200]
 
 
+def test_shorter_periods_close_on_the_way_and_a_version_budget_knows_of_it() -> None:
+    """5 % of each order, of each day, of the month, of a budget of 1,600: 500 + 500, 500 and the last 100."""
+    by = [{"key": period, "pays": {"to": "member", "period": period}, "amount": {"kind": "rate", "rate_bp": 500}}
+          for period in ("day", "month")]  # fmt: skip
+    rules = [{"key": "a", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 500}}, *by]
+    caps = {"total_bp": 3000, "budget_minor": 1600, "budget_per": "version"}
+    plan = compile_plan(parse_plan({**PLAN, "caps": caps, "rules": rules}))
+    sold = [Sold(order(1), FREE, {}), Sold(order(2, day=1), FREE, {})]
+    trial = try_period(plan, Period.MONTH, sold, [Member(1, 0, "gold", "active")], UTC)
+    assert [sum(share.amount_minor for share in shares) for _, shares in trial.shares] == [500, 500]
+    assert [sum(each.amount_minor for each in earlier.closing.rewards) for earlier in trial.earlier] == [500, 100]
+    assert trial.closing.rewards == ()
+
+
+def test_a_day_is_trued_up_before_its_month_is_rewarded() -> None:
+    """Two orders a day at 5 %, 8 % from 15,000 of the day: the month is left 2 % of what 10 % allow."""
+    steps = [{"from_minor": 0, "rate_bp": 500}, {"from_minor": 15_000, "rate_bp": 800}]
+    band = {"kind": "whole_band", "by": "figure", "figure": "day_sales_minor", "true_up": True, "bands": steps}
+    month = {"key": "m", "pays": {"to": "member", "period": "month"}, "amount": {"kind": "rate", "rate_bp": 900}}
+    rules = [{"key": "a", "pays": {"to": "seller"}, "amount": band}, month]
+    plan = compile_plan(parse_plan({**PLAN, "caps": {"total_bp": 1000}, "rules": rules}))
+    sold = [Sold(order(number, day=day), FREE, {}) for number, day in ((1, 0), (2, 0), (3, 1))]
+    trial = try_period(plan, Period.MONTH, sold, [Member(1, 0, "gold", "active")], UTC)
+    assert [each.booked_minor for each in trial.adjustments] == [300, 300]
+    assert [each.amount_minor for each in trial.closing.rewards] == [3000 - 1600 - 500]
+
+
 def test_an_order_that_says_what_was_spent_before_it_is_taken_at_its_word() -> None:
     rules = [{"key": "a", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 1000}}]
     told = order(2, OrderFacts(spent=Spent(payees=((1, 900),))))
