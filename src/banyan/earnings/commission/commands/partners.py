@@ -47,7 +47,7 @@ def appoint_partner(region_code: str, distributor_id: DistributorId, at: datetim
         with transaction.atomic(using=context.alias()):
             row = RegionalPartnerRow.objects.create(region_code=region_code, distributor_id=distributor_id, valid_from=start_at)
     except IntegrityError as error:
-        raise RegionTaken(f"The region {region_code} has a partner at that time.", region_code=region_code) from error
+        raise RegionTaken("This region has a partner at that time.", region_code=region_code) from error
     return PartnerId(row.pk)
 
 
