@@ -106,6 +106,22 @@ class MoneyField(forms.DecimalField):
         return None if amount is None else int(amount.scaleb(self.decimals))
 
 
+class PercentField(forms.DecimalField):
+    """A share as people write it (12.5); cleaned to basis points, None where it may be left out."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=0, max_value=100, max_digits=5, decimal_places=2, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Basis points as the text of the field; what somebody typed stays as it is."""
+        return f"{Decimal(value).scaleb(-2).normalize():f}" if isinstance(value, int) else value
+
+    def clean(self, value: Any) -> int | None:
+        """Basis points."""
+        share: Decimal | None = super().clean(value)
+        return None if share is None else int(share.scaleb(2))
+
+
 def _words(kinds: Any) -> list[tuple[str, str]]:
     return [(kind.value, showing.word_of(kind.value)) for kind in kinds]
 
@@ -174,23 +190,57 @@ FREIGHT = (
 NOBODY_TRUSTED = "nobody"
 
 
+TIER_DAYS = {f"days_{tier.value}": tier for tier in Tier}
+"""Fields of the days that distributors of a tier have."""
+
+
 class ReturnForm(SettingForm):
-    """How long goods may come back, what happens to the freight, and whose returns nobody reviews. What is left empty stays."""
+    """How long goods may come back, what happens to the freight, and whose returns nobody reviews. What is not sent stays."""
 
     days_after_receipt = _days(_("Days after receipt (the law's at least)"), min_value=0, max_value=3650)
     freight_rule = forms.ChoiceField(label=_("Freight goes back"), choices=FREIGHT)
     send_back_days = _days(_("Days to send goods back"), min_value=1, max_value=3650, required=False)
     difference_days = _days(_("Days to pay the difference of an exchange"), min_value=1, max_value=3650, required=False)
     trusted_tier = forms.ChoiceField(
-        label=_("Without review from tier"), required=False, choices=lambda: [(NOBODY_TRUSTED, _("nobody")), *_words(Tier)]
-    )
+        label=_("Without review from tier"), required=False, choices=lambda: [(NOBODY_TRUSTED, _("nobody")), *_words(Tier)],
+        help_text=_("Risk and amounts without goods are reviewed all the same."),
+    )  # fmt: skip
     newcomer_orders = forms.IntegerField(
-        label=_("Newcomer below orders received"), min_value=0, max_value=1_000_000, required=False
-    )
+        label=_("Newcomer below orders received"), min_value=0, max_value=1_000_000, required=False,
+        help_text=_("Newcomers are reviewed, unless their tier is not."),
+    )  # fmt: skip
+    risky_share_bp = PercentField(
+        label=_("Reviewed from a share of orders given back (%)"), required=False,
+        help_text=_("Who gives back this much is reviewed whatever the tier."),
+    )  # fmt: skip
+    risky_orders = forms.IntegerField(
+        label=_("… once so many orders were received"), min_value=1, max_value=1_000_000, required=False,
+        help_text=_("With fewer orders the share says little."),
+    )  # fmt: skip
 
     def __init__(self, *args: Any, currency: str, **options: Any) -> None:
         super().__init__(*args, currency=currency, **options)
-        self.fields["trusted_below_minor"] = MoneyField(currency, label=_("Known buyers without review below"), required=False)
+        self.fields["trusted_below_minor"] = MoneyField(
+            currency, label=_("Known buyers without review below"), required=False, help_text=_("0: all are reviewed.")
+        )
+        self.fields["claims_below_minor"] = MoneyField(
+            currency, label=_("Amounts without goods reviewed from"), required=False,
+            help_text=_("Refund only and damage claims below it go the way of other returns; 0: all are reviewed."),
+        )  # fmt: skip
+        for name, tier in TIER_DAYS.items():
+            label = _("Days after receipt for %(tier)s (empty: as everybody)") % {"tier": showing.word_of(tier.value)}
+            self.fields[name] = _days(label, min_value=1, max_value=3650, required=False)
+
+    def clean(self) -> dict[str, Any]:
+        """A tier's days must be more than everybody's, or they would promise what they do not change. `days_by_tier` has what was
+        said about single tiers, None for as everybody; a tier that was not sent is absent."""
+        everybody = self.cleaned_data.get("days_after_receipt")
+        for name in TIER_DAYS:
+            days = self.cleaned_data.get(name)
+            if days is not None and everybody is not None and days <= everybody:
+                self.add_error(name, _("Not more than everybody's days: leave it empty."))
+        said = {tier: self.cleaned_data.get(name) for name, tier in TIER_DAYS.items() if name in self.data}
+        return {**self.cleaned_data, "days_by_tier": said}
 
 
 WEEKDAYS = (_("Monday"), _("Tuesday"), _("Wednesday"), _("Thursday"), _("Friday"), _("Saturday"), _("Sunday"))

@@ -186,3 +186,29 @@ def test_categories_are_left_out_and_addresses_kept_row_by_row(staffed: Staffed,
     post(operator, f"{TERMS}address", drop=ids.public("rad", kept[0].rule_id or 0))
     with staffed.shop.enter():
         assert [one.address.name for one in queries.list_address_rules()] == ["新仓"]
+
+
+def test_every_term_of_return_that_the_api_has_is_set_by_form(staffed: Staffed) -> None:
+    operator, address = staffed.client(Role.OPERATOR), "/console/settings/returns"
+    page = text(operator, "/console/settings/")
+    assert 'name="risky_share_bp" value="50"' in page and 'name="risky_orders" value="4"' in page
+    assert "填 0 则全部审核" in page and "黄金收货后天数" in page
+    basics = {"days_after_receipt": "9", "freight_rule": "never"}
+    terms = {"claims_below_minor": "20", "risky_share_bp": "33.5", "risky_orders": "6", "days_gold": "30", "days_diamond": "60"}
+    assert "已修改" in post(operator, address, **basics, **terms, days_silver="")
+    with staffed.shop.enter():
+        held = queries.get_policy()
+    assert held.days_by_tier == ((Tier.GOLD, 30), (Tier.DIAMOND, 60))
+    assert (held.review.claims_below_minor, held.review.risky_share_bp, held.review.risky_orders) == (2_000, 3_350, 6)
+    again = text(operator, "/console/settings/")
+    assert 'name="risky_share_bp" value="33.5"' in again and 'name="days_gold" value="30"' in again
+    post(operator, address, **basics, days_gold="", risky_share_bp="")
+    with staffed.shop.enter():
+        held = queries.get_policy()
+    assert held.days_by_tier == ((Tier.DIAMOND, 60),)  # what was left empty is cleared, what was not sent stays
+    assert held.review.risky_share_bp == 3_350
+    for wrong in ({"days_gold": "9"}, {"days_gold": "0"}, {"risky_share_bp": "101"}, {"risky_share_bp": "-1"},
+                  {"risky_orders": "0"}, {"claims_below_minor": "-1"}, {"claims_below_minor": "1.234"}):  # fmt: skip
+        assert post(operator, address, **basics, **wrong).count("bn-fault") == 1, wrong
+    with staffed.shop.enter():
+        assert queries.get_policy() == held

@@ -72,17 +72,23 @@ def _set_binding(asked: Cleaned) -> None:
     network.set_binding_settings(rules)
 
 
+REVIEWED = ("newcomer_orders", "trusted_below_minor", "claims_below_minor", "risky_share_bp", "risky_orders")
+"""Terms of review that the form names as the policy does."""
+
+
 def _set_returns(asked: Cleaned) -> None:
     held = return_terms.get_policy()
-    review = {name: asked[name] for name in ("newcomer_orders", "trusted_below_minor") if asked[name] is not None}
+    review = {name: asked[name] for name in REVIEWED if asked[name] is not None}
     if asked["trusted_tier"]:
         review["automatic_tiers"] = _from_tier(asked["trusted_tier"])
     days = {name: asked[name] for name in ("send_back_days", "difference_days") if asked[name] is not None}
+    by_tier = dict(held.days_by_tier) | asked["days_by_tier"]
     returns.set_policy(
         replace(
             held,
             days_after_receipt=asked["days_after_receipt"],
             freight_rule=FreightRule(asked["freight_rule"]),
+            days_by_tier=tuple((tier, by_tier[tier]) for tier in Tier if by_tier.get(tier) is not None),
             review=replace(held.review, **review),
             **days,
         )
@@ -92,10 +98,12 @@ def _set_returns(asked: Cleaned) -> None:
 def _return_terms() -> Cleaned:
     held = return_terms.get_policy()
     tiers = [tier for tier in Tier if tier in held.review.automatic_tiers]
+    by_tier = dict(held.days_by_tier)
     return {
         "days_after_receipt": held.days_after_receipt, "freight_rule": held.freight_rule, "send_back_days": held.send_back_days,
         "difference_days": held.difference_days, "trusted_tier": tiers[0].value if tiers else forms.NOBODY_TRUSTED,
-        "newcomer_orders": held.review.newcomer_orders, "trusted_below_minor": held.review.trusted_below_minor,
+        **{name: getattr(held.review, name) for name in REVIEWED},
+        **{name: by_tier.get(tier) for name, tier in forms.TIER_DAYS.items()},
     }  # fmt: skip
 
 
