@@ -15,7 +15,7 @@ import orjson
 
 from banyan.earnings.commission.commands.reversal import Batch, Standing, Step, book_batches, read_standings
 from banyan.earnings.commission.commands.truing_up import Due, accrual_entry, count_figures, true_up_orders
-from banyan.earnings.commission.commands.turns import accrued_in_all, lock_accrual
+from banyan.earnings.commission.commands.turns import accrued_in_all, lock_accrual, lock_close
 from banyan.earnings.commission.engine.closing import PeriodBook, decide_closing
 from banyan.earnings.commission.engine.periods import GRACE, span_of
 from banyan.earnings.commission.engine.window import closing_periods, reward_periods, rewards_everybody
@@ -27,7 +27,7 @@ from banyan.earnings.commission.queries.plans import versions_from
 from banyan.earnings.commission.types import Cause, ClosingDecision, Member, Period, Reward, Takeback
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
-from banyan.treasury.ledger import commands as ledger
+from banyan.treasury.ledger.types import NewEntry
 
 
 def close_due(at: datetime) -> int:
@@ -37,6 +37,7 @@ def close_due(at: datetime) -> int:
     again: an order heard of later keeps what it accrued, a return lowers the period it comes back in.
     """
     _lock_closings()
+    lock_close()
     lock_accrual()
     due = next(_due(at), None)
     if due is None:
@@ -201,10 +202,8 @@ def _book_rewards(due: Due, closing_id: int, accrual_id: int, decision: ClosingD
     wanted = {(reward.rule_key, reward.payee_id): reward.amount_minor for reward in decision.rewards}
     for place, kept in standings.items():
         batch.steps += _falls(kept, sum(each.amount for each in kept) - wanted.get(place, 0))
-    if rises:
-        _write_rises(due, closing_id, accrual_id, rises)
-    if batch.steps:
-        book_batches([batch])
+    raised = [_write_rises(due, closing_id, accrual_id, rises)] if rises else []
+    book_batches([batch] if batch.steps else [], raised)
     if due.is_final:
         sql.execute(
             "UPDATE commission_accruals SET received_at = %s, release_after = v.at, due_at = v.at"
@@ -222,7 +221,8 @@ def _falls(standings: Sequence[Standing], minor: int) -> Iterator[Step]:
             minor -= part
 
 
-def _write_rises(due: Due, closing_id: int, accrual_id: int, rises: Sequence[tuple[Reward, int]]) -> None:
+def _write_rises(due: Due, closing_id: int, accrual_id: int, rises: Sequence[tuple[Reward, int]]) -> NewEntry:
+    """What was added to rewards; returns the entry to post."""
     tenant, at = get_tenant(current_tenant_id()), due.span.end_at
     paid_at = span_of(due.period, due.span.start_at, tenant.zone).end_at - timedelta(microseconds=1)  # the period's last moment
     ceiling = ceilings_at([paid_at])[0]
@@ -258,7 +258,7 @@ def _write_rises(due: Due, closing_id: int, accrual_id: int, rises: Sequence[tup
     by_payee: dict[int, int] = {}
     for each, minor in rises:
         by_payee[each.payee_id] = by_payee.get(each.payee_id, 0) + minor
-    ledger.post([accrual_entry(accrual_id, by_payee, at, tenant.currency, f"commission.accrued:{closing_id}")])
     if due.is_final:
         lines = tuple((number, each.payee_id, minor) for number, (each, minor) in zip(numbers, rises, strict=True))
         events.record([PeriodClosed(closing_id, due.version_id, due.period.value, tenant.currency, lines, at)])
+    return accrual_entry(accrual_id, by_payee, at, tenant.currency, f"commission.accrued:{closing_id}")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from banyan.earnings.commission.commands.accrual import REFERENCE_KIND, accrue
+from banyan.earnings.commission.commands.turns import accrued_of, beside_close, lock_accrual
 from banyan.earnings.commission.events import CommissionReleased
 from banyan.kernel import events, sql
 from banyan.kernel.tenancy import current_tenant_id
@@ -28,10 +29,13 @@ def mark_received(receipts: Sequence[tuple[int, datetime]]) -> int:
     if not receipts:
         return 0
     order_ids = [order_id for order_id, _ in receipts]
-    known = sql.fetch(
-        "SELECT id FROM commission_accruals WHERE tenant_id = %s AND id = ANY(%s::bigint[])", (current_tenant_id(), order_ids)
+    missing = set(order_ids) - accrued_of(order_ids)
+    if missing:
+        lock_accrual()
+    sql.fetch(
+        "SELECT 1 FROM commission_accruals WHERE tenant_id = %s AND id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
+        (current_tenant_id(), order_ids),
     )
-    missing = set(order_ids) - {row[0] for row in known}
     if missing:
         accrue(sorted(missing))
     return sql.execute(
@@ -59,6 +63,7 @@ def release_due(at: datetime, limit: int = 500) -> int:
     Hold: max(received_at + N days, returns closed). Moves pending to available, debt first. Idempotent: an order is released
     once. Orders with an open return are looked at again later and count as looked at; call again while the answer is not 0.
     """
+    beside_close()
     rows = sql.fetch(
         "SELECT id, currency FROM commission_accruals WHERE tenant_id = %s AND released_at IS NULL AND due_at <= %s"
         " ORDER BY due_at, id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from banyan.earnings.commission.commands.accrual import EXPENSE, REFERENCE_KIND, accrue
+from banyan.earnings.commission.commands.turns import accrued_of, beside_close, lock_accrual
 from banyan.earnings.commission.engine import reverse_line
 from banyan.earnings.commission.events import CommissionReversed
 from banyan.earnings.commission.models import ReturnedRow, ReversalRow
@@ -75,6 +76,9 @@ def reverse(takebacks: Sequence[Takeback]) -> int:
     if not takebacks:
         return 0
     order_ids = sorted({each.order_id for each in takebacks})
+    beside_close()
+    if len(accrued_of(order_ids)) < len(order_ids):
+        lock_accrual()
     accruals = _lock(order_ids)
     missing = [order_id for order_id in order_ids if order_id not in accruals]
     if missing:
@@ -94,10 +98,14 @@ def reverse(takebacks: Sequence[Takeback]) -> int:
     return len(batches)
 
 
-def book_batches(batches: Sequence[Batch]) -> None:
-    """Post and write the steps of these takebacks; their orders are locked."""
+def book_batches(batches: Sequence[Batch], beside: Sequence[NewEntry] = ()) -> None:
+    """Post and write the steps of these takebacks; their orders are locked. `beside`: entries to post together with them, so that
+    all accounts are locked in one order."""
+    if not batches:
+        ledger.post(beside)
     for currency in sorted({batch.currency for batch in batches}):
-        _book([batch for batch in batches if batch.currency == currency], currency)
+        _book([batch for batch in batches if batch.currency == currency], currency, beside)
+        beside = ()
     _write(batches)
 
 
@@ -178,7 +186,7 @@ def _plan(batch: Batch, standing: Standing) -> None:
     batch.steps.append(step)
 
 
-def _book(batches: Sequence[Batch], currency: str) -> None:
+def _book(batches: Sequence[Batch], currency: str, beside: Sequence[NewEntry]) -> None:
     """Post the batch; where an account moved meanwhile, look at the balances again. Raises InsufficientBalance in the end."""
     payees = {step.standing.payee_id for batch in batches if batch.released for step in batch.steps}
     for attempt in range(ATTEMPTS):
@@ -195,7 +203,7 @@ def _book(batches: Sequence[Batch], currency: str) -> None:
                 else:
                     step.pending = step.amount
         try:
-            ledger.post([entry for batch in batches if (entry := _entry(batch)) is not None])
+            ledger.post([*beside, *(entry for batch in batches if (entry := _entry(batch)) is not None)])
         except ledger.InsufficientBalance:
             if attempt == ATTEMPTS - 1:
                 raise

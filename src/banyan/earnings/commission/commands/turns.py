@@ -34,7 +34,7 @@ class Turn(NamedTuple):
 def take_turns(turns: Sequence[Turn]) -> list[tuple[Turn, list[Share]]]:
     """Decide the orders that were not accrued yet one after the other; each answered with what it saw and its shares."""
     lock_accrual()
-    known = _accrued([turn.order.order_id for turn in turns])
+    known = accrued_of([turn.order.order_id for turn in turns])
     waiting = sorted(
         (turn for turn in turns if turn.order.order_id not in known), key=lambda turn: (turn.order.paid_at, turn.order.order_id)
     )
@@ -56,8 +56,25 @@ def take_turns(turns: Sequence[Turn]) -> list[tuple[Turn, list[Share]]]:
     return decided
 
 
+def lock_close() -> None:
+    """Alone with the accounts of what was accrued: a close moves them piece by piece, in the order of its orders. Whoever moves
+    them otherwise stands `beside_close`. One order for everybody: this, the turn of accrual, orders by id, accounts by id."""
+    sql.fetch(
+        "SELECT 1 FROM pg_advisory_xact_lock(hashtext('commission.close'), (%s::bigint %% 2147483647)::int)",
+        (current_tenant_id(),),
+    )
+
+
+def beside_close() -> None:
+    """Wait while a period is closed; any number of others may go on at once."""
+    sql.fetch(
+        "SELECT 1 FROM pg_advisory_xact_lock_shared(hashtext('commission.close'), (%s::bigint %% 2147483647)::int)",
+        (current_tenant_id(),),
+    )
+
+
 def lock_accrual() -> None:
-    """One batch of a tenant at a time, until its transaction ends."""
+    """One batch of a tenant at a time, until its transaction ends. Whoever also locks orders asks for this before."""
     sql.fetch(
         "SELECT 1 FROM pg_advisory_xact_lock(hashtext('commission.accrue'), (%s::bigint %% 2147483647)::int)",
         (current_tenant_id(),),
@@ -104,7 +121,8 @@ def _spent_before(turns: Sequence[Turn], zone: tzinfo) -> RunningSpent:
     return spent
 
 
-def _accrued(order_ids: Sequence[int]) -> set[int]:
+def accrued_of(order_ids: Sequence[int]) -> set[int]:
+    """Those of the orders that were accrued."""
     rows = sql.fetch(
         "SELECT id FROM commission_accruals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
         (current_tenant_id(), list(order_ids)),

@@ -12,13 +12,14 @@ import pytest
 from django.db import connections
 
 from banyan.earnings.commission import commands
-from banyan.earnings.commission.commands import accrual, truing_up
+from banyan.earnings.commission.commands import accrual, closing, hold, truing_up
 from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0, Sales
-from banyan.earnings.commission.tests.test_closing import APRIL, BAND, plan, sell
+from banyan.earnings.commission.tests.test_closing import APRIL, BAND, BONUS, everybody_stands, plan, sell
 from banyan.earnings.commission.types import Cause, ReturnedLine, Takeback
 from banyan.kernel import clock, sql
 from banyan.treasury.ledger.types import AccountKind
 
+__all__ = ["everybody_stands"]
 AVAILABLE, PENDING = AccountKind.DISTRIBUTOR_AVAILABLE, AccountKind.DISTRIBUTOR_PENDING
 
 
@@ -175,4 +176,127 @@ def test_a_return_beside_a_close_in_pieces_waits_and_nobody_is_turned_away(sales
 
     at_once(sales.shop, lambda: commands.close_due(APRIL + timedelta(hours=2)), give_back)
     assert sales.balance(1) == 720
+    assert sales.shop.verify(alone=True) == []
+
+
+def test_a_return_that_is_told_before_its_payment_waits_for_a_close_beside_it(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The close has its turn and wants all orders of the month; the return has one of them and wants a turn to accrue another."""
+    sales.publish(plan(BAND))
+    (known,) = sell(sales, 9_000)
+    unknown = sales.sell(6_000, paid_at=T0 + timedelta(hours=3))
+    closing, real = threading.Event(), truing_up._lock_orders
+
+    def slowly(*args: Any) -> None:
+        closing.set()
+        time.sleep(0.3)
+        real(*args)
+
+    monkeypatch.setattr(truing_up, "_lock_orders", slowly)
+    lines = [ReturnedLine(sales.lines(each)[0], 1_000, of) for each, of in ((known, 9_000), (unknown, 6_000))]
+    backs = [Takeback(Cause.RETURN, 1, known, (lines[0],), APRIL), Takeback(Cause.RETURN, 2, unknown, (lines[1],), APRIL)]
+
+    def give_back() -> None:
+        assert closing.wait(10)
+        commands.reverse(backs)
+
+    at_once(sales.shop, lambda: commands.close_due(APRIL + timedelta(hours=2)), give_back)
+    assert sales.shop.verify(alone=True) == []
+
+
+def test_a_return_of_another_plans_order_beside_a_close_in_pieces_is_not_turned_away(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The close raises 2 and then 1; the return of an order of the plan before takes from 1 and from 2."""
+    sales.publish()
+    (other,) = sell(sales, 1_000, upline=(1, 2))
+    with clock.driven(T0 + timedelta(minutes=30)):
+        sales.publish(plan(BAND))
+    orders = [sales.sell(12_000, upline=(each,), paid_at=T0 + timedelta(hours=1 + each % 2)) for each in (2, 1)]
+    with sales.shop.enter():
+        commands.accrue(orders)
+    raised, real = threading.Event(), truing_up._adjust
+
+    def slowly(*args: Any) -> None:
+        real(*args)
+        raised.set()
+        time.sleep(0.3)
+
+    monkeypatch.setattr(truing_up, "_adjust", slowly)
+    monkeypatch.setattr("banyan.earnings.commission.queries.closings.PIECE", 1)
+    back = Takeback(Cause.RETURN, 1, other, (ReturnedLine(sales.lines(other)[0], 1_000, 1_000),), APRIL)
+
+    def give_back() -> None:
+        assert raised.wait(10)
+        commands.reverse([back])
+
+    def close() -> None:
+        while commands.close_due(APRIL + timedelta(hours=2)):
+            pass
+
+    at_once(sales.shop, close, give_back)
+    assert [sales.balance(each) for each in (1, 2)] == [960, 960]
+    assert sales.shop.verify(alone=True) == []
+
+
+def test_a_receipt_that_is_told_before_its_payment_waits_for_a_return_beside_it(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receipt accrues one order and wants the other; the return has the other and wants the account."""
+    sales.publish()
+    (known,) = sell(sales, 10_000)
+    unknown = sales.sell(10_000)
+    accrued, real = threading.Event(), hold.accrue
+
+    def slowly(order_ids: Any) -> int:
+        count = real(order_ids)
+        accrued.set()
+        time.sleep(0.3)
+        return count
+
+    monkeypatch.setattr(hold, "accrue", slowly)
+    back = Takeback(Cause.RETURN, 1, known, (ReturnedLine(sales.lines(known)[0], 10_000, 10_000),), T0)
+
+    def give_back() -> None:
+        assert accrued.wait(10)
+        commands.reverse([back])
+
+    at_once(sales.shop, lambda: commands.mark_received([(known, T0), (unknown, T0)]), give_back)
+    assert sales.balance(1) == 1_000
+    assert sales.shop.verify(alone=True) == []
+
+
+def test_a_reward_that_rises_and_one_that_falls_move_beside_a_return_in_one_order(
+    sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At midnight 2 gains and 1 loses; the return of an order takes from 1 and from 2."""
+    seller = {"key": "seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 500}}
+    parent = {"key": "parent", "pays": {"to": "ancestor", "depth": 1}, "amount": {"kind": "rate", "rate_bp": 500}}
+    sales.publish(plan(seller, parent, BONUS))
+    (first, both) = sell(sales, 10_000, 10_000, upline=(1, 2))
+    with sales.shop.enter():
+        commands.provide_due(T0 + timedelta(days=1))
+        back = Takeback(Cause.RETURN, 1, first, (ReturnedLine(sales.lines(first)[0], 10_000, 10_000),), T0 + timedelta(days=1))
+        commands.reverse([back])
+    later = sales.sell(10_000, upline=(2,), paid_at=T0 + timedelta(days=1))
+    with sales.shop.enter():
+        commands.accrue([later])
+    risen, real = threading.Event(), closing._write_rises
+
+    def slowly(*args: Any) -> Any:
+        written = real(*args)
+        risen.set()
+        time.sleep(0.3)
+        return written
+
+    monkeypatch.setattr(closing, "_write_rises", slowly)
+    back = Takeback(Cause.RETURN, 2, both, (ReturnedLine(sales.lines(both)[0], 5_000, 10_000),), T0 + timedelta(days=1))
+
+    def give_back() -> None:
+        assert risen.wait(10)
+        commands.reverse([back])
+
+    at_once(sales.shop, lambda: commands.provide_due(T0 + timedelta(days=2)), give_back)
+    assert [sales.balance(each) for each in (1, 2)] == [250 + 100, 250 + 500 + 100]
     assert sales.shop.verify(alone=True) == []
