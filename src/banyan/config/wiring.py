@@ -157,6 +157,9 @@ def register_from_process() -> tuple[str, ...]:
     """``register`` with this process's environment and home."""
     from django.conf import settings
 
+    from banyan.trade.fulfillment.queries import packed_pieces  # needs models, so not before Django is ready
+
+    stock_ports.register_packing(packed_pieces)
     if settings.REDIS_URL and settings.BANYAN_STOCK_MIRROR:
         stock_ports.register_mirror(ValkeyMirror(settings.REDIS_URL))
     return register(os.environ, settings.HOME)

@@ -1,8 +1,9 @@
-"""What inventory needs from outside: a quick memory of what is nearly gone, in front of the database, which stays the judge."""
+"""What inventory needs from outside: a quick memory of what is nearly gone, in front of the database, which stays the judge;
+and what lies in parcels already, which is held but cannot be held elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 FRESH_SECONDS = 2.0
@@ -67,7 +68,17 @@ class NoMirror:
         return 0
 
 
+Packing = Callable[[Collection[int]], Mapping[tuple[int, int], int]]
+"""Of these orders, the pieces in parcels that have not left, by (line, warehouse)."""
+
 _mirror: StockMirror = NoMirror()
+
+
+def _nobody_packs(order_ids: Collection[int]) -> Mapping[tuple[int, int], int]:
+    return {}
+
+
+_packing: Packing = _nobody_packs
 
 
 def register_mirror(mirror: StockMirror) -> StockMirror:
@@ -80,3 +91,15 @@ def register_mirror(mirror: StockMirror) -> StockMirror:
 def mirror() -> StockMirror:
     """The mirror in use."""
     return _mirror
+
+
+def register_packing(packing: Packing) -> Packing:
+    """Ask this one from now on what is packed; returns the one before."""
+    global _packing
+    before, _packing = _packing, packing
+    return before
+
+
+def packed_pieces(order_ids: Collection[int]) -> Mapping[tuple[int, int], int]:
+    """What the registered house says is packed, by (line, warehouse); no orders, no question."""
+    return _packing(order_ids) if order_ids else {}

@@ -261,6 +261,18 @@ def get_label(parcel_id: ParcelId) -> Label | None:
     return Label(rows[0][0], b64decode(text))
 
 
+def packed_pieces(order_ids: Iterable[int]) -> dict[tuple[int, int], int]:
+    """Pieces of these orders in parcels that have not left, by (line, warehouse): they cannot be sent from elsewhere."""
+    rows = sql.fetch(
+        "SELECT l.line_id, f.warehouse_id, sum(l.packed_quantity - l.shipped_quantity)::bigint FROM fulfillments f"
+        " JOIN fulfillment_lines l ON l.tenant_id = f.tenant_id AND l.fulfillment_id = f.id"
+        "  AND l.packed_quantity > l.shipped_quantity"
+        " WHERE f.tenant_id = %s AND f.order_id = ANY(%s::bigint[]) GROUP BY 1, 2",
+        (current_tenant_id(), list(order_ids)),
+    )
+    return {(row[0], row[1]): row[2] for row in rows}
+
+
 def shipped_pieces(order_ids: Iterable[int]) -> dict[tuple[int, int, int], int]:
     """Pieces that left in parcels, by (order, line, warehouse): what the stock must say, too."""
     rows = sql.fetch(

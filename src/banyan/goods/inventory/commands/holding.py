@@ -226,11 +226,11 @@ def allocate(order_ids: Iterable[int], at: datetime) -> set[int]:
 def release(order_ids: Iterable[int]) -> int:
     """Give back what is reserved or allocated for these orders; returns how many reservations ended. Idempotent."""
     order_ids = list(order_ids)
-    _lock(order_ids)  # what is being lost, served again or moved for them now ends as well
+    lock_holds(order_ids)  # what is being lost, served again or moved for them now ends as well
     return len(_turn(_RELEASE, order_ids, "released", clock.now(), ("reserved", "allocated", "lost")))
 
 
-def _lock(order_ids: Sequence[int]) -> None:
+def lock_holds(order_ids: Sequence[int]) -> None:
     """Let nobody change what is held for these orders. Whoever just does writes rows that only the next statement sees."""
     sql.execute(
         "SELECT 1 FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
@@ -251,7 +251,7 @@ def ship(order_ids: Iterable[int], at: datetime) -> set[int]:
     PiecesLost when an order lost some of its pieces, LotShort when the lots that may be picked have too few; then nothing leaves.
     """
     order_ids = list(order_ids)
-    _lock(order_ids)  # before it is looked at: of an order whose pieces are being taken out of sale now nothing may leave
+    lock_holds(order_ids)  # before it is looked at: of an order whose pieces are being taken out of sale now nothing may leave
     lost = sql.fetch(
         "SELECT DISTINCT order_id FROM inventory_reservations WHERE tenant_id = %s AND order_id = ANY(%s::bigint[])"
         " AND state = 'lost'",

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from banyan.goods.inventory.commands.holding import StockMoved
 from banyan.goods.inventory.commands.moving import Place, lock_places
 from banyan.goods.inventory.models import FREE, Reservation
+from banyan.goods.inventory.ports import packed_pieces
 from banyan.goods.inventory.types import Held
 from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
@@ -49,16 +50,19 @@ def resettle(wanted: Mapping[int, Sequence[Held]]) -> set[int]:
     """Hold for each of these orders exactly these pieces instead of what is held now. Returns the orders that are held so now.
 
     The pieces per line must be those that are held. An order keeps what it has when somebody took the stock meanwhile, when its
-    pieces are no longer the same, when they come out of a channel's share, or when it is partly paid. Orders may exchange pieces
-    with each other. Idempotent. Nothing moves on hand: only what is promised where.
+    pieces are no longer the same, when they come out of a channel's share, when it is partly paid, or when a piece that lies in
+    a parcel would be held elsewhere. Orders may exchange pieces with each other. Idempotent. Nothing moves on hand: only what is
+    promised where.
     """
     tenant_id = current_tenant_id()
     holds: dict[int, list[_Hold]] = defaultdict(list)
     for row in sql.fetch(_OPEN, (tenant_id, sorted(wanted))):
         holds[row[1]].append(_Hold(*row))
+    # Asked under the lock that whoever packs takes, too; what is not paid yet is not packed.
+    packed = packed_pieces([order_id for order_id, rows in holds.items() if any(one.state == "allocated" for one in rows)])
     same, changes = set(), {}
     for order_id, pieces in wanted.items():
-        change = _change(holds[order_id], pieces)
+        change = _change(holds[order_id], pieces) if _keeps_packed(holds[order_id], pieces, packed) else None
         if change is not None:
             if any(change.values()):
                 changes[order_id] = change
@@ -72,6 +76,13 @@ def resettle(wanted: Mapping[int, Sequence[Held]]) -> set[int]:
     if moving:
         _move(moving, changes, holds, wanted)
     return same | set(moving)
+
+
+def _keeps_packed(holds: Sequence[_Hold], pieces: Sequence[Held], packed: Mapping[tuple[int, int], int]) -> bool:
+    left = {(hold.line_id, hold.warehouse_id): packed.get((hold.line_id, hold.warehouse_id), 0) for hold in holds}
+    for piece in pieces:
+        left[piece.line_id, piece.warehouse_id] = left.get((piece.line_id, piece.warehouse_id), 0) - piece.quantity
+    return all(short <= 0 for short in left.values())
 
 
 def _change(holds: Sequence[_Hold], pieces: Sequence[Held]) -> dict[Place, int] | None:

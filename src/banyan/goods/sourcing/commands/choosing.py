@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from banyan.goods.catalog.queries import sku_facts
@@ -43,9 +44,9 @@ def source(
     """Hold the goods of these orders where the whole batch costs least. Returns what no active warehouse gives, by order.
 
     Orders come oldest first. Costs nothing where sourcing is off or one warehouse is active (unless ``cause`` is not payment).
-    An order keeps what it holds if somebody took the stock meanwhile. Every choice is kept with its reasons; ``only_moves``: if
-    it moves anything, for who asks again and again. Runs inside ``tenancy.enter``, with the orders locked by their house where
-    it has any to lock.
+    An order keeps what it holds if somebody took the stock meanwhile; what lies in a parcel stays where it is. Every choice is
+    kept with its reasons; ``only_moves``: if it moves anything, for who asks again and again. Runs inside ``tenancy.enter``, with
+    the orders locked by their house where it has any to lock.
     """
     policy = get_policy()
     if not orders or (cause is Cause.PAID and not policy.is_on):
@@ -53,24 +54,35 @@ def source(
     active = [warehouse for warehouse in stock.list_warehouses() if warehouse.is_active]
     if cause is Cause.PAID and len(active) < 2:
         return {}
-    holds = _holds([order.order_id for order in orders])
+    holds, packed = _holds([order.order_id for order in orders], may_be_packed=cause is not Cause.PAID)
     orders = [order for order in orders if holds.get(order.order_id)]
     if not orders or not active:
         return {}
     answer = decide(_question(orders, holds, active, policy, at), points(), solve)
     wanted = {choice.order_id: _with_rest(choice, holds[choice.order_id]) for choice in answer.choices}
-    settled = inventory.resettle(wanted)
+    settled = inventory.resettle({order_id: [*pieces, *packed.get(order_id, ())] for order_id, pieces in wanted.items()})
     moved = {order_id: _moved(holds[order_id], pieces) if order_id in settled else 0 for order_id, pieces in wanted.items()}
     choices = [choice for choice in answer.choices if moved[choice.order_id] or not only_moves]
     _write(orders, answer, choices, moved, settled, cause, at)
     return {choice.order_id: choice.chosen.missing for choice in answer.choices if choice.chosen.missing}
 
 
-def _holds(order_ids: Sequence[int]) -> dict[int, list[Reservation]]:
-    """What can move: nothing that has left or ended."""
+def _holds(order_ids: Sequence[int], may_be_packed: bool) -> tuple[dict[int, list[Reservation]], dict[int, list[Held]]]:
+    """What can move: nothing that has left or ended; and what stays, because it lies in a parcel."""
     open_states = (ReservationState.RESERVED, ReservationState.ALLOCATED)
     found = stock.list_reservations(order_ids)
-    return {order_id: [one for one in rows if one.state in open_states] for order_id, rows in found.items()}
+    packed = dict(stock.packed_pieces(order_ids)) if may_be_packed else {}
+    loose: dict[int, list[Reservation]] = {order_id: [] for order_id in found}
+    stays: dict[int, list[Held]] = {}
+    for one in (one for rows in found.values() for one in rows if one.state in open_states):
+        place = (one.line_id, one.warehouse_id)
+        kept = min(packed.get(place, 0), one.quantity) if one.state is ReservationState.ALLOCATED else 0
+        if kept:
+            packed[place] -= kept
+            stays.setdefault(one.order_id, []).append(Held(one.order_id, one.line_id, one.warehouse_id, one.sku_id, kept))
+        if kept < one.quantity:
+            loose[one.order_id].append(replace(one, quantity=one.quantity - kept))
+    return loose, stays
 
 
 def _question(orders: Sequence[ToSource], holds: Holds, active: Sequence[Warehouse], policy: Policy, at: datetime) -> Question:

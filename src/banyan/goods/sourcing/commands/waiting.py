@@ -53,19 +53,25 @@ Waiting = Mapping[tuple[Cause, int], Broken]
 
 
 def _waiting(order_ids: Iterable[int]) -> Waiting:
-    """What the stock says of these orders: pieces of paid lines that are lost, or lie in a closed warehouse."""
+    """What the stock says of these orders: pieces of paid lines that are lost, or lie in a closed warehouse. What was packed
+    there waits for nothing: its parcel can leave."""
+    wanted = set(order_ids)
     closed = {one.warehouse_id for one in stock.list_warehouses() if not one.is_active}
+    packed = dict(stock.packed_pieces(wanted)) if closed else {}
     found: dict[tuple[Cause, int], Broken] = {}
-    for held in stock.list_reservations(order_ids).values():
-        for one in held:
-            if one.state is ReservationState.LOST:
-                key = (Cause.STOCK_SHORT, one.line_id)
-            elif one.state is ReservationState.ALLOCATED and one.warehouse_id in closed:
-                key = (Cause.WAREHOUSE_CLOSED, one.line_id)
-            else:
-                continue
-            before = found[key].quantity if key in found else 0
-            found[key] = Broken(one.order_id, one.line_id, one.sku_id, before + one.quantity)
+    for one in (one for held in stock.list_reservations(wanted).values() for one in held):
+        quantity = one.quantity
+        if one.state is ReservationState.LOST:
+            key = (Cause.STOCK_SHORT, one.line_id)
+        elif one.state is ReservationState.ALLOCATED and one.warehouse_id in closed:
+            key, place = (Cause.WAREHOUSE_CLOSED, one.line_id), (one.line_id, one.warehouse_id)
+            kept = min(packed.get(place, 0), quantity)
+            packed[place], quantity = packed.get(place, 0) - kept, quantity - kept
+        else:
+            continue
+        before = found[key].quantity if key in found else 0
+        if before + quantity:
+            found[key] = Broken(one.order_id, one.line_id, one.sku_id, before + quantity)
     return found
 
 

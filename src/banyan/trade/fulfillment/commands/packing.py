@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import ReturnedGoods
+from banyan.goods.sourcing import commands as sourcing
 from banyan.goods.sourcing.queries import waiting_whole
 from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.trade.fulfillment import queries
 from banyan.trade.fulfillment.commands import errors
-from banyan.trade.fulfillment.commands.opening import follow_stock, held_pieces
+from banyan.trade.fulfillment.commands.opening import follow_stock, held_pieces, lock
 from banyan.trade.fulfillment.engine.packing import to_pack
 from banyan.trade.fulfillment.models import ParcelLineRow, ParcelRow
 from banyan.trade.fulfillment.ports import is_registered
@@ -54,14 +55,21 @@ def pack(parcels: Sequence[NewParcel]) -> list[ParcelId | Refused]:
     for parcel in parcels:
         check_parcel(parcel.carrier, parcel.tracking_number, parcel.weight_grams)
     named = sorted({parcel.fulfillment_id for parcel in parcels})
-    follow_stock(one.order_id for one in queries.list_fulfillments(fulfillment_ids=named, limit=None))
+    _hold_still(sorted({int(one.order_id) for one in queries.list_fulfillments(fulfillment_ids=named, limit=None)}))
     outcomes, packed = _decide(parcels, named)
     _write(packed)
     return outcomes
 
 
+def _hold_still(order_ids: Sequence[int]) -> None:
+    """Nobody else packs these orders or holds elsewhere what is packed here; the rows say what the stock does."""
+    lock(order_ids)
+    inventory.lock_holds(order_ids)
+    follow_stock(order_ids)
+
+
 def _decide(parcels: Sequence[NewParcel], named: Sequence[int]) -> tuple[list[ParcelId | Refused], Packed]:
-    """After the lock that ``follow_stock`` took, so that nobody packs the same pieces meanwhile."""
+    """After the locks of ``_hold_still``, so that nobody packs the same pieces meanwhile."""
     found = {one.fulfillment_id: one for one in queries.list_fulfillments(fulfillment_ids=named, limit=None)}
     fetched = queries.fetched_orders(one.order_id for one in found.values())
     waiting = waiting_whole(one.order_id for one in found.values())
@@ -161,7 +169,9 @@ def unpack(parcel_ids: Sequence[ParcelId]) -> list[ParcelId | Refused]:
     )
     pieces = queries.pieces_of(void)
     count_packed((found[p][0], line_id, -quantity) for p in void for line_id, _, quantity in pieces[p])
-    follow_stock(one.order_id for one in queries.list_parcels(parcel_ids=void, limit=None))
+    order_ids = {one.order_id for one in queries.list_parcels(parcel_ids=void, limit=None)}
+    follow_stock(order_ids)
+    sourcing.open_stuck(order_ids, clock.now())  # what stayed in a closed warehouse for its parcel's sake waits there now
     return [_unpacked(parcel_id, found, void) for parcel_id in parcel_ids]
 
 

@@ -52,7 +52,7 @@ def test_a_piece_is_packed_once(tenant: Any, make_buyers: Any, monkeypatch: Any,
             meeting.wait(10)
             return decided
 
-        monkeypatch.setattr(packing, "follow_stock", list)
+        monkeypatch.setattr(packing, "_hold_still", list)
         monkeypatch.setattr(packing, "_decide", decide_together)
         monkeypatch.setattr(packing, "PACK_GUARD", "")
         monkeypatch.setattr(packing, "count_packed", lambda changes: None)
