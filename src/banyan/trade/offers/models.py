@@ -44,7 +44,7 @@ class OfferRow(TenantModel):
                 condition=Q(admit_per_second__gte=0, puzzle_bits__gte=0, puzzle_bits__lte=24), name="offer_queue_moves"
             ),
         ]
-        indexes = [models.Index(fields=["tenant_id", "starts_at"], name="offers_by_start")]
+        indexes = [models.Index(fields=["tenant_id", "id"], name="offers_newest")]
 
     def __str__(self) -> str:
         return self.name
