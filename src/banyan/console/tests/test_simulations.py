@@ -11,6 +11,9 @@ from banyan.earnings.commission.types import DraftPlan
 from banyan.earnings.simulation import commands, queries
 from banyan.kernel import ids, sql
 from banyan.people.identity.types import Role
+from banyan.rules.compliance import commands as law
+from banyan.rules.compliance import ports
+from banyan.rules.compliance.tests.test_feed import PUBLIC, signed, update
 
 DOCUMENT = {
     "format": 1, "title": "Spring", "unqualified": "breakage", "hold_days": 7, "caps": {"total_bp": 2000},
@@ -79,3 +82,16 @@ def test_one_screen_shows_every_country(staffed: Staffed) -> None:
     told = staffed.client(Role.OPERATOR).get("/console/law/standing/").content.decode()
     assert told.count("<tr") > 20
     assert "韩国" in told and "还没有组织" in told
+
+
+def test_the_screen_says_which_updates_of_the_law_are_missing(staffed: Staffed) -> None:
+    before = ports.trusted_keys()
+    ports.trust_keys({"test": PUBLIC})
+    try:
+        law.receive_update(signed(update("2030-08-01")))
+        lost = update("2030-08-01")["sequence"]
+        law.receive_update(signed(update("2030-08-01")))
+    finally:
+        ports.trust_keys(before)
+    told = staffed.client(Role.OPERATOR).get("/console/law/standing/").content.decode()
+    assert "缺少法规更新" in told and f"{lost}" in told

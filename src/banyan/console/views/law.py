@@ -55,7 +55,8 @@ def standing(request: HttpRequest) -> HttpResponse:
         request, "console/law_standing.html", _("Standing per country"), chinese=is_chinese(),
         countries=commission.standings_per_country(None, now), version=commission.version_at(now), watched=watched,
         layers=layers, people=people,
-        updates=queries.list_updates(limit=20), suspensions=commission.list_suspensions(limit=20),
+        updates=queries.list_updates(limit=20), missing=queries.list_missing_updates(),
+        suspensions=commission.list_suspensions(limit=20),
         advice=NOT_LEGAL_ADVICE_ZH if is_chinese() else NOT_LEGAL_ADVICE,
     )  # fmt: skip
 

@@ -13,7 +13,7 @@ class LawFeed(Protocol):
     """A source of signed updates."""
 
     def updates_after(self, sequence: int) -> list[bytes]:
-        """Envelopes with a greater sequence, in order, at most a hundred. Raises OSError when it cannot be reached."""
+        """Envelopes with a greater sequence (1, 2, 3…), in order, at most a hundred. Raises OSError when it cannot be reached."""
 
 
 _feeds: list[Callable[[], LawFeed]] = []

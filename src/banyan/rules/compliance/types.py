@@ -301,6 +301,14 @@ class LawUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingUpdates:
+    """Sequences from `first` to `until` (it too) of which no update came, though a later one was pushed."""
+
+    first: int
+    until: int
+
+
+@dataclass(frozen=True, slots=True)
 class CountryStanding:
     """What one country's law says of one plan, under one reading."""
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db import transaction
 from django.db.models import Max
@@ -13,7 +16,11 @@ from banyan.kernel.values.errors import Refusal
 from banyan.rules.compliance import engine, ports, queries
 from banyan.rules.compliance.events import LawChanged
 from banyan.rules.compliance.models import LawUpdateRow
-from banyan.rules.compliance.types import FeedWay, SignedUpdate
+from banyan.rules.compliance.types import FeedWay, MissingUpdates, SignedUpdate
+
+GAP_AGAIN: Final = timedelta(hours=1)
+_asked: dict[MissingUpdates, datetime] = {}
+"""When the feed was asked for a gap by this process."""
 
 
 class UpdateRefused(Refusal):
@@ -86,13 +93,26 @@ def tell_shops(update_id: int) -> int:
 
 
 def pull_updates() -> int:
-    """Ask the feed for what is new and take it; returns how many updates were new. Runs outside of a tenant."""
+    """Ask the feed for what is new, and for what is missing before an update that it pushed; returns how many updates were new.
+
+    Runs outside of a tenant. A gap that the feed does not fill is asked for again after GAP_AGAIN.
+    """
     feed = ports.feed()
     if feed is None:
         return 0
     latest = LawUpdateRow.objects.aggregate(latest=Max("sequence"))["latest"] or 0
+    new = _take(feed.updates_after(latest))
+    now = clock.now()
+    for gap in queries.list_missing_updates():
+        if gap not in _asked or not timedelta() <= now - _asked[gap] < GAP_AGAIN:
+            new += _take(feed.updates_after(gap.first - 1))
+            _asked[gap] = now
+    return new
+
+
+def _take(bodies: Sequence[bytes]) -> int:
     new = 0
-    for body in feed.updates_after(latest):
+    for body in bodies:
         update_id = receive_update(body, FeedWay.PULLED)
         if update_id is not None:
             tell_shops(update_id)

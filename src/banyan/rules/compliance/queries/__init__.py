@@ -6,6 +6,7 @@ from banyan.rules.compliance.queries.amended import (
     get_update,
     latest_update_id,
     list_jurisdictions,
+    list_missing_updates,
     list_updates,
 )
 from banyan.rules.compliance.queries.law import list_jurisdiction_codes
@@ -40,6 +41,7 @@ __all__ = [
     "list_acknowledgements",
     "list_jurisdiction_codes",
     "list_jurisdictions",
+    "list_missing_updates",
     "list_updates",
     "list_watched",
     "organization_standing",

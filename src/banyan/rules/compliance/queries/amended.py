@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from functools import lru_cache
 
 from banyan.kernel import sql
 from banyan.rules.compliance import engine
 from banyan.rules.compliance.models import LawUpdateRow
 from banyan.rules.compliance.queries import law
-from banyan.rules.compliance.types import Amendment, FeedWay, Jurisdiction, JurisdictionCode, LawUpdate, RuleSetId
+from banyan.rules.compliance.types import (
+    Amendment,
+    FeedWay,
+    Jurisdiction,
+    JurisdictionCode,
+    LawUpdate,
+    MissingUpdates,
+    RuleSet,
+    RuleSetId,
+)
 
 STAMP = "(SELECT coalesce(max(id), 0) FROM compliance_law_updates)"
 """SQL: the latest update; whatever was read from the law is good as long as this is the same."""
@@ -41,19 +52,27 @@ def list_jurisdictions() -> tuple[Jurisdiction, ...]:
 
 @lru_cache(maxsize=512)
 def amended(code: JurisdictionCode, stamp: int) -> Jurisdiction:
-    """The jurisdiction as of an update. Updates are never changed, so it is read once per process."""
+    """The jurisdiction as of an update. Updates are never changed, so it is read once per process.
+
+    Of rule sets that begin at the same moment the latest issued counts, in whatever order they came.
+    """
     found = law.get_jurisdiction(code)
     if not stamp:
         return found
+    compiled, issued = found.rule_sets, list[tuple[datetime, int, RuleSet]]()
     rows = sql.fetch(
-        "SELECT payload FROM compliance_law_updates WHERE id <= %s AND jurisdictions @> %s::jsonb ORDER BY id",
+        "SELECT issued_at, sequence, payload FROM compliance_law_updates WHERE id <= %s AND jurisdictions @> %s::jsonb"
+        " ORDER BY id",
         (stamp, json.dumps([code])),
     )
-    for (payload,) in rows:
+    for issued_at, sequence, payload in rows:
         for page in json.loads(payload)["updates"]:
             if str(page["jurisdiction"]).lower() == code:
+                known = len(found.rule_sets)
                 found = engine.amend(found, Amendment(code, tuple(page.get("facts", ())), tuple(page["rule_sets"])))
-    return found
+                issued += [(issued_at, sequence, added) for added in found.rule_sets[known:]]
+    issued.sort(key=lambda one: one[:2])
+    return replace(found, rule_sets=(*compiled, *(added for _, _, added in issued)))
 
 
 def list_updates(*, before: int | None = None, limit: int = 50) -> list[LawUpdate]:
@@ -62,6 +81,18 @@ def list_updates(*, before: int | None = None, limit: int = 50) -> list[LawUpdat
     if before is not None:
         rows = rows.filter(pk__lt=before)
     return [_update(row) for row in rows[:limit]]
+
+
+def list_missing_updates() -> list[MissingUpdates]:
+    """Gaps before updates that were pushed, the first one first. Before one that was pulled there is none: whoever brought it was
+    asked for all that came before. A feed counts 1, 2, 3…, whichever of its keys it signs with."""
+    rows = sql.fetch(
+        "SELECT prior + 1, sequence - 1 FROM (SELECT sequence, bool_and(way = %s) AS pushed,"
+        "  lag(sequence, 1, 0::bigint) OVER (ORDER BY sequence) AS prior FROM compliance_law_updates GROUP BY sequence) one"
+        " WHERE pushed AND sequence > prior + 1 ORDER BY sequence",
+        (FeedWay.PUSHED.value,),
+    )
+    return [MissingUpdates(first, until) for first, until in rows]
 
 
 def get_update(update_id: int) -> LawUpdate | None:

@@ -15,7 +15,7 @@ from django.db import DatabaseError
 
 from banyan.kernel import sql
 from banyan.rules.compliance import commands, engine, ports, queries
-from banyan.rules.compliance.types import FeedWay, PlanFacts, StandingGrade
+from banyan.rules.compliance.types import FeedWay, MissingUpdates, PlanFacts, StandingGrade
 
 KEY = Ed25519PrivateKey.generate()
 PRIVATE = KEY.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
@@ -131,7 +131,7 @@ def test_the_feed_is_pulled_after_the_latest_sequence(make_shop: Callable[..., A
         assert (commands.pull_updates(), commands.pull_updates()) == (1, 0)
     finally:
         ports.register_feed(None)
-    assert asked[-1] == page["sequence"]
+    assert page["sequence"] in asked
     with shop.enter():
         kept = queries.list_updates(limit=1)[0]
         assert (kept.way, kept.jurisdictions) == (FeedWay.PULLED, ("ph",))
@@ -139,6 +139,57 @@ def test_the_feed_is_pulled_after_the_latest_sequence(make_shop: Callable[..., A
             "SELECT count(*) FROM outbox_events WHERE tenant_id = %s AND kind = 'compliance.law_changed'", (shop.id,)
         )
         assert told[0][0] == 1
+
+
+def test_what_is_missing_before_a_pushed_update_is_pulled_and_does_not_overrule_it(make_shop: Callable[..., Any]) -> None:
+    """1, 2 and 3 begin at the same moment; 3 was pushed alone. 1 and 2 come, and 3 is still the latest word."""
+    shop = make_shop(jurisdiction="PH")
+    commands.receive_update(signed(update("2030-05-01")))
+    pages = [update("2030-06-01T00:00:00+08:00", rate_bp) for rate_bp in (1000, 2000, 3000)]
+    assert commands.receive_update(signed(pages[2])) is not None
+    gap = MissingUpdates(pages[0]["sequence"], pages[1]["sequence"])
+    assert gap in queries.list_missing_updates()
+    asked: list[int] = []
+
+    class Feed:
+        def updates_after(self, sequence: int) -> list[bytes]:
+            asked.append(sequence)
+            return [signed(page) for page in pages if page["sequence"] > sequence]
+
+    ports.register_feed(Feed)
+    try:
+        assert (commands.pull_updates(), commands.pull_updates()) == (2, 0)
+    finally:
+        ports.register_feed(None)
+    assert asked.count(gap.first - 1) == 1
+    assert gap not in queries.list_missing_updates()
+    with shop.enter():
+        assert queries.caps_at(datetime(2030, 6, 1, tzinfo=UTC)).total_rate_bp == 3000
+
+
+def test_a_gap_that_the_feed_cannot_fill_is_asked_for_again_in_an_hour(
+    make_shop: Callable[..., Any], driven_clock: Callable[[datetime], None]
+) -> None:
+    make_shop(jurisdiction="PH")
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    lost = next(_sequences)
+    commands.receive_update(signed(update("2030-07-01")))
+    asked: list[int] = []
+
+    class Feed:
+        def updates_after(self, sequence: int) -> list[bytes]:
+            asked.append(sequence)
+            return []
+
+    ports.register_feed(Feed)
+    try:
+        for minutes in (0, 1, 59, 61):
+            driven_clock(at + timedelta(minutes=minutes))
+            assert commands.pull_updates() == 0
+    finally:
+        ports.register_feed(None)
+    (gap,) = [one for one in queries.list_missing_updates() if one.first <= lost <= one.until]
+    assert asked.count(gap.first - 1) == 2
 
 
 def test_every_country_is_judged_and_the_own_one_first(make_shop: Callable[..., Any], driven_clock: Any) -> None:
