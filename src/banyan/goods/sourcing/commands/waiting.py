@@ -24,7 +24,7 @@ from banyan.kernel.values.errors import Conflict
 
 BATCH = 200
 OPEN_MAX = 5_000
-"""So many backorders are looked at in one turn, the oldest first."""
+"""So many backorders are read at once."""
 FOLLOWING = "sourcing.follow_promises"
 """The reaction that hears of lost pieces and of those that are held again, in this order."""
 
@@ -235,12 +235,16 @@ def _known_regions(order_ids: Sequence[int]) -> list[ToSource]:
 
 def retry_due(at: datetime) -> int:
     """Try to move what waits in closed warehouses, the oldest first, and end what waits no more: it moved, was sent after all,
-    or was given back by another way. Returns how many backorders ended."""
-    backorders = list_backorders(limit=OPEN_MAX)
-    movable = _movable(backorders)
-    if movable:
-        source(_known_regions(movable), at, Cause.STOCK_ARRIVED, only_moves=True)
-    return _follow(backorders, at)
+    or was given back by another way. Returns how many backorders ended. All that can move are tried, so that those which
+    nothing moves stand in nobody's way."""
+    after, ended = 0, 0
+    while backorders := list_backorders(after_id=after, limit=OPEN_MAX):
+        after = backorders[-1].backorder_id
+        movable = _movable(backorders)
+        for first in range(0, len(movable), BATCH):
+            source(_known_regions(movable[first : first + BATCH]), at, Cause.STOCK_ARRIVED, only_moves=True)
+        ended += _follow(backorders, at)
+    return ended
 
 
 def _movable(backorders: Iterable[Backorder]) -> list[int]:
@@ -251,7 +255,7 @@ def _movable(backorders: Iterable[Backorder]) -> list[int]:
     active = {warehouse.warehouse_id for warehouse in stock.list_warehouses() if warehouse.is_active}
     levels = stock.stock_levels({one.sku_id for one in stuck}, limit=LEVELS_MAX)
     free = {shelf.sku_id for shelf in levels if shelf.warehouse_id in active and shelf.available > 0}
-    return sorted({one.order_id for one in stuck if one.sku_id in free})[:BATCH]
+    return sorted({one.order_id for one in stuck if one.sku_id in free})
 
 
 def _follow(backorders: Sequence[Backorder], at: datetime) -> int:

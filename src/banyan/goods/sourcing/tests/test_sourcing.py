@@ -15,6 +15,7 @@ from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.events import PromiseBroken
 from banyan.goods.inventory.types import (
     LotRule,
+    NewChannelStock,
     NewLot,
     NewWarehouse,
     Receipt,
@@ -23,6 +24,7 @@ from banyan.goods.inventory.types import (
     ReturnedGoods,
 )
 from banyan.goods.sourcing import commands, queries
+from banyan.goods.sourcing.commands import waiting
 from banyan.goods.sourcing.events import BackorderCancelled, BackorderOpened, BackorderServed
 from banyan.goods.sourcing.types import BackorderState, Capacity, Cause, Policy, Shortfall, Split, ToSource, Weights, Zone
 from banyan.kernel import clock, sql
@@ -360,3 +362,26 @@ def test_tariffs_are_checked(tenant: Any) -> None:
         commands.set_zones([])
         assert queries.get_policy().zones[0].code == "remote"
         assert queries.region_name(HANGZHOU) == "浙江省杭州市" and queries.region_name(BEIJING) == "北京市"
+
+
+def test_what_nothing_moves_stands_in_nobodys_way(tenant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest orders hold pieces of a channel's share, which stay: the youngest one moves all the same."""
+    monkeypatch.setattr(waiting, "BATCH", 1)
+    monkeypatch.setattr(waiting, "OPEN_MAX", 2)
+    with tenant.enter():
+        shop = Shop()
+        shop.receive(shop.north, shop.a, 4)
+        inventory.set_aside([NewChannelStock("live/1", shop.a, 3, shop.north)])
+        for order in (1, 2, 3):
+            assert inventory.reserve([ReserveLine(order, order * 10, shop.a, 1, channel="live/1")]) == {}
+        shop.hold(4, (shop.a, 1))
+        inventory.allocate([1, 2, 3, 4], NOON)
+        inventory.set_warehouse_active(shop.north, False)
+    tenant.drain()
+    with tenant.enter():
+        assert len(queries.list_backorders()) == 4
+        shop.receive(shop.south, shop.a, 5)
+        assert commands.retry_due(NOON) == 1
+        assert shop.held(4) == {(shop.south, shop.a, 1)}
+        assert commands.retry_due(NOON) == 0
+    assert tenant.verify(alone=True) == []
