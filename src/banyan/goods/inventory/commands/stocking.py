@@ -4,7 +4,7 @@ run inside ``tenancy.enter``."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory.commands.lots import find_or_begin
-from banyan.goods.inventory.commands.moving import Change, LotShort, Moved, raise_levels, write_movements
+from banyan.goods.inventory.commands.moving import Change, LotShort, Moved, Place, lock_places, raise_levels, write_movements
 from banyan.goods.inventory.events import WarehouseClosed
 from banyan.goods.inventory.models import Warehouse
 from banyan.goods.inventory.types import Adjustment, MovementKind, NewWarehouse, Receipt, WarehouseId
@@ -123,17 +123,19 @@ def check_places(places: Sequence[tuple[int, int]]) -> None:
         raise UnknownSku("A SKU of this batch does not exist.")
 
 
-def receive_stock(receipts: Sequence[Receipt]) -> int:
+def receive_stock(receipts: Sequence[Receipt], also: Iterable[Place] = ()) -> int:
     """Goods came in: on_hand rises, a movement is written. Returns how many receipts were new; a known key is skipped.
 
-    A lot that is named for the first time begins here. Raises Invalid, UnknownWarehouse, UnknownSku, BundleHasNoStock, and for
-    lot-tracked SKUs LotMissing, UnknownLot, LotDiffers; then nothing is received.
+    ``also``: levels that the caller will change afterwards; they are locked with those of the receipts, in one order. A lot that
+    is named for the first time begins here. Raises Invalid, UnknownWarehouse, UnknownSku, BundleHasNoStock, and for lot-tracked
+    SKUs LotMissing, UnknownLot, LotDiffers; then nothing is received.
     """
     for receipt in receipts:
         if not 0 < receipt.quantity <= QUANTITY_MAX:
             raise Invalid("A received quantity must lie within 1 and 1,000,000,000.", field="quantity")
     check_places([(receipt.warehouse_id, receipt.sku_id) for receipt in receipts])
     _check_no_bundle([receipt.sku_id for receipt in receipts])
+    lock_places([*((int(receipt.sku_id), int(receipt.warehouse_id)) for receipt in receipts), *also])  # before lots begin
     lots = find_or_begin([(receipt.sku_id, receipt.lot) for receipt in receipts if receipt.lot is not None])
     return change_stock(
         [

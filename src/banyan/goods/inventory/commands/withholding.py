@@ -24,6 +24,8 @@ from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid
 
+SKUS_AT_ONCE = 20
+"""So many SKUs' levels, and what is held of them, are locked by one batch of expiring lots."""
 _TURNS: Mapping[LotTurn, tuple[frozenset[str], LotState]] = {
     LotTurn.HELD: (frozenset({"open"}), LotState.HELD),
     LotTurn.RELEASED: (frozenset({"held"}), LotState.OPEN),
@@ -50,7 +52,8 @@ def hold_lots(lot_ids: Sequence[LotId], reason: str) -> int:
 def release_lots(lot_ids: Sequence[LotId], reason: str) -> int:
     """End the hold of lots; one that is past its date is expired from then on. Raises Invalid, UnknownLot, WrongLotState."""
     count = _turn(lot_ids, LotTurn.RELEASED, reason)
-    expire_lots(clock.now(), lot_ids=lot_ids)
+    while expire_lots(clock.now(), lot_ids=lot_ids):
+        pass
     return count
 
 
@@ -63,13 +66,15 @@ def recall_lots(lot_ids: Sequence[LotId], reason: str) -> int:
 
 
 def expire_lots(at: datetime, limit: int = 100, lot_ids: Sequence[LotId] | None = None) -> int:
-    """Take lots that are past their date out of sale, at most ``limit``; returns how many. Idempotent."""
+    """Take lots that are past their date out of sale, at most ``limit`` and of at most SKUS_AT_ONCE SKUs, whose levels are
+    locked meanwhile; returns how many. Idempotent."""
     rows = sql.fetch(
-        "SELECT id FROM inventory_lots WHERE tenant_id = %s AND state = 'open' AND expires_on <= %s"
+        "SELECT id, sku_id FROM inventory_lots WHERE tenant_id = %s AND state = 'open' AND expires_on <= %s"
         " AND (%s::bigint[] IS NULL OR id = ANY(%s::bigint[])) ORDER BY expires_on, id LIMIT %s",
         (current_tenant_id(), shop_day(at), *([list(lot_ids)] * 2 if lot_ids is not None else [None, None]), limit),
     )
-    return _turn([row[0] for row in rows], LotTurn.EXPIRED, "past its date")
+    skus = set(list(dict.fromkeys(row[1] for row in rows))[:SKUS_AT_ONCE])
+    return _turn([row[0] for row in rows if row[1] in skus], LotTurn.EXPIRED, "past its date")
 
 
 def warn_of_expiry(at: datetime, limit: int = 500) -> int:
@@ -203,9 +208,8 @@ def making_room(sku_ids: Sequence[int], leaving: Callable[[bool], dict[Place, in
     they are served again from what is left anywhere; paid lines for which nothing is left stay ``lost``, and ``PromiseBroken``
     tells of every line not served.
     """
-    if _missing(leaving(False)):
-        _open_reservations(sku_ids, "ORDER BY id FOR UPDATE")
-    lock_skus(sku_ids)
+    missing = _missing(leaving(False))
+    lock_skus([*sku_ids, *(_lock_losers(sku_ids, missing) if missing else ())])
     places = leaving(True)
     missing = shrink_shares(_missing(places))
     losers = _break_promises(sku_ids, missing) if missing else None
@@ -214,6 +218,20 @@ def making_room(sku_ids: Sequence[int], leaving: Callable[[bool], dict[Place, in
     yield places
     if losers is not None:
         _serve_again(losers, cause)
+
+
+def _lock_losers(sku_ids: Sequence[int], missing: Mapping[Place, int]) -> list[int]:
+    """Lock what is held of these SKUs, and all of the orders that will lose: they are served again whole. In one order; returns
+    the other SKUs whose levels that touches."""
+    unpaid, cuts = _choose(_open_reservations(sku_ids), missing)
+    losers = {*unpaid, *(one.order_id for one, _ in cuts)}
+    rows = sql.fetch(
+        "SELECT order_id, sku_id FROM inventory_reservations WHERE tenant_id = %s AND ("
+        " sku_id = ANY(%s::bigint[]) AND state IN ('reserved', 'allocated')"
+        " OR order_id = ANY(%s::bigint[]) AND state IN ('reserved', 'allocated', 'lost')) ORDER BY id FOR UPDATE",
+        (current_tenant_id(), list(sku_ids), sorted(losers)),
+    )
+    return sorted({sku_id for order_id, sku_id in rows if order_id in losers})
 
 
 def _missing(places: Mapping[Place, int]) -> dict[Place, int]:
@@ -229,19 +247,23 @@ def _missing(places: Mapping[Place, int]) -> dict[Place, int]:
     return {(sku_id, warehouse_id): pieces for sku_id, warehouse_id, pieces in rows}
 
 
-def _open_reservations(sku_ids: Sequence[int], order: str) -> list[_Open]:
+def _open_reservations(sku_ids: Sequence[int]) -> list[_Open]:
+    """The latest first: the order in which they give way."""
     rows = sql.fetch(
         "SELECT id, order_id, line_id, warehouse_id, sku_id, quantity, state, expires_at, channel_stock_id"
         " FROM inventory_reservations"
-        f" WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[]) AND state IN ('reserved', 'allocated') {order}",
+        " WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[]) AND state IN ('reserved', 'allocated') ORDER BY id DESC",
         (current_tenant_id(), list(sku_ids)),
     )
     return [_Open(*row) for row in rows]
 
 
-def _break_promises(sku_ids: Sequence[int], missing: dict[Place, int]) -> _Losers:
-    at = clock.now()
-    latest = [one for one in _open_reservations(sku_ids, "ORDER BY id DESC") if (one.sku_id, one.warehouse_id) in missing]
+def _choose(
+    reservations: Sequence[_Open], needed: Mapping[Place, int]
+) -> tuple[dict[int, datetime | None], list[tuple[_Open, int]]]:
+    """Who gives way, latest first: unpaid orders, whole, with the time until which they are held; then pieces of paid lines."""
+    missing = dict(needed)
+    latest = [one for one in reservations if (one.sku_id, one.warehouse_id) in missing]
     gone: dict[int, datetime | None] = {}
     for one in latest:
         place = (one.sku_id, one.warehouse_id)
@@ -254,6 +276,12 @@ def _break_promises(sku_ids: Sequence[int], missing: dict[Place, int]) -> _Loser
         if one.state == "allocated" and missing[place] > 0:
             cuts.append((one, min(one.quantity, missing[place])))
             missing[place] -= cuts[-1][1]
+    return gone, cuts
+
+
+def _break_promises(sku_ids: Sequence[int], missing: Mapping[Place, int]) -> _Losers:
+    at = clock.now()
+    gone, cuts = _choose(_open_reservations(sku_ids), missing)
     unpaid: dict[tuple[int, int, int, int | None], int] = defaultdict(int)
     for _, order_id, line_id, sku_id, _, quantity, share_id in release_reserved(gone, at):
         unpaid[order_id, line_id, sku_id, share_id] += quantity

@@ -9,6 +9,7 @@ import pytest
 
 from banyan.goods.catalog.tests.making import make_skus
 from banyan.goods.inventory import commands, queries
+from banyan.goods.inventory.commands import arriving, withholding
 from banyan.goods.inventory.events import LotNearsExpiry, PromiseBroken
 from banyan.goods.inventory.types import (
     Adjustment,
@@ -306,6 +307,33 @@ def test_lost_pieces_are_told_block_shipping_and_are_served_when_goods_come(tena
     assert tenant.verify() == []
 
 
+def test_who_waits_for_more_than_there_is_stands_in_nobodys_way(tenant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One order at a time is tried, and the oldest waits for more pieces, or for other goods, too."""
+    monkeypatch.setattr(arriving, "WAITING_MAX", 1)
+    with tenant.enter():
+        shop = Shop()
+        (other,) = make_skus([50])
+        commands.track_lots([LotRule(other)])
+        bad = shop.receive("L1", 20, 10)
+        commands.receive_stock([Receipt(shop.main, other, 5, lot=NewLot("O"))])
+        (rest,) = queries.list_lots(other)
+        shop.sell(1, 9)
+        commands.reserve([ReserveLine(2, 20, shop.sku, 1), ReserveLine(2, 21, other, 1)])
+        commands.allocate([2], clock.now())
+        shop.sell(3, 2)
+        shop.sell(4, 2)
+        commands.hold_lots([bad, rest.lot_id], "check")
+        assert {order: states.get("lost") for order, states in queries.held_quantities([1, 2, 3, 4]).items()} == {
+            1: 9, 2: 2, 3: 2, 4: 2,
+        }  # fmt: skip
+        shop.receive("L2", 4, 20)
+        assert queries.held_quantities([3]) == {3: {"allocated": 2, "released": 2}}, "with the arrival, though it is the third"
+        assert commands.mend_due(clock.now(), limit=1) == 1
+        assert queries.held_quantities([4]) == {4: {"allocated": 2, "released": 2}}
+        assert commands.mend_due(clock.now(), limit=1) == 0
+    assert tenant.verify() == []
+
+
 def test_giving_up_lost_pieces(tenant: Any) -> None:
     with tenant.enter():
         shop = Shop()
@@ -474,3 +502,22 @@ def test_a_piece_without_a_lot_is_found(tenant: Any) -> None:
         commands.receive_stock([Receipt(shop.main, shop.sku, 1)])
         sql.execute("INSERT INTO inventory_lot_rules (tenant_id, id, sku_id) VALUES (%s, 5, %s)", (tenant.id, shop.sku))
     assert [finding.check for finding in tenant.verify()] == ["inventory.lots"]
+
+
+def test_lots_expire_a_few_skus_at_a_time(tenant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that one batch does not lock the levels of the whole shop; a release goes on until all of its lots are judged."""
+    monkeypatch.setattr(withholding, "SKUS_AT_ONCE", 1)
+    with tenant.enter():
+        skus = make_skus([100, 100, 100])
+        (place,) = commands.open_warehouses([NewWarehouse("main", "主仓")])
+        commands.track_lots([LotRule(sku) for sku in skus])
+        commands.receive_stock(
+            [Receipt(place, sku, 1, lot=NewLot(number, None, in_days(1))) for sku in skus for number in ("A", "B")]
+        )
+        held = [lot.lot_id for lot in queries.list_lots() if lot.number == "B"]
+        commands.hold_lots(held, "check")
+        with clock.driven(NOON + timedelta(days=2)):
+            assert [commands.expire_lots(clock.now()) for _ in range(4)] == [1, 1, 1, 0]
+            commands.release_lots(held, "fine")
+            assert {lot.state for lot in queries.list_lots()} == {LotState.EXPIRED}
+    assert tenant.verify() == []

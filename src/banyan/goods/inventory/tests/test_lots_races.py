@@ -13,7 +13,7 @@ from django.db import OperationalError, connections
 from banyan.goods.catalog.tests.making import make_skus
 from banyan.goods.inventory import commands, queries
 from banyan.goods.inventory.commands import withholding
-from banyan.goods.inventory.types import Held, LotRule, LotState, NewLot, NewWarehouse, Receipt, ReserveLine
+from banyan.goods.inventory.types import Held, LotRule, LotState, NewLot, NewWarehouse, Pieces, Receipt, ReserveLine
 from banyan.kernel import clock, sql
 
 
@@ -179,7 +179,7 @@ def test_a_sku_becomes_lot_tracked_while_goods_come_in(tenant: Any) -> None:
         thread, wrong = beside(tenant, lambda: commands.receive_stock([Receipt(place, sku, 5)]))
         assert thread.is_alive()
     thread.join()
-    assert [type(error).__name__ for error in wrong] == ["KeyRaced"]
+    assert [type(error).__name__ for error in wrong] == ["LotMissing"], "it waited for the level, and knows"
     assert tenant.verify() == []
 
 
@@ -239,3 +239,55 @@ def test_selling_shipping_receiving_and_holding_at_once(tenant: Any) -> None:
             0
         ]
     assert sent > 0
+
+
+def two_tracked(tenant: Any) -> tuple[Any, Any, Any, list[Any]]:
+    """Two lot-tracked SKUs, two pieces of each in one warehouse; (first, second, warehouse, their lots)."""
+    with tenant.enter():
+        first, second = sorted(make_skus([100, 100]))
+        (place,) = commands.open_warehouses([NewWarehouse("main", "主仓")])
+        commands.track_lots([LotRule(first), LotRule(second)])
+        commands.receive_stock([Receipt(place, sku, 2, lot=NewLot("L")) for sku in (first, second)])
+        lots = {lot.sku_id: lot.lot_id for lot in queries.list_lots()}
+    return first, second, place, [lots[first], lots[second]]
+
+
+def in_order(tenant: Any, place: Any, first: Any, second: Any, act: Callable[[], object]) -> None:
+    """Take the levels of the first and the second SKU, in their order, while ``act`` goes on beside: neither is in a deadlock."""
+    with tenant.enter():
+        commands.quarantine([Pieces(place, first, 1, "found", lot_id=_open_lot(first))])
+        thread, wrong = beside(tenant, act)
+        assert thread.is_alive(), "it waits for the first level"
+        commands.quarantine([Pieces(place, second, 1, "found", lot_id=_open_lot(second))])
+    thread.join()
+    assert wrong == []
+
+
+def _open_lot(sku: Any) -> Any:
+    return next(lot.lot_id for lot in queries.list_lots(sku) if lot.state is LotState.OPEN)
+
+
+def test_an_arrival_serves_those_who_wait_in_the_one_order_of_locks(tenant: Any) -> None:
+    """It is of the second SKU, and the order that it makes whole waits for the first one, too."""
+    first, second, place, lots = two_tracked(tenant)
+    with tenant.enter():
+        commands.reserve([ReserveLine(1, 10, first, 2), ReserveLine(1, 11, second, 2)])
+        commands.allocate([1], clock.now())
+        commands.hold_lots(lots, "check")
+        commands.receive_stock([Receipt(place, first, 4, lot=NewLot("M")), Receipt(place, second, 1, lot=NewLot("M"))])
+        assert queries.held_quantities([1]) == {1: {"lost": 4}}
+    arrived = Receipt(place, second, 4, lot=NewLot("N"))
+    in_order(tenant, place, first, second, lambda: commands.receive_stock([arrived]))
+    with tenant.enter():
+        assert queries.held_quantities([1])[1].get("allocated") == 4
+    assert tenant.verify() == []
+
+
+def test_promises_give_way_in_the_one_order_of_locks(tenant: Any) -> None:
+    """A lot of the second SKU is held, and the unpaid order that gives way holds the first one, too."""
+    first, second, place, (_, lot) = two_tracked(tenant)
+    with tenant.enter():
+        commands.receive_stock([Receipt(place, sku, 2, lot=NewLot("M")) for sku in (first, second)])
+        commands.reserve([ReserveLine(1, 10, first, 1), ReserveLine(1, 11, second, 3)])
+    in_order(tenant, place, first, second, lambda: commands.hold_lots([lot], "check"))
+    assert tenant.verify() == []
