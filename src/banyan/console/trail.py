@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,42 +11,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from banyan.console import names
-from banyan.kernel import ids, sql, tenancy
+from banyan.kernel import ids
 from banyan.kernel.values.errors import Refusal
-
-
-@dataclass(frozen=True)
-class StatementLink:
-    """A statement that settles or settled a commission."""
-
-    statement_id: int
-    status: str
-    amount_minor: int
-    stands: bool
-    payout_id: int | None
-    paid_at: datetime | None
-
-
-def statements_of(commission_id: int) -> list[StatementLink]:
-    """Every statement with a line of this commission or of what was taken back from it, oldest first."""
-    rows = sql.fetch(
-        "SELECT s.id, s.status, l.amount_minor, l.stands, s.payout_id, s.paid_at FROM settlement_lines l"
-        " JOIN settlement_statements s ON s.tenant_id = l.tenant_id AND s.id = l.statement_id"
-        " WHERE l.tenant_id = %s AND ((l.source_kind = 'commission_released' AND l.source_id = %s)"
-        " OR (l.source_kind = 'commission_reversed' AND l.source_id IN"
-        " (SELECT r.id FROM commission_reversals r WHERE r.tenant_id = %s AND r.commission_id = %s))) ORDER BY s.id",
-        (tenancy.current_tenant_id(), commission_id, tenancy.current_tenant_id(), commission_id),
-    )
-    return [StatementLink(*row) for row in rows]
-
-
-def commissions_of_reversals(reversal_ids: Sequence[int]) -> dict[int, int]:
-    """The commission of each reversal."""
-    rows = sql.fetch(
-        "SELECT id, commission_id FROM commission_reversals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
-        (tenancy.current_tenant_id(), list(reversal_ids)),
-    )
-    return {int(key): int(commission) for key, commission in rows}
 
 
 def explain_url(commission_id: int) -> str:

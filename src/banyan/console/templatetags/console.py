@@ -10,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from banyan.console import showing
+from banyan.earnings.settlement import queries as settlement
 from banyan.kernel import ids
 
 register = template.Library()
@@ -73,6 +74,12 @@ def confidence(code: object) -> str:
 def reason(text: str) -> str:
     """Why something was written; a house's own reason in words."""
     return showing.reason_of(text)
+
+
+@register.filter
+def statement_reason(text: str) -> str:
+    """Why a statement waits, was carried or was not paid."""
+    return settlement.reason_words(text)
 
 
 @register.filter

@@ -6,6 +6,10 @@ import pytest
 from django.utils import translation
 
 from banyan.console import showing
+from banyan.earnings.settlement import queries as settlement
+from banyan.earnings.settlement.commands import opening
+from banyan.earnings.settlement.types import CarryReason, WaitReason
+from banyan.treasury.payouts.types import PayoutState
 
 
 @pytest.mark.parametrize(
@@ -59,3 +63,22 @@ def test_reasons_of_the_houses_are_words_and_those_of_people_stay() -> None:
         ]
     with translation.override("en"):
         assert showing.reason_of("joined") == "on joining"
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("below_minimum", "未达最低结算金额"), ("no_account", "没有收款账户"), ("failed: NOT_ENOUGH", "付款失败 (NOT_ENOUGH)"),
+        ("expired", "未在期限内确认收款"), ("请核对: 金额", "请核对: 金额"), ("", "–"),
+    ],
+)  # fmt: skip
+def test_why_a_statement_waits_is_said_in_words(reason: str, shown: str) -> None:
+    with translation.override("zh-hans"):
+        assert settlement.reason_words(reason) == shown
+
+
+def test_every_reason_that_settlement_gives_itself_has_words() -> None:
+    given = [*CarryReason, WaitReason.FROZEN, WaitReason.NO_ACCOUNT, opening.INSUFFICIENT, "reversed_meanwhile"]
+    ends = [PayoutState.FAILED, PayoutState.EXPIRED, PayoutState.CANCELLED, PayoutState.RETURNED]
+    with translation.override("zh-hans"):
+        assert [each for each in [*given, *ends] if settlement.reason_words(str(each)) == str(each)] == []

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_POST
 from banyan.console import names, showing, trail
 from banyan.console.access import get_public, may, page, person, show
 from banyan.console.queue import ORDERS, STATES, Wanted, list_ids, list_waiting, total
+from banyan.earnings.commission import queries as commission
 from banyan.earnings.settlement import commands, queries
 from banyan.earnings.settlement.types import (
     OPEN_STATUSES,
@@ -107,7 +108,7 @@ def statement(request: HttpRequest, public_id: str) -> HttpResponse:
 def _lines(lines: Any) -> list[dict[str, Any]]:
     """Lines with the page of what each stands for."""
     reversals = [line.source_id for line in lines if line.source_kind is SourceKind.COMMISSION_REVERSED]
-    origins = trail.commissions_of_reversals(reversals) if reversals else {}
+    origins = commission.commissions_of_reversals(reversals)
     shown = []
     for line in lines:
         url = ""

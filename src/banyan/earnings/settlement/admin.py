@@ -116,7 +116,7 @@ class StatementAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         "amount",
         "line_count",
         "status",
-        "reason",
+        "shown_reason",
         "opened_at",
     )
     list_filter: tuple[str, ...] = ("status", "tier", "currency")
@@ -129,7 +129,7 @@ class StatementAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     action_form = ReasonForm
     actions: tuple[str, ...] = ("hold", "resume", "reject", "retry", "give_up")
     fields = (
-        "public_id", "payee", "tier", "period_from", "period_to", "amount", "line_count", "status", "reason", "opened_at",
+        "public_id", "payee", "tier", "period_from", "period_to", "amount", "line_count", "status", "shown_reason", "opened_at",
         "first_approver", "approver", "approved_at", "payout", "attempt", "paid_at",
     )  # fmt: skip
     readonly_fields = fields
@@ -148,6 +148,11 @@ class StatementAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
     def amount(self, row: StatementRow) -> str:
         """In the statement's currency."""
         return format_minor(row.amount_minor, row.currency)
+
+    @admin.display(description=_("reason"), ordering="reason")
+    def shown_reason(self, row: StatementRow) -> str:
+        """In words."""
+        return queries.reason_words(row.reason)
 
     @admin.display(description=_("first approver"))
     def first_approver(self, row: StatementRow) -> str:

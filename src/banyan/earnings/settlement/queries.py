@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from banyan.earnings.commission import queries as commissions
 from banyan.earnings.settlement.models import DecisionRow, LineRow, PayeeRow, PolicyRow, StatementRow
@@ -168,6 +169,27 @@ def list_review_queue(count: int = 50, *, after: tuple[int, datetime, int] | Non
             | Q(tier_rank=rank, opened_at=opened_at, pk__gt=statement_id)
         )
     return [_statement(row) for row in rows.order_by("tier_rank", "opened_at", "pk")[:count]]
+
+
+def reason_words(text: str) -> str:
+    """Why a statement waits, was carried or was not paid: the house's own codes in words, what a person wrote as it stands."""
+    own = {
+        "below_minimum": _("below the least amount that is paid out"),
+        "negative": _("more was taken back than earned"),
+        "nothing_due": _("nothing is due"),
+        "frozen": _("the distributor is frozen"),
+        "no_account": _("there is no account to pay to"),
+        "insufficient_balance": _("the balance did not hold the amount"),
+        "reversed_meanwhile": _("commission was taken back meanwhile; it goes on with the next statement"),
+        "failed": _("the payout failed"),
+        "expired": _("the payout was not confirmed in time"),
+        "cancelled": _("the payout was cancelled"),
+        "returned": _("the payout came back"),
+    }
+    state, colon, code = text.partition(": ")
+    if text in own or (colon and state in own):
+        return own[state] + (f" ({code})" if code else "")
+    return text or "–"
 
 
 def places_in_queue(statement_ids: Collection[int]) -> dict[StatementId, tuple[int, datetime, int]]:

@@ -10,6 +10,7 @@ from banyan.earnings.commission.queries.closings import (
     list_closings,
 )
 from banyan.earnings.commission.queries.commissions import (
+    commissions_of_reversals,
     get_commission,
     list_commissions,
     list_for_orders,
@@ -85,6 +86,7 @@ __all__ = [
     "close_window",
     "closed_live",
     "closing_rewards",
+    "commissions_of_reversals",
     "compile_document",
     "compiled",
     "compiled_versions",

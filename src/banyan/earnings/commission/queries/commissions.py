@@ -116,6 +116,17 @@ def list_reversals(commission_ids: Sequence[int]) -> list[Reversal]:
     return [_reversal(row) for row in rows]
 
 
+def commissions_of_reversals(reversal_ids: Sequence[int]) -> dict[int, int]:
+    """The commission of each reversal; unknown ids are absent."""
+    if not reversal_ids:
+        return {}
+    rows = sql.fetch(
+        "SELECT id, commission_id FROM commission_reversals WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
+        (current_tenant_id(), list(reversal_ids)),
+    )
+    return {int(reversal_id): int(commission_id) for reversal_id, commission_id in rows}
+
+
 def list_released(start_at: datetime, end_at: datetime, payee_ids: Sequence[int] | None = None) -> list[ReleasedItem]:
     """What was released in [start_at, end_at), for some payees or all; amounts less what was reversed before the release."""
     some = "" if payee_ids is None else " AND c.payee_id = ANY(%s::bigint[])"
