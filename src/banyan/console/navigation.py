@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from banyan.console.access import may
 from banyan.goods.inventory import queries as stock
 from banyan.goods.sourcing import queries as sourcing
+from banyan.trade.fulfillment import queries as sending
 
 
 class Item(NamedTuple):
@@ -58,7 +59,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             Item(_("Flash sales"), "bolt", "catalog:read", ("console:flash_sales",)),
             Item(_("Waves"), "conveyor_belt", "orders:read", ("console:waves",)),
             Item(_("Ship by list"), "playlist_add_check", "orders:ship", ("console:send",)),
-            Item(_("Parcels"), "package_2", "orders:read", ("console:parcels",)),
+            Item(_("Parcels"), "package_2", "orders:read", ("console:parcels",), "parcels"),
             Item(_("Pickup desk"), "storefront", "orders:read", ("console:pickups",)),
             Item(
                 _("Returns"),
@@ -142,6 +143,7 @@ MENU: tuple[tuple[Any, tuple[Item, ...]], ...] = (
 
 BADGES: dict[str, Callable[[], int]] = {
     "stock_alerts": stock.count_open_alerts, "lots": stock.count_expiring_lots, "backorders": sourcing.count_open_backorders,
+    "parcels": sending.count_troubled,
 }  # fmt: skip
 """What is counted beside an entry: things that nobody has looked at yet."""
 COUNTED = 99

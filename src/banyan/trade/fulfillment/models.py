@@ -173,6 +173,7 @@ class ParcelRow(TenantModel):
             models.Index(fields=["tenant_id", "fulfillment"], name="parcels_by_fulfillment"),
             models.Index(fields=["tenant_id", "tracking_number"], condition=~Q(tracking_number=""), name="parcels_by_number"),
             models.Index(fields=["tenant_id", "due_at"], condition=Q(due_at__isnull=False), name="parcels_due"),
+            models.Index(fields=["tenant_id", "id"], condition=Q(state="troubled"), name="parcels_troubled"),
         ]
 
     def __str__(self) -> str:

@@ -350,3 +350,12 @@ def count_by_state(since: datetime) -> dict[ParcelState, int]:
         (current_tenant_id(), since),
     )
     return {ParcelState(row[0]): row[1] for row in rows}
+
+
+def count_troubled() -> int:
+    """Parcels that somebody has to look after, counted to 1,000 and no further."""
+    rows = sql.fetch(
+        "SELECT count(*) FROM (SELECT 1 FROM fulfillment_parcels WHERE tenant_id = %s AND state = 'troubled' LIMIT 1000) waiting",
+        (current_tenant_id(),),
+    )
+    return int(rows[0][0])

@@ -21,7 +21,7 @@ from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Forbidden, Invalid, NotFound
 from banyan.trade.fulfillment import queries
 from banyan.trade.fulfillment.commands.shipping import ASK_AFTER
-from banyan.trade.fulfillment.commands.tracking import record_track
+from banyan.trade.fulfillment.commands.tracking import give_up, record_track
 from banyan.trade.fulfillment.models import LabelRow
 from banyan.trade.fulfillment.ports import (
     Carrier,
@@ -64,6 +64,15 @@ class _Answer:
     label: Label | None = None
     booking: Booking = Booking.UNKNOWN
     failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a carrier answered: tracks, numbers that it told nothing of, and numbers that it refused to be asked for."""
+
+    tracks: tuple[Track, ...] = ()
+    unknown: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 def book_due(tenant_id: int, limit: int = 40) -> int:
@@ -179,8 +188,8 @@ def _record(answers: Sequence[_Answer]) -> None:
 
 def track_due(tenant_id: int, limit: int = 100) -> int:
     """Ask carriers about parcels that they have been silent about, at most ``limit``; returns how many. Call it outside of
-    ``tenancy.enter``. What was pushed and got lost is found this way. An adapter's defect is raised after the others' answers
-    are kept, so that it stands in the jobs' log."""
+    ``tenancy.enter``. What was pushed and got lost is found this way; numbers that a carrier does not know are given up in the
+    end (``give_up``). An adapter's defect is raised after the others' answers are kept, so that it stands in the jobs' log."""
     _outside()
     with tenancy.enter(tenant_id, actor=ACTOR):
         now = clock.now()
@@ -201,22 +210,41 @@ def track_due(tenant_id: int, limit: int = 100) -> int:
     if calls:
         told = _side_by_side(lambda call: _ask(carrier_for(call[0], tenant_id), call[1]), calls)
         with tenancy.enter(tenant_id, actor=ACTOR):
-            for (name, _), answer in zip(calls, told, strict=True):
-                if isinstance(answer, tuple):
-                    record_track(name, answer)
+            heard = [(name, answer) for (name, _), answer in zip(calls, told, strict=True) if isinstance(answer, _Told)]
+            # A carrier that refuses everything may refuse the shop's account: that says nothing of a number.
+            speaking = {name for name, answer in heard if answer.tracks or answer.unknown}
+            for name, said in heard:
+                record_track(name, said.tracks)
+                give_up(name, (*said.unknown, *(said.refused if name in speaking else ())), now)
         for answer in told:
             if isinstance(answer, Exception):
                 raise answer
     return len(rows)
 
 
-def _ask(carrier: Carrier, numbers: tuple[str, ...]) -> tuple[Track, ...] | Exception:
+def _ask(carrier: Carrier, numbers: tuple[str, ...]) -> _Told | Exception:
     try:
-        return carrier.track(numbers)
-    except (CarrierError, CarrierUnknown):
-        return ()  # asked again after a while
+        tracks = carrier.track(numbers)
+    except CarrierError as error:
+        if error.permanent and len(numbers) > 1:  # one bad number does not speak for the others
+            return _joined([_ask(carrier, (number,)) for number in numbers])
+        return _Told(refused=numbers if error.permanent else ())
+    except CarrierUnknown:
+        return _Told()  # asked again after a while
     except Exception as defect:
         return defect
+    known = {track.tracking_number for track in tracks if track.events}
+    return _Told(tracks, tuple(number for number in numbers if number not in known))
+
+
+def _joined(answers: Sequence[_Told | Exception]) -> _Told | Exception:
+    defect = next((one for one in answers if isinstance(one, Exception)), None)
+    told = [one for one in answers if isinstance(one, _Told)]
+    return defect or _Told(
+        tuple(track for one in told for track in one.tracks),
+        tuple(number for one in told for number in one.unknown),
+        tuple(number for one in told for number in one.refused),
+    )
 
 
 class PushRefused(Forbidden):

@@ -34,6 +34,8 @@ from banyan.trade.orders import commands as orders
 from banyan.trade.orders import queries as order_queries
 from banyan.trade.orders.types import OrderId, OrderState, Refused
 
+GIVE_UP_AFTER = timedelta(days=14)
+"""How long a carrier may know nothing of a number before it is asked no more."""
 _OPEN = sorted(state.value for state in UNDER_WAY)
 
 
@@ -49,7 +51,7 @@ def record_track(carrier: str, tracks: Sequence[Track]) -> int:
     before = lock_parcels(row[0] for row in parcels)  # whoever comes second reads the events of the first
     told = _events(carrier, known)
     arrived = {parcel_id for parcel_id, (_, state) in before.items() if state is ParcelState.DELIVERED}
-    return _follow({row[0]: told.get(row[1], []) for row in parcels}, arrived)
+    return _follow({row[0]: told[row[1]] for row in parcels if row[1] in told}, arrived)
 
 
 def _parcels_of(carrier: str, numbers: Iterable[str]) -> list[tuple[int, str]]:
@@ -94,10 +96,10 @@ def _follow(told: Mapping[int, Sequence[TrackEvent]], arrived: set[int]) -> int:
     rows = sql.fetch(
         "UPDATE fulfillment_parcels p SET state = u.state, delivered_at = u.delivered_at, due_at = CASE WHEN u.state ="
         " 'delivered' THEN NULL ELSE %s END, delivered_by = CASE WHEN u.state = 'delivered' THEN 'carrier' ELSE '' END,"
-        " ended_at = CASE WHEN u.state = 'delivered' THEN %s::timestamptz END"
+        " ended_at = CASE WHEN u.state = 'delivered' THEN %s::timestamptz END, failure = ''"
         " FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[]) AS u(id, state, delivered_at)"
         " WHERE p.tenant_id = %s AND p.id = u.id AND (p.state = ANY(%s::text[]) OR (p.state = 'delivered' AND p.delivered_by ="
-        "  'carrier')) AND (p.state <> u.state OR p.delivered_at IS DISTINCT FROM u.delivered_at)"
+        "  'carrier')) AND (p.state <> u.state OR p.delivered_at IS DISTINCT FROM u.delivered_at OR p.failure <> '')"
         " RETURNING p.id, p.fulfillment_id, p.order_id, p.state, p.delivered_at",
         (
             now + ASK_AFTER, now, list(says), [one.state.value for one in says.values()],
@@ -108,6 +110,19 @@ def _follow(told: Mapping[int, Sequence[TrackEvent]], arrived: set[int]) -> int:
     _tell_delivered([(row[0], row[2], row[4]) for row in fresh], Delivered.CARRIER)
     settle([row[1] for row in rows], now)
     return len(rows)
+
+
+def give_up(carrier: str, numbers: Iterable[str], at: datetime) -> int:
+    """Ask no more for parcels that their carrier has just been asked for and has told nothing of in GIVE_UP_AFTER since they
+    left: they are troubled, with the failure ``number_unknown``, until somebody says where they are or the carrier tells after
+    all. Returns how many."""
+    return sql.execute(
+        "UPDATE fulfillment_parcels p SET state = 'troubled', failure = 'number_unknown', due_at = NULL WHERE tenant_id = %s"
+        " AND carrier = %s AND tracking_number = ANY(%s::text[]) AND state = 'shipped' AND shipped_at <= %s"
+        " AND NOT EXISTS (SELECT 1 FROM fulfillment_track_events e WHERE e.tenant_id = p.tenant_id AND e.carrier = p.carrier"
+        "  AND e.tracking_number = p.tracking_number)",
+        (current_tenant_id(), carrier, sorted(set(numbers)), at - GIVE_UP_AFTER),
+    )
 
 
 def _tell_delivered(rows: Sequence[tuple[int, int, datetime]], said_by: Delivered) -> None:
@@ -136,8 +151,9 @@ def confirm(parcel_ids: Sequence[ParcelId], said_by: Delivered, at: datetime | N
 
 def _deliver(parcel_ids: Sequence[int], said_by: Delivered, at: datetime) -> None:
     rows = sql.fetch(
-        "UPDATE fulfillment_parcels SET state = 'delivered', delivered_at = %s, delivered_by = %s, due_at = NULL, ended_at = %s"
-        " WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND state = ANY(%s::text[]) RETURNING id, fulfillment_id, order_id",
+        "UPDATE fulfillment_parcels SET state = 'delivered', delivered_at = %s, delivered_by = %s, due_at = NULL, ended_at = %s,"
+        " failure = '' WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND state = ANY(%s::text[])"
+        " RETURNING id, fulfillment_id, order_id",
         (at, said_by.value, at, current_tenant_id(), sorted(parcel_ids), _OPEN),
     )
     _tell_delivered([(row[0], row[2], at) for row in rows], said_by)
@@ -234,7 +250,7 @@ def take_back(parcels: Sequence[CameBack], at: datetime | None = None) -> list[P
     read = {one.parcel_id: one for one in queries.list_parcels(parcel_ids=back, limit=None)}
     goods = [piece for one in parcels if one.parcel_id in read for piece in _goods(one, read[one.parcel_id])]
     sql.execute(
-        "UPDATE fulfillment_parcels SET state = 'taken_back', due_at = NULL, ended_at = %s WHERE tenant_id = %s"
+        "UPDATE fulfillment_parcels SET state = 'taken_back', due_at = NULL, ended_at = %s, failure = '' WHERE tenant_id = %s"
         " AND id = ANY(%s::bigint[])",
         (at, current_tenant_id(), sorted(back)),
     )

@@ -14,6 +14,8 @@ from banyan.trade.fulfillment.tests.making import stock
 from banyan.trade.fulfillment.types import (
     Booking,
     CarrierError,
+    CarrierUnknown,
+    Delivered,
     Label,
     NewParcel,
     ParcelShipment,
@@ -31,7 +33,8 @@ class Posthorn:
 
     def __init__(self) -> None:
         self.booked: dict[str, str] = {}
-        self.prints, self.is_broken = False, False
+        self.prints, self.is_broken, self.is_away = False, False, False
+        self.knows_nothing_of, self.refuses, self.refuses_all = "", "", False
 
     def book(self, order: WaybillOrder) -> Waybill:
         assert order.own_number not in self.booked
@@ -49,8 +52,12 @@ class Posthorn:
     def track(self, tracking_numbers: tuple[str, ...]) -> tuple[Track, ...]:
         if self.is_broken:
             raise ZeroDivisionError
+        if self.is_away:
+            raise CarrierUnknown
+        if self.refuses_all or self.refuses in tracking_numbers:
+            raise CarrierError("no such number", permanent=True)
         told = TrackEvent("1", TrackCode.DELIVERED, clock.now())
-        return tuple(Track(number, (told,)) for number in tracking_numbers)
+        return tuple(Track(n, () if n == self.knows_nothing_of else (told,)) for n in tracking_numbers)
 
 
 @pytest.fixture
@@ -96,4 +103,56 @@ def test_an_adapters_defect_is_told_and_stops_nobody_else(tenant: Any, make_buye
     with tenant.enter():
         states = [queries.get_parcel(parcel).state for parcel in parcels]
     assert states == [ParcelState.SHIPPED, ParcelState.DELIVERED]
+    assert tenant.verify() == []
+
+
+def test_a_number_that_is_never_known_is_given_up(tenant: Any, make_buyers: Any, posts: Any, driven_clock: Any) -> None:
+    """Not while the carrier cannot be reached, and not before the time: then it is asked no more, and somebody is told."""
+    shop = stock(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 1)])
+    (parcel,) = shop.sent(placed, carrier="posthorn")
+    with tenant.enter():
+        posts[0].knows_nothing_of = queries.get_parcel(parcel).tracking_number
+    clock.advance(timedelta(days=13))
+    assert commands.track_due(tenant.id) == 1
+    posts[0].is_away = True
+    clock.advance(timedelta(days=2))
+    assert commands.track_due(tenant.id) == 1
+    with tenant.enter():
+        assert (queries.get_parcel(parcel).state, queries.count_troubled()) == (ParcelState.SHIPPED, 0)
+    posts[0].is_away = False
+    clock.advance(timedelta(hours=7))
+    assert commands.track_due(tenant.id) == 1
+    with tenant.enter():
+        shown = queries.get_parcel(parcel)
+        assert (shown.state, shown.failure, queries.count_troubled()) == (ParcelState.TROUBLED, "number_unknown", 1)
+    clock.advance(timedelta(days=30))
+    assert commands.track_due(tenant.id) == 0
+    assert tenant.verify() == []
+    with tenant.enter():  # it tells after all
+        told = TrackEvent("1", TrackCode.IN_TRANSIT, clock.now())
+        commands.record_track("posthorn", [Track(shown.tracking_number, (told,))])
+        found = queries.get_parcel(parcel)
+        assert (found.state, found.failure, queries.count_troubled()) == (ParcelState.IN_TRANSIT, "", 0)
+    assert tenant.verify() == []
+
+
+def test_a_refused_number_does_not_speak_for_the_others(tenant: Any, make_buyers: Any, posts: Any, driven_clock: Any) -> None:
+    shop = stock(tenant, make_buyers)
+    good, bad = (shop.sent(one, carrier="posthorn")[0] for one in shop.paid([(0, 1)], [(0, 1)]))
+    with tenant.enter():
+        posts[0].refuses = queries.get_parcel(bad).tracking_number
+    clock.advance(timedelta(days=15))
+    posts[0].refuses_all = True  # the account is closed, say: that says nothing of the numbers
+    assert commands.track_due(tenant.id) == 2
+    with tenant.enter():
+        assert {queries.get_parcel(one).state for one in (good, bad)} == {ParcelState.SHIPPED}
+    posts[0].refuses_all = False
+    clock.advance(timedelta(hours=7))
+    assert commands.track_due(tenant.id) == 2
+    with tenant.enter():
+        assert queries.get_parcel(good).state is ParcelState.DELIVERED
+        assert queries.get_parcel(bad).state is ParcelState.TROUBLED
+        commands.confirm([bad], Delivered.STAFF)
+        assert (queries.get_parcel(bad).failure, queries.count_troubled()) == ("", 0)
     assert tenant.verify() == []

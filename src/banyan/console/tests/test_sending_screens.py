@@ -1,4 +1,4 @@
-"""The pickup desk in a real browser: the store is chosen once, and a code of another store is told so."""
+"""The pickup desk, and a parcel that its carrier does not know, in a real browser."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from .screens import DESKTOP, PHONE, World
 pytestmark = [pytest.mark.screen, pytest.mark.slow]
 
 
-def _two_stores(world: World, mark: str) -> tuple[str, str, str]:
-    """A code of an order that waits at the first of two new stores, and the names of both."""
+def _paid_at_a_store(world: World, mark: str) -> tuple[Any, Any, str, str]:
+    """An order whose goods lie in the first of two new stores: (its id, that store, the names of both)."""
     from banyan.goods.catalog.tests.making import make_skus
     from banyan.goods.inventory import commands as inventory
     from banyan.goods.inventory.types import NewWarehouse, Receipt, WarehouseKind
     from banyan.kernel import events, tenancy
     from banyan.people.identity import commands as identity
     from banyan.people.identity.types import NewUser, Role
-    from banyan.trade.fulfillment import commands
     from banyan.trade.orders import commands as orders
     from banyan.trade.orders.tests.test_paying import pay
     from banyan.trade.orders.types import Placed, PlaceOrder
@@ -36,13 +35,54 @@ def _two_stores(world: World, mark: str) -> tuple[str, str, str]:
         assert isinstance(placed, Placed)
         pay(placed.order_id)
     events.drain(world.tenant_id)
+    return placed.order_id, stores[0], *names
+
+
+def _code(world: World, mark: str) -> tuple[str, str, str]:
+    """A code of an order that waits at the first of two new stores, and the names of both."""
+    from banyan.kernel import tenancy
+    from banyan.trade.fulfillment import commands
+
+    order_id, store, own, other = _paid_at_a_store(world, mark)
     with tenancy.enter(world.tenant_id, actor="test"):
-        return commands.issue_code(commands.choose_pickup(placed.order_id, stores[0])), *names
+        return commands.issue_code(commands.choose_pickup(order_id, store)), own, other
+
+
+def _unknown_parcel(world: World, mark: str) -> tuple[str, str]:
+    """The public id and number of a parcel of which its carrier has known nothing for long."""
+    from banyan.kernel import clock, ids, tenancy
+    from banyan.trade.fulfillment import commands
+    from banyan.trade.fulfillment.commands.tracking import GIVE_UP_AFTER, give_up
+    from banyan.trade.fulfillment.types import OrderShipment
+
+    order_id, *_ = _paid_at_a_store(world, mark)
+    with tenancy.enter(world.tenant_id, actor="test"):
+        (parcel_id,) = commands.ship_orders([OrderShipment(order_id, "sf_express", f"SF{mark}")])
+        assert isinstance(parcel_id, int)
+        assert give_up("sf_express", [f"SF{mark}"], clock.now() + GIVE_UP_AFTER) == 1
+    return ids.public("pcl", parcel_id), f"SF{mark}"
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1440", "390"])
+def test_a_parcel_that_its_carrier_does_not_know_is_seen(tab: Any, size: dict[str, int], world: World) -> None:
+    parcel, number = _unknown_parcel(world, f"9{size['width']}")
+    one = tab("operator", size)
+    page = one.open("/console/parcels/?state=troubled")
+    row = page.locator("tbody tr", has_text=number)
+    assert "承运商查无此单号" in row.inner_text()
+    badge = page.locator("a[href*='/console/parcels/']", has_text="包裹").first
+    assert any(sign.isdigit() for sign in badge.text_content())
+    one.fits()
+    one.keep("parcels-troubled")
+    page = one.open(f"/console/parcels/{parcel}/")
+    assert "已停止查询" in page.inner_text("[role=alert]")
+    one.fits()
+    one.keep("parcel-unknown")
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1440", "390"])
 def test_the_desk_knows_where_it_stands(tab: Any, size: dict[str, int], world: World) -> None:
-    code, own, other = _two_stores(world, str(size["width"]))
+    code, own, other = _code(world, str(size["width"]))
     one = tab("operator", size)
     page = one.open("/console/pickups/")
     one.fits()
