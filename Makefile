@@ -9,6 +9,7 @@ NOT_RUN = .pytest_cache/not-run.txt
 PYTEST = BANYAN_NOT_RUN=$(NOT_RUN) $(RUN) pytest -q -rs
 
 export PYTHONUNBUFFERED = 1
+unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start here: each would compile every module again
 
 .PHONY: help setup setup-dev demo serve doctor test fast slow installations houses check lint types imports architecture faults bench replay lock clean
 

@@ -6,6 +6,7 @@ the product promises.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import tempfile
@@ -71,7 +72,10 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     if not os.environ.get("BANYAN_TEST_DATABASE_APP_URL"):
         from banyan.kernel.supervisor.postgres import start_postgres
+        from tests.template import copy_migrated_home
 
+        with contextlib.suppress(RuntimeError):  # what is wrong with the migrations is shown to the tests that need them
+            copy_migrated_home(_home / "postgres")
         postgres = start_postgres(_home / "postgres", durable=False)
         _services.append(postgres)
         os.environ["BANYAN_DATABASE_APP_URL"] = postgres.urls.app
@@ -118,12 +122,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def database() -> None:
     """The migrated database with every rule in place."""
-    from django.core.management import call_command
+    from banyan.config import runtime
 
-    from banyan.kernel import database
-
-    call_command("migrate", database="owner", verbosity=0)
-    database.install()
+    if not runtime.is_up_to_date():
+        runtime.bring_up_to_date()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -18,6 +19,7 @@ from banyan.config.replay.stream import SHOP_ZONE
 from banyan.earnings.commission import queries as commission
 from banyan.earnings.simulation import commands as simulation
 from banyan.kernel import sql, tenancy
+from tests.template import copy_migrated_home
 
 pyarrow = pytest.importorskip("pyarrow", reason="pyarrow reads the replay's files")
 pytestmark = pytest.mark.slow
@@ -175,7 +177,10 @@ def _command(files: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_tool_prints_one_flat_object_and_nothing_else(files: Path) -> None:
-    ran = _command(files, "--orders", str(files), "--network", str(files), "--days", "2", "--json")
+    with tempfile.TemporaryDirectory(prefix="banyan-replay-") as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL does not run as root
+        copy_migrated_home(Path(folder) / "home")
+        ran = _command(Path(folder), "--orders", str(files), "--network", str(files), "--days", "2", "--json")
     assert ran.returncode == 0, ran.stderr
     answer: dict[str, Any] = json.loads(ran.stdout)
     assert set(answer) == {

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -13,19 +11,14 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-SOURCE = Path(__file__).resolve().parents[2] / "src"
+from tests.template import SOURCE, clean_environment, copy_migrated_home
 
-
-def clean_environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment of an operator: nothing of the test session's own database."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("BANYAN_", "DATABASE_", "REDIS_", "DJANGO_", "PG"))}
-    return kept | {"PYTHONPATH": str(SOURCE), "BANYAN_HOME": str(home), "BANYAN_WEB_WORKERS": "1"} | more
+__all__ = ["SOURCE", "Installation", "alive", "clean_environment", "wait_for"]
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 60.0) -> Any:
@@ -115,17 +108,6 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-@cache
-def _migrated_home() -> Path:
-    """A home with an empty database that is up to date, made once by the command that does so, and removed at the end."""
-    base = Path(tempfile.mkdtemp(prefix="banyan-ops-"))
-    base.chmod(0o755)
-    atexit.register(shutil.rmtree, base, ignore_errors=True)
-    done = Installation(base / "home", base / "out").run("migrate")
-    assert done.returncode == 0, done.stderr
-    return base / "home"
-
-
 @pytest.fixture
 def make_installation() -> Iterator[Callable[..., Installation]]:
     """A function that makes installations in folders named as asked; all are stopped and removed. ``migrated``: the database is
@@ -136,12 +118,12 @@ def make_installation() -> Iterator[Callable[..., Installation]]:
 
     def make(name: str = "home", command: list[str] | None = None, *, migrated: bool = False) -> Installation:
         if migrated:
-            subprocess.run(["cp", "-a", _migrated_home(), base / name], check=True)  # with its owners
+            copy_migrated_home(base / name)
         made.append(Installation(base / name, base / f"{len(made)}.out", command))
         return made[-1]
 
     yield make
-    for installation in made:
+    for installation in reversed(made):  # a later one may use the servers of an earlier one
         if installation.process is not None and installation.process.poll() is None:
             installation.stop()
     shutil.rmtree(base, ignore_errors=True)

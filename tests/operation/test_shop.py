@@ -28,7 +28,7 @@ def _sign_in(installation: Installation, account: str, password: str) -> tuple[i
 
 
 def test_a_fresh_home_gets_its_first_shop_and_its_platform(make_installation: Callable[..., Installation]) -> None:
-    installation = make_installation()
+    installation = make_installation(migrated=True)
     installation.up()
     assert "No shop yet" in installation.run("shop", "list").stdout
     refused = installation.run("shop", "create", "first", "--name", "第一店", "--jurisdiction", "ZZ")

@@ -55,7 +55,7 @@ def _call(url: str, method: str, body: Any, headers: dict[str, str]) -> Any:
 
 
 def test_after_the_demo_orders_are_paid_and_approved_statements_paid_out(make_installation: Callable[..., Installation]) -> None:
-    demo = make_installation()
+    demo = make_installation(migrated=True)
     counter = Counter(demo)
     # What `make demo` leaves running, with a very small world behind it.
     demo.begin("demo", "--distributors", "6", "--days", "3", "--orders-per-day", "4", "--port", "18080")

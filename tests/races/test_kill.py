@@ -24,6 +24,7 @@ import pytest
 
 from tests.operation.conftest import Installation, wait_for
 from tests.races import office
+from tests.template import copy_migrated_home
 
 pytestmark = pytest.mark.slow
 
@@ -69,6 +70,7 @@ class Client:
 def empty_installation() -> Iterator[Installation]:
     with tempfile.TemporaryDirectory(prefix="banyan-faults-") as folder:
         Path(folder).chmod(0o755)
+        copy_migrated_home(Path(folder) / "home")
         yield Installation(Path(folder) / "home", Path(folder) / "up.out")
 
 

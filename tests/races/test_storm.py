@@ -147,7 +147,7 @@ def test_the_web_is_stopped_midway_and_started_again(shop: storm.Shop, home: Pat
 
 def test_the_database_is_killed_midway(make_home: Callable[..., Installation]) -> None:
     """And the web's answers that were lost with it are asked for again."""
-    installation = make_home()
+    installation = make_home(migrated=True)
     installation.environment["BANYAN_WEB_WORKERS"] = "2"
     installation.up("--port", "18870")
     founded = _beside(installation, "found", str(STOCK), str(BUYERS))
