@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.template import SOURCE, clean_environment, copy_migrated_home
@@ -81,6 +82,15 @@ class Installation:
                 return answer.status == 200
         except (OSError, TypeError):
             return False
+
+    def connects(self) -> bool:
+        """Whether the database lets the application in; not while it recovers."""
+        found = self.services()
+        try:
+            psycopg.connect(found["app_url"], connect_timeout=2).close()
+        except (psycopg.OperationalError, TypeError):
+            return False
+        return True
 
     def stop(self) -> int:
         if self.process is None:

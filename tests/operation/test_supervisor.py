@@ -33,14 +33,6 @@ def _words(installation: Installation) -> list[str]:
         return [row[0] for row in connection.execute("SELECT word FROM kept ORDER BY word")]
 
 
-def _connects(installation: Installation) -> bool:
-    try:
-        psycopg.connect(installation.services()["app_url"], connect_timeout=2).close()
-    except psycopg.OperationalError:
-        return False
-    return True
-
-
 def test_every_child_killed_comes_back_and_committed_rows_are_kept(make_installation: Callable[..., Installation]) -> None:
     installation = make_installation()
     installation.up("--port", "18080")
@@ -53,7 +45,7 @@ def test_every_child_killed_comes_back_and_committed_rows_are_kept(make_installa
             lambda name=name, before=before: installation.child(name) not in (0, before) and installation.child(name)
         )
         assert alive(after)
-        wait_for(lambda: _connects(installation))
+        wait_for(installation.connects)
         wait_for(installation.healthy)
     assert installation.services()["web_url"].endswith(":18080")
     assert _words(installation) == ["postgres", "valkey", "web", "worker"]
@@ -103,7 +95,7 @@ def test_a_second_one_on_the_same_home_says_so(make_installation: Callable[..., 
 def test_odd_and_long_folders(make_installation: Callable[..., Installation], name: str) -> None:
     installation = make_installation(name)
     installation.up("--port", "18080")
-    assert _connects(installation)
+    assert installation.connects()
     assert installation.healthy()
     assert installation.stop() == 0
 
@@ -183,7 +175,7 @@ def test_without_root(make_installation: Callable[..., Installation]) -> None:
     before = installation.child("postgres")
     os.kill(before, signal.SIGKILL)
     wait_for(lambda: installation.child("postgres") not in (0, before))
-    wait_for(lambda: _connects(installation))
+    wait_for(installation.connects)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root meets folders that `nobody` may not enter")

@@ -22,7 +22,7 @@ import pytest
 from banyan.kernel.supervisor import places
 from banyan.kernel.supervisor.programs import Web
 from banyan.kernel.supervisor.valkey import ValkeyChild
-from tests.operation.conftest import SOURCE, Installation, make_installation
+from tests.operation.conftest import SOURCE, Installation, make_installation, wait_for
 from tests.races import storm
 from tests.races.test_stock import unchecked_table
 
@@ -154,6 +154,7 @@ def test_the_database_is_killed_midway(make_home: Callable[..., Installation]) -
     shop = storm.Shop(**founded)
     port = int(installation.services()["web_url"].rpartition(":")[2])  # type: ignore[index]
     told = rush(port, shop, at_half=lambda: os.kill(installation.child("postgres"), signal.SIGKILL))
+    wait_for(installation.connects)  # whoever was told that all is sold may have been told so without the database
     told_the_truth(told, storm.Left(**_beside(installation, "look", given=json.dumps(asdict(shop)))))
 
 
