@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -15,7 +13,7 @@ from django.views.decorators.http import require_POST
 from banyan.console import names, paging, showing
 from banyan.console.access import attempt, get_public, may, page, show
 from banyan.console.lot_forms import DecisionForm, PiecesForm, ReceiptForm, TrackingForm, WarningForm
-from banyan.console.views.stock import plain
+from banyan.console.spreadsheets import as_csv
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory import commands, queries
@@ -193,25 +191,19 @@ def buyers(request: HttpRequest, public_id: str) -> HttpResponse:
     """Everybody whom pieces of the lot reached, as CSV; names and phones masked as on the page."""
     lot = _find(public_id)
     places = {one.warehouse_id: one.name for one in queries.list_warehouses()}
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(
+    head = [
+        _("order number"), _("order"), _("state"), _("buyer"), _("name"), _("phone"), _("pieces shipped"),
+        _("pieces returned"), _("warehouses"), _("parcels"), _("first shipped at"),
+    ]  # fmt: skip
+    rows = [
         [
-            _("order number"), _("order"), _("state"), _("buyer"), _("name"), _("phone"), _("pieces shipped"),
-            _("pieces returned"), _("warehouses"), _("parcels"), _("first shipped at"),
+            row["one"].number, row["order_id"], showing.word_of(row["one"].state.value), row["buyer_id"], row["name"],
+            row["phone"], row["one"].shipped, row["one"].returned, row["warehouses"], row["parcels"],
+            showing.moment(row["one"].first_shipped_at),
         ]
-    )  # fmt: skip
-    for row in _buyer_rows(orders.lot_buyers(lot.lot_id), places):
-        one = row["one"]
-        cells = [
-            one.number, row["order_id"], showing.word_of(one.state.value), row["buyer_id"], row["name"], row["phone"],
-            one.shipped, one.returned, row["warehouses"], row["parcels"], showing.moment(one.first_shipped_at),
-        ]  # fmt: skip
-        writer.writerow([plain(cell) for cell in cells])
-    # The mark tells spreadsheets that this is UTF-8.
-    answer = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="recall-{public_id}-{clock.now():%Y%m%d}.csv"'
-    return answer
+        for row in _buyer_rows(orders.lot_buyers(lot.lot_id), places)
+    ]  # fmt: skip
+    return as_csv(f"recall-{public_id}-{clock.now():%Y%m%d}", [head, *rows])
 
 
 @require_POST

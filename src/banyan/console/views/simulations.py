@@ -14,6 +14,8 @@ from django.views.decorators.http import require_POST
 from banyan.console import names, paging, showing
 from banyan.console.access import attempt, get_public, may, page, person, show
 from banyan.console.figures import window
+from banyan.console.simulation_tables import TITLES, rows_of
+from banyan.console.spreadsheets import as_csv
 from banyan.console.views.plan_desk import RUN, SIMULATE, SIMULATED_DAYS
 from banyan.earnings.commission import queries as commission
 from banyan.earnings.simulation import commands, queries
@@ -82,7 +84,7 @@ def one(request: HttpRequest, public_id: str) -> HttpResponse:
     return show(
         request, "console/simulation.html", run.title or _("Simulation"), run=run, outcome=outcome, currency=currency,
         public_id=public_id, may_cancel=may(request, SIMULATE) and run.status in (RunStatus.QUEUED, RunStatus.RUNNING),
-        chinese=names.is_chinese(), exports=queries.TABLES, **context,
+        chinese=names.is_chinese(), exports=TITLES, **context,
     )  # fmt: skip
 
 
@@ -126,11 +128,10 @@ def cancel(request: HttpRequest, public_id: str) -> HttpResponse:
 def export(request: HttpRequest, public_id: str, table: str) -> HttpResponse:
     """One table as CSV."""
     run = _find(public_id)
-    if table not in queries.TABLES:
+    if table not in TITLES:
         raise Http404(table)
-    answer = HttpResponse(queries.as_csv(run, table), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{public_id}-{table}.csv"'
-    return answer
+    currency = tenancy.get_tenant(tenancy.current_tenant_id()).currency
+    return as_csv(f"{public_id}-{table}", rows_of(run, table, currency))
 
 
 def _find(public_id: str) -> Run:

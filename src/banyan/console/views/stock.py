@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -13,6 +11,7 @@ from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging, stock
 from banyan.console.access import attempt, may, page, person, show
+from banyan.console.spreadsheets import as_csv
 from banyan.console.stock_forms import ChannelForm, SafetyForm
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.inventory import commands, queries
@@ -30,7 +29,6 @@ from banyan.kernel import clock, ids
 from banyan.kernel.values.errors import Refusal
 
 ALERT = "alt"
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @page("inventory:read")
@@ -49,25 +47,11 @@ def table(request: HttpRequest) -> HttpResponse:
 @page("inventory:read")
 def export(request: HttpRequest) -> HttpResponse:
     """What the filters leave as CSV, at most 10,000 rows."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(
-        [
-            _("SKU"), _("goods"), _("warehouse"), _("on hand"), _("reserved"), _("allocated"), _("quarantined"),
-            _("withheld lots"), _("set aside for channels"), _("available"), _("on the way"), _("safety stock"),
-        ]
-    )  # fmt: skip
-    for row in stock.exported(_wanted(request)):
-        writer.writerow([plain(cell) for cell in row])
-    # The mark tells spreadsheets that this is UTF-8.
-    answer = HttpResponse("\ufeff" + text.getvalue(), content_type="text/csv; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="stock-{clock.now():%Y%m%d}.csv"'
-    return answer
-
-
-def plain(cell: object) -> object:
-    """Text that a spreadsheet would run as a formula gets a quote before it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
+    head = [
+        _("SKU"), _("goods"), _("warehouse"), _("on hand"), _("reserved"), _("allocated"), _("quarantined"),
+        _("withheld lots"), _("set aside for channels"), _("available"), _("on the way"), _("safety stock"),
+    ]  # fmt: skip
+    return as_csv(f"stock-{clock.now():%Y%m%d}", [head, *stock.exported(_wanted(request))])
 
 
 def _wanted(request: HttpRequest) -> stock.Wanted:
