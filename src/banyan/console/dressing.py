@@ -8,6 +8,8 @@ itself is left as it is. No list counts further than 10,000 rows.
 from __future__ import annotations
 
 import functools
+import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -19,6 +21,7 @@ from django.contrib.admin.utils import get_fields_from_path
 from django.core.exceptions import FieldDoesNotExist
 from django.core.paginator import Paginator
 from django.db import models
+from django.utils.functional import lazy
 from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
@@ -29,6 +32,9 @@ from banyan.kernel.backoffice import FactsAdmin
 from banyan.kernel.tenancy.registry import get_tenant
 
 COUNTED = 10_000
+UNIT = re.compile(r"\s*[(（][^()（）]*[)）]$")
+CODES = ("tier", "channel")
+"""Text fields that hold a code word, without being choices."""
 REASONS = ("reason", "ended_reason")
 """Text fields in which houses write why, in code words where no person did it."""
 
@@ -58,8 +64,9 @@ class Titled:
 
     def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         row = context.get("original")
-        if row is not None:
-            context["subtitle"] = self.heading_of(row) or context.get("subtitle")
+        heading = self.heading_of(row) if row is not None else ""
+        if heading:
+            context |= {"subtitle": heading, "original": Headed(row, heading)}
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
 
     def heading_of(self, row: Any) -> str:
@@ -68,6 +75,21 @@ class Titled:
         written = getattr(self, first, None)
         value = written(row) if callable(written) else getattr(row, first, "")
         return showing.moment(value) if isinstance(value, datetime) else strip_tags(str(value or ""))
+
+
+class Headed:
+    """A row whose name is its heading: the way to the page is written with it."""
+
+    is_heading = True
+
+    def __init__(self, row: models.Model, heading: str) -> None:
+        self._row, self._heading = row, heading
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._row, name)
+
+    def __str__(self) -> str:
+        return self._heading
 
 
 def dressed(model: type[models.Model], admin_class: Any) -> Any:
@@ -89,7 +111,8 @@ def dressed(model: type[models.Model], admin_class: Any) -> Any:
         if shown is None:
             return name
         column = f"shown_{name}"
-        columns[column] = admin.display(description=field.verbose_name, ordering=name)(shown)  # type: ignore[union-attr]
+        label = _without_unit(field.verbose_name) if name.endswith(("_minor", "_bp")) else field.verbose_name
+        columns[column] = admin.display(description=label, ordering=name)(shown)  # type: ignore[union-attr]
         return column
 
     attributes: dict[str, Any] = {"__module__": admin_class.__module__, "__doc__": admin_class.__doc__}
@@ -123,6 +146,11 @@ def dressed(model: type[models.Model], admin_class: Any) -> Any:
                 attributes[place] = (*attributes[place], "joined_page")
     attributes |= columns
     return type(admin_class.__name__, (Titled, admin_class) if "list_display" in attributes else (admin_class,), attributes)
+
+
+def _without_unit(label: Any) -> Any:
+    """A label without the unit that it ends in, as `price (fen)`: the amount beside it has its own sign."""
+    return lazy(lambda: UNIT.sub("", str(label)), str)()  # in the language of whoever looks
 
 
 def _each(names: Any, dress: Callable[[Any], Any]) -> Any:
@@ -178,6 +206,19 @@ def _shown_as(field: Any) -> Callable[[Any, Any], Any] | None:
             return showing.percent(getattr(row, name))
 
         return percent
+    if isinstance(field, models.JSONField):
+
+        def document(self: Any, row: Any) -> SafeString:
+            text = json.dumps(getattr(row, name), ensure_ascii=False, indent=2, default=str)
+            return format_html('<pre class="bn-document">{}</pre>', text)
+
+        return document
+    if name in CODES and not field.choices:
+
+        def code(self: Any, row: Any) -> str:
+            return showing.word_of(getattr(row, name))
+
+        return code
     if name in REASONS and not field.choices:
 
         def reason(self: Any, row: Any) -> str:

@@ -14,7 +14,7 @@ def plan_words() -> dict[str, str]:
 
 def _buttons() -> dict[str, str]:
     return {
-        "add": _("Add"),
+        "add_one": _("Add"),
         "remove": _("Remove"),
         "up": _("Move up"),
         "down": _("Move down"),

@@ -142,7 +142,7 @@ class CommissionAdmin(PublicIdSearch, ReadOnlyAdmin):
         "kind",
         "depth",
         "base_minor",
-        "rate_bp",
+        "rate",
         "amount_minor",
         "explained",
     )
@@ -159,7 +159,7 @@ class CommissionAdmin(PublicIdSearch, ReadOnlyAdmin):
         "kind",
         "depth",
         "base_minor",
-        "rate_bp",
+        "rate",
         "amount_minor",
         "explained",
     )
@@ -179,6 +179,11 @@ class CommissionAdmin(PublicIdSearch, ReadOnlyAdmin):
     def payee(self, row: CommissionRow) -> str:
         """The distributor's id."""
         return ids.public("dst", row.payee_id)
+
+    @admin.display(description=_("rate"))
+    def rate(self, row: CommissionRow) -> str:
+        """Its single rate; a dash where bands, a fixed amount or a share of a pot have none."""
+        return f"{row.rate_bp / 100:g}%" if row.rate_bp else "–"
 
     @admin.display(description=_("why"))
     def explained(self, row: CommissionRow) -> str:

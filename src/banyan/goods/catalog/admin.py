@@ -156,7 +156,7 @@ class SkuAdmin(FactsAdmin):
         """What a bundle consists of, with the way to the page that sets it; read on the page of one SKU only."""
         found = queries.parts_of([SkuId(row.pk)]).get(SkuId(row.pk), ())
         called = queries.sku_names(part.sku_id for part in found) if found else {}
-        text = ", ".join(f"{called[part.sku_id][0]} x {part.quantity}" for part in found) or _("Set parts")
+        text = ", ".join(f"{called[part.sku_id][0]} × {part.quantity}" for part in found) or _("Set parts")
         return format_html('<a href="/console/goods/{}/parts">{}</a>', ids.public("sku", row.pk), text)
 
     def _picked(self, queryset: QuerySet[Sku]) -> list[SkuId]:

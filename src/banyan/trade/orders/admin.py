@@ -131,9 +131,12 @@ class OrderAdmin(FactsAdmin):
 
     @admin.display(description=_("recipient"))
     def recipient(self, row: Order) -> str:
-        """Where it goes; personal, shown on the order's own page only."""
+        """Where it goes, on the order's own page only: name and phone masked, as everywhere in the back office."""
         found = queries.get_recipient(OrderId(row.pk))
-        return " · ".join(filter(None, (found.name, found.phone, found.address, found.region_code))) if found else "–"
+        if found is None:
+            return "–"
+        phone = f"{found.phone[:3]}****{found.phone[-2:]}" if found.phone else ""
+        return " · ".join(filter(None, (f"{found.name[:1]}**", phone, found.address, found.region_code)))
 
     @admin.display(description=_("parcels"))
     def parcels(self, row: Order) -> str:

@@ -159,7 +159,7 @@
     });
     box.append(make("button", { type: "button", class: "bn-button bn-button-small", onclick: function () {
       value.push(blank(item)); set(value); redraw();
-    } }, "＋ " + say("add")));
+    } }, "＋ " + say("add_one")));
     return box;
   }
   function table(node, name, value, set) {

@@ -1,0 +1,53 @@
+"""Records of the houses in the console's look: headed by an id, amounts without a second unit, codes and documents as words."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from banyan.console.tests.conftest import Staffed
+from banyan.console.tests.making import MONTHS, close_a_month, publish
+from banyan.console.tests.screens import PHONE, Tab, World
+from banyan.kernel import ids, sql
+from banyan.people.identity.types import Role
+
+
+def _text(client: Any, address: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", client.get(address).content.decode()))
+
+
+def test_a_record_is_headed_by_its_id_and_says_no_code_words(staff: Any) -> None:
+    staffed: Staffed = staff(jurisdiction="sandbox")
+    close_a_month(staffed)
+    with staffed.shop.enter():
+        ((commission_id, amount),) = sql.fetch(
+            "SELECT id, amount_minor FROM commission_commissions WHERE kind = 'direct' ORDER BY id LIMIT 1"
+        )
+        ((entry_id,),) = sql.fetch("SELECT id FROM ledger_entries WHERE kind = 'commission_accrued' ORDER BY id LIMIT 1")
+        ((payment_id, sku_id),) = sql.fetch("SELECT max(p.id), max(s.id) FROM payments_payments p, catalog_skus s")
+    auditor = staffed.client(Role.AUDITOR)
+    told = _text(auditor, f"/console/commission/commissionrow/{commission_id}/change/")
+    heading = auditor.get(f"/console/commission/commissionrow/{commission_id}/change/").content.decode().split("<h1", 1)[1]
+    assert ids.public("cms", commission_id) in heading.split("</h1>", 1)[0]
+    assert "5%" in told and f"{amount / 100:.2f}" in told
+    entry = auditor.get(f"/console/ledger/entryrow/{entry_id}/change/").content.decode().split("<h1", 1)[1].split("</h1>", 1)[0]
+    assert "ommission_accrued" not in entry and ids.public("ent", entry_id) in entry
+    assert "微信支付" in _text(auditor, f"/console/payments/paymentrow/{payment_id}/change/")
+    sku = _text(auditor, f"/console/catalog/sku/{sku_id}/change/")
+    assert "售价" in sku and "（分）" not in sku and "（万分比）" not in sku
+
+
+@pytest.mark.screen
+@pytest.mark.slow
+def test_the_record_of_a_plan_fits_a_phone_and_its_document_is_read_as_written(browser: Any, world: World, staff: Any) -> None:
+    staffed: Staffed = staff(jurisdiction="sandbox")
+    version_id = publish(staffed, {**MONTHS, "title": "一个名字特别长的秋冬换季会员日分佣方案（含直播间与自营商城渠道）" * 3})
+    one = Tab(browser, World(world.address, staffed.shop.slug, staffed.shop.id), PHONE)
+    one.sign_in("auditor")
+    page = one.open(f"/console/commission/planversionrow/{version_id}/change/")
+    assert "秋冬换季会员日" in page.inner_text(".bn-document")
+    one.fits()
+    one.keep("record-plan")
+    one.close()
