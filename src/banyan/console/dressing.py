@@ -65,7 +65,7 @@ class Titled:
     def render_change_form(self, request: Any, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         row = context.get("original")
         heading = self.heading_of(row) if row is not None else ""
-        if heading:
+        if row is not None and heading:
             context |= {"subtitle": heading, "original": Headed(row, heading)}
         return super().render_change_form(request, context, *args, **kwargs)  # type: ignore[misc]
 
@@ -111,8 +111,9 @@ def dressed(model: type[models.Model], admin_class: Any) -> Any:
         if shown is None:
             return name
         column = f"shown_{name}"
-        label = _without_unit(field.verbose_name) if name.endswith(("_minor", "_bp")) else field.verbose_name
-        columns[column] = admin.display(description=label, ordering=name)(shown)  # type: ignore[union-attr]
+        label = field.verbose_name  # type: ignore[union-attr]
+        label = _without_unit(label) if name.endswith(("_minor", "_bp")) else label
+        columns[column] = admin.display(description=label, ordering=name)(shown)
         return column
 
     attributes: dict[str, Any] = {"__module__": admin_class.__module__, "__doc__": admin_class.__doc__}
@@ -206,6 +207,12 @@ def _shown_as(field: Any) -> Callable[[Any, Any], Any] | None:
             return showing.percent(getattr(row, name))
 
         return percent
+    if isinstance(field, models.DateTimeField):
+
+        def moment(self: Any, row: Any) -> SafeString:
+            return format_html('<span class="bn-nowrap">{}</span>', showing.moment(getattr(row, name)))
+
+        return moment
     if isinstance(field, models.JSONField):
 
         def document(self: Any, row: Any) -> SafeString:

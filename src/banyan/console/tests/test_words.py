@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import runpy
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -106,3 +107,51 @@ def test_every_fault_of_a_plan_has_its_chinese() -> None:
             "须为 月，即方案上限所计的周期",
             "规则组 g2 里是叠加规则；请为普通规则另设一组",
         ]
+
+
+ACTED_ON = (
+    "earnings/commission/commands/plans.py", "earnings/commission/commands/approving.py",
+    "earnings/commission/commands/partners.py",
+    "earnings/settlement/commands/policies.py", "earnings/settlement/commands/booking.py",
+    "earnings/simulation/commands/requesting.py", "goods/catalog/commands/bundling.py", "goods/inventory/commands/stocking.py",
+    "goods/inventory/commands/withholding.py", "goods/inventory/commands/alerting.py", "goods/inventory/commands/holding.py",
+    "goods/sourcing/commands/setting.py", "goods/warehousing/commands/counting.py", "goods/warehousing/commands/transferring.py",
+    "people/distributors/commands/standing.py", "people/network/commands/moving.py", "people/network/engine/placing.py",
+    "rules/compliance/commands/readings.py", "trade/fulfillment/commands/policy.py", "trade/fulfillment/commands/pickups.py",
+    "trade/orders/commands/moving.py", "trade/returns/commands/acceptance.py", "trade/returns/commands/decisions.py",
+    "trade/returns/commands/receiving.py", "trade/returns/commands/policy.py", "treasury/payments/commands/incidents.py",
+    "people/identity/commands/passwords.py", "people/identity/commands/visits.py",
+)  # fmt: skip
+"""Where the commands lie that pages of the console call."""
+
+
+def _refusals() -> dict[str, str]:
+    """What those commands refuse with, and their advice, as the console says it → where. Numbers are written as 7."""
+    from banyan.kernel.values.errors import Refusal
+
+    found: dict[str, str] = {}
+    for name in ACTED_ON:
+        path = Path(str(SCRIPT.parents[1])) / "src" / "banyan" / name
+        if not path.exists():
+            continue
+        module = importlib.import_module("banyan." + name.removesuffix(".py").replace("/", "."))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            kind = getattr(module, node.func.id, None) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
+            if not (isinstance(kind, type) and issubclass(kind, Refusal) and isinstance(node, ast.Call) and node.args):
+                continue
+            if isinstance(node.args[0], ast.Constant):
+                found[str(node.args[0].value)] = name
+            if kind.advice:
+                found[kind.advice] = name
+    return found
+
+
+def test_what_the_consoles_commands_refuse_is_said_in_chinese() -> None:
+    from django.utils import translation
+
+    from banyan.console import showing
+
+    found = _refusals()
+    assert len(found) > 60
+    with translation.override("zh-hans"):
+        assert {said: where for said, where in found.items() if showing.word_of(said) == said.replace("_", " ")} == {}
