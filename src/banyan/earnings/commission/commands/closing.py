@@ -8,7 +8,7 @@ the cause `true_up`.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 
 import orjson
@@ -16,12 +16,19 @@ import orjson
 from banyan.earnings.commission.commands.reversal import Batch, Standing, Step, book_batches, read_standings
 from banyan.earnings.commission.commands.truing_up import Due, accrual_entry, count_figures, true_up_orders
 from banyan.earnings.commission.commands.turns import accrued_in_all, lock_accrual, lock_close
-from banyan.earnings.commission.engine.closing import PeriodBook, decide_closing
+from banyan.earnings.commission.engine.closing import ClosingSums, PeriodBook, decide_closing
 from banyan.earnings.commission.engine.periods import GRACE, span_of
 from banyan.earnings.commission.engine.window import closing_periods, reward_periods, rewards_everybody
 from banyan.earnings.commission.events import PeriodClosed
 from banyan.earnings.commission.models import AccrualRow, ClosingRow, CommissionRow
-from banyan.earnings.commission.queries.closings import everybody, returned_in, stream_orders
+from banyan.earnings.commission.queries.closings import (
+    accrued_in,
+    count_orders,
+    everybody,
+    provided_before,
+    returned_in,
+    stream_orders,
+)
 from banyan.earnings.commission.queries.inputs import ceilings_at
 from banyan.earnings.commission.queries.plans import versions_from
 from banyan.earnings.commission.types import Cause, ClosingDecision, Member, Period, Reward, Takeback
@@ -111,12 +118,13 @@ def _close(due: Due) -> None:
     first_id = _first_closing(due, tenant.currency)
     figures = count_figures(due, tenant.currency) if due.is_final else None
     raised, lowered = true_up_orders(due, closing_id, tenant.currency, figures) if figures is not None else (0, 0)
-    book, count = _add_up(due, tenant.currency)
+    book, back, count = _add_up(due, tenant.currency)
     members = _members(due, book)
     decision = decide_closing(due.plan.plan, due.period, book.sums, members)
     kept = {
         "sums": asdict(book.sums),
         "members": [(each.distributor_id, each.tier, each.status) for each in members],
+        **({} if due.is_final else {"back": asdict(back)}),
         "final": {str(payee_id): own for payee_id, own in figures.final.items()} if figures is not None else {},
     }
     ClosingRow.objects.create(
@@ -150,23 +158,43 @@ def _first_closing(due: Due, currency: str) -> int | None:
 # ── rewards ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _add_up(due: Due, currency: str) -> tuple[PeriodBook, int]:
+def _add_up(due: Due, currency: str) -> tuple[PeriodBook, ClosingSums, int]:
+    """Sums of the period's orders and returns, those of its returns alone, and how many orders there are."""
     plan = due.plan.plan
-    book, count = PeriodBook(plan, due.period), 0
-    for piece in stream_orders(due.version_id, due.span, currency):
+    book, count, start_at = _sold_before(due, currency)
+    for piece in stream_orders(due.version_id, due.span._replace(start_at=start_at), currency):
         for sold in piece:
-            book.sell(sold.order, sold.legal, sum(sold.net.values()))
-            count += 1
-            if plan.caps.payee_period_minor is not None:
-                for payee_id, minor in sold.net.items():
-                    book.sums.by_payee[payee_id] = book.sums.by_payee.get(payee_id, 0) + minor
+            book.sell(sold.order, sold.legal)
+        count += len(piece)
+    back = PeriodBook(plan, due.period)
     for order, legal, returned in returned_in(due.version_id, due.span, currency):
-        book.give_back(order, legal, returned)
-    book.sums.accrued += _closed_within(due)
+        back.give_back(order, legal, returned)
+    book.sums.merge(back.sums)
+    net = accrued_in(due.version_id, due.span, currency)
+    if plan.caps.payee_period_minor is not None:
+        book.sums.by_payee = net
+    book.sums.accrued = sum(net.values()) + _closed_within(due)
     if plan.caps.budget_minor is not None:
         spent = accrued_in_all(due.version_id, None, None) if plan.caps.budget_is_total else book.sums.accrued
         book.sums.budget_left = max(plan.caps.budget_minor - spent, 0)
-    return book, count
+    return book, back.sums, count
+
+
+def _sold_before(due: Due, currency: str) -> tuple[PeriodBook, int, datetime]:
+    """What was sold up to the midnight that was provided for before, so that only the orders since are read; and from when on.
+
+    Orders stay as they were frozen, so if there are as many up to that midnight as were added up then, they are the same. Where
+    one was told of later, all are added up again. What came back is not part of it: one line's returns are rounded together.
+    """
+    book = PeriodBook(due.plan.plan, due.period)
+    before = provided_before(due.version_id, due.period, due.span.start_at, currency)
+    if before is None or before.end_at > due.span.end_at:
+        return book, 0, due.span.start_at
+    if count_orders(due.version_id, due.span._replace(end_at=before.end_at), currency) != before.order_count:
+        return book, 0, due.span.start_at
+    for part in (before.sums, before.back.negated()):
+        book.sums.merge(replace(part, accrued=0, by_payee={}))
+    return book, before.order_count, before.end_at
 
 
 def _closed_within(due: Due) -> int:

@@ -65,6 +65,11 @@ class RuleSales:
             if member.depth <= legal.upline_depth:  # whoever may not be paid for a place is not paid on it either
                 self.team[member.distributor_id] = self.team.get(member.distributor_id, 0) + minor
 
+    def negated(self) -> RuleSales:
+        """What takes these sales away again."""
+        personal, team = ({person: -minor for person, minor in sales.items()} for sales in (self.personal, self.team))
+        return RuleSales(-self.turnover, personal, team)
+
     def merge(self, part: RuleSales) -> None:
         """Add what another part of the period's orders sold."""
         self.turnover += part.turnover
@@ -89,6 +94,19 @@ class ClosingSums:
     budget_left: int | None = None
     margin_ceiling: int | None = None
     """What the margins of the lines leave; None where the plan has no floor at the margin."""
+
+    def negated(self) -> ClosingSums:
+        """What takes these sums away again, where they are merged into others."""
+        return ClosingSums(
+            {key: sales.negated() for key, sales in self.rules.items()},
+            -self.base,
+            -self.plan_ceiling,
+            -self.legal_ceiling if self.legal_ceiling is not None else None,
+            -self.accrued,
+            {payee_id: -minor for payee_id, minor in self.by_payee.items()},
+            None,
+            -self.margin_ceiling if self.margin_ceiling is not None else None,
+        )
 
     def merge(self, part: ClosingSums) -> None:
         """Add the sums of another part of the same period's orders, by the same plan. `budget_left` is not a sum: it stays."""

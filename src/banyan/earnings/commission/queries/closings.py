@@ -43,11 +43,19 @@ Returned = dict[int, tuple[int, int]]
 
 
 class PeriodOrder(NamedTuple):
-    """An order as it was frozen, and what each payee has of it by now."""
+    """An order as it was frozen."""
 
     order: PaidOrder
     legal: LegalCeiling
-    net: dict[int, int]
+
+
+class Provided(NamedTuple):
+    """What a period's orders and returns came to by a midnight; `back`: the part of the sums that the returns are."""
+
+    end_at: datetime
+    order_count: int
+    sums: ClosingSums
+    back: ClosingSums
 
 
 def stream_orders(version_id: int, span: Span, currency: str) -> Iterator[list[PeriodOrder]]:
@@ -63,24 +71,50 @@ def stream_orders(version_id: int, span: Span, currency: str) -> Iterator[list[P
         if not rows:
             return
         after = (rows[-1][1], rows[-1][0])
-        net = _net([row[0] for row in rows])
-        yield [
-            PeriodOrder(thaw_inputs(row[0], row[1], row[5]), LegalCeiling(row[2], row[3], row[4]), net.get(row[0], {}))
-            for row in rows
-        ]
+        yield [PeriodOrder(thaw_inputs(row[0], row[1], row[5]), LegalCeiling(row[2], row[3], row[4])) for row in rows]
 
 
-def _net(order_ids: Sequence[int]) -> dict[int, dict[int, int]]:
+def count_orders(version_id: int, span: Span, currency: str) -> int:
+    """How many orders a version decided in a period; an order that was accrued stays."""
+    rows = sql.fetch(f"SELECT count(*) FROM {_OF_PERIOD}", _of_period(version_id, span, currency))
+    return int(rows[0][0])
+
+
+def accrued_in(version_id: int, span: Span, currency: str) -> dict[int, int]:
+    """What each payee has by now of the orders that a version decided in a period: commission less what went back."""
     rows = sql.fetch(
-        "SELECT c.order_id, c.payee_id, sum(c.amount_minor - coalesce((SELECT sum(r.amount_minor) FROM commission_reversals r"
-        "  WHERE r.tenant_id = c.tenant_id AND r.commission_id = c.id), 0))::bigint"
-        " FROM commission_commissions c WHERE c.tenant_id = %s AND c.order_id = ANY(%s::bigint[]) GROUP BY 1, 2",
-        (current_tenant_id(), list(order_ids)),
+        "SELECT payee_id, sum(minor)::bigint FROM ("
+        f" SELECT c.payee_id, c.amount_minor AS minor FROM {_OF_PERIOD.replace('WHERE', _JOINED.format('commissions', 'c'), 1)}"
+        f" UNION ALL SELECT r.payee_id, -r.amount_minor FROM {_OF_PERIOD.replace('WHERE', _JOINED.format('reversals', 'r'), 1)}"
+        ") moves GROUP BY payee_id",
+        _of_period(version_id, span, currency) * 2,
     )
-    net: dict[int, dict[int, int]] = {}
-    for order_id, payee_id, minor in rows:
-        net.setdefault(order_id, {})[payee_id] = minor
-    return net
+    return dict(rows)
+
+
+_OF_PERIOD = (
+    "commission_accruals a WHERE a.tenant_id = %s AND a.paid_at >= %s AND a.paid_at < %s AND a.plan_version_id = %s"
+    " AND a.currency = %s AND NOT a.is_closing"
+)
+_JOINED = "JOIN commission_{0} {1} ON {1}.tenant_id = a.tenant_id AND {1}.order_id = a.id WHERE"
+
+
+def _of_period(version_id: int, span: Span, currency: str) -> tuple[Any, ...]:
+    return current_tenant_id(), span.start_at, span.end_at, version_id, currency
+
+
+def provided_before(version_id: int, period: Period, start_at: datetime, currency: str) -> Provided | None:
+    """What a period's latest provisional closing had added up; None where there is none, or none that kept its returns apart."""
+    rows = sql.fetch(
+        "SELECT end_at, order_count, inputs FROM commission_closings WHERE tenant_id = %s AND plan_version_id = %s"
+        " AND period = %s AND start_at = %s AND currency = %s AND NOT is_final ORDER BY end_at DESC LIMIT 1",
+        (current_tenant_id(), version_id, period.value, start_at, currency),
+    )
+    if not rows:
+        return None
+    end_at, count, inputs = rows[0]
+    kept = orjson.loads(inputs)
+    return Provided(end_at, count, thaw_sums(kept["sums"]), thaw_sums(kept["back"])) if "back" in kept else None
 
 
 def returned_of(order_ids: Sequence[int], before: datetime | None) -> dict[int, Returned]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
 from banyan.earnings.commission import commands, queries
+from banyan.earnings.commission.commands import closing
+from banyan.earnings.commission.queries import closings
 from banyan.earnings.commission.tests.shopfront import T0
 from banyan.earnings.commission.tests.test_api import Caller, make_distributor
 from banyan.earnings.commission.tests.test_closing import (
@@ -181,4 +185,85 @@ def test_what_was_provided_before_takes_nothing_from_the_periods_caps(sales: Any
         assert sales.balance(1) == 2_000
     assert close(sales) == 1
     assert sales.balance(1) == 2_000
+    verified(sales)
+
+
+def read_orders(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The orders that closings read from now on."""
+    read, real = list[int](), closings.thaw_inputs
+
+    def noted(order_id: int, *inputs: Any) -> Any:
+        read.append(order_id)
+        return real(order_id, *inputs)
+
+    monkeypatch.setattr(closings, "thaw_inputs", noted)
+    return read
+
+
+def test_a_midnight_reads_the_orders_since_the_one_before(sales: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sales.publish(plan(BONUS, POOL))
+    first = sell_at(sales, T0, 10_000)
+    read = read_orders(monkeypatch)
+    provide(sales, T0 + timedelta(days=1))
+    second = sell_at(sales, T0 + timedelta(days=1), 5_000)
+    provide(sales, T0 + timedelta(days=2))
+    assert read == [first, second]
+    give_back(sales, first, 4_000, 1, T0 + timedelta(days=2))
+    third = sell_at(sales, T0 + timedelta(days=20), 2_000)
+    assert close(sales) == 1
+    assert read == [first, second, third, first]  # at last for what came back of it
+    with sales.shop.enter():
+        assert queries.list_closings()[0].order_count == 3
+    verified(sales)
+
+
+def test_an_order_that_is_told_of_late_is_added_up_with_all_others(sales: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    sales.publish(plan(BONUS))
+    first = sell_at(sales, T0, 10_000)
+    provide(sales, T0 + timedelta(days=1))
+    late, second = sell_at(sales, T0 + timedelta(hours=1), 3_000), sell_at(sales, T0 + timedelta(days=1), 5_000)
+    read = read_orders(monkeypatch)
+    provide(sales, T0 + timedelta(days=2))
+    assert read == [first, late, second]
+    assert sales.balance(1) == 180
+    verified(sales)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_added_to_the_midnight_before_is_what_all_orders_add_up_to(
+    sales: Any, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Random sales and returns, also of the same line on several days and told of late: the same sums as from the beginning."""
+    seller = {"key": "seller", "pays": {"to": "seller"}, "amount": {"kind": "rate", "rate_bp": 333}}
+    caps = {"total_bp": 777, "margin_bp": 9_000, "budget_minor": 5_000, "budget_per": "version"}
+    caps |= {"payee_period_minor": 900} if seed % 2 else {}
+    pools = [] if seed % 2 else [POOL, {**FIXED_POOL, "key": "fixed", "amount": {"kind": "fixed", "minor": 99, "per": "period"}}]
+    sales.publish(plan(seller, BONUS, *pools, caps=caps))
+    chance, sold = random.Random(seed), list[int]()
+    real, compared = closing._add_up, list[int]()
+
+    def both(due: Any, currency: str) -> Any:
+        found = real(due, currency)
+        with monkeypatch.context() as alone:
+            alone.setattr(closing, "provided_before", lambda *_: None)
+            whole = real(due, currency)
+        assert (asdict(found[0].sums), asdict(found[1]), found[2]) == (asdict(whole[0].sums), asdict(whole[1]), whole[2])
+        compared.append(found[2])
+        return found
+
+    monkeypatch.setattr(closing, "_add_up", both)
+    for day in range(8):
+        at = T0 + timedelta(days=day)
+        for hour in range(chance.randint(0, 3)):
+            upline = tuple(chance.sample(range(1, 5), chance.randint(0, 3)))
+            sold.append(
+                sell_at(sales, at - timedelta(hours=chance.choice((hour, 0, 30))), chance.randint(1, 9_999), upline=upline)
+            )
+        for number in range(2 if sold else 0):
+            back = chance.choice(sold)
+            part = sales.orders[back].lines[0].commissionable_minor // 3
+            give_back(sales, back, part, 10 * day + number, at - timedelta(hours=chance.choice((0, 30))))
+        provide(sales, at + timedelta(days=1))
+    assert close(sales) >= 1
+    assert len(compared) > 8 and compared[-1] > 5
     verified(sales)
