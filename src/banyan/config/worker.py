@@ -5,6 +5,7 @@ It holds no state: kill it anywhere and another continues, because effects and c
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -26,6 +27,8 @@ def main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    gc.collect()
+    gc.freeze()  # what is here now lives as long as the process: no collection need walk it
     drains = [deliveries.Drain(queue, stopping) for queue in QUEUES]
     jobs = schedule.Jobs(stopping)
     for thread in (*drains, jobs):
