@@ -31,7 +31,7 @@ KEYS = {
     "tree": {"members", "upline_1000_ms", "bind_ms", "move_10k_ms"},
 }  # fmt: skip
 SMALL = {
-    "orders": ("--seconds", "2", "--http-orders", "50"),
+    "orders": ("--seconds", "1", "--http-orders", "50"),
     "checkout": ("--seconds", "1", "--rounds", "1"),
     "accrual": ("--orders", "300"),
     "recall": ("--movements", "20000"),
@@ -70,6 +70,15 @@ def test_verify_prints_one_flat_object_with_the_agreed_names(tenant: Any, tmp_pa
     assert set(result) == {"findings", "checked"}
     assert result["findings"] == 0
     assert answer.stdout.count("\n") == 1
+
+
+def test_processor_time_is_finer_than_a_tick() -> None:
+    """A recall on a small shop takes less than one: it must not cost nothing."""
+    from banyan.config.bench import processor
+
+    before = processor.own_seconds()
+    sum(range(10_000))
+    assert 0 < processor.own_seconds() - before < 0.01
 
 
 def test_every_missed_bar_is_named_and_a_reached_one_is_not() -> None:
