@@ -9,10 +9,12 @@ from django.db import models
 from banyan.kernel.tenancy.base import Audit, TenantModel
 
 # Lock, then look, in one round trip: each statement of a volatile function sees what was committed before it began, so an
-# answer that its holder has just committed is found.
+# answer that its holder has just committed is found. A plan made while the table was empty would read all of it for every key
+# until somebody analyzes it, so only the plan by index is allowed.
 FIND_ANSWERS = """
 CREATE OR REPLACE FUNCTION banyan_find_answers(wanted_locks bigint[], of_tenant bigint, of_actors bigint[], of_keys text[])
-RETURNS TABLE (is_free boolean, known bytea, status smallint, body text) LANGUAGE plpgsql VOLATILE SET search_path = public AS $$
+RETURNS TABLE (is_free boolean, known bytea, status smallint, body text) LANGUAGE plpgsql VOLATILE
+SET search_path = public SET enable_seqscan = off AS $$
 BEGIN
   FOR place IN 1 .. cardinality(wanted_locks) LOOP
     is_free := pg_try_advisory_xact_lock(wanted_locks[place]);

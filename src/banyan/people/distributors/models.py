@@ -11,10 +11,11 @@ from banyan.kernel import dated
 from banyan.kernel.tenancy.base import Audit, TenantModel
 from banyan.people.distributors.types import Status, Tier
 
+# Sequential scans are off in both: a plan made while a table was empty would be kept by the connection while it grows.
 AUTHENTICATE_FUNCTION = """
 CREATE OR REPLACE FUNCTION banyan_authenticate(token_digest bytea, at timestamptz, origin text DEFAULT '')
 RETURNS TABLE (tenant_id bigint, user_id bigint, roles text[], scopes text[], distributor_id bigint, status text)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = public, pg_temp AS $$
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 1 SET search_path = public, pg_temp SET enable_seqscan = off AS $$
 #variable_conflict use_column
 DECLARE
   actor text;
@@ -48,7 +49,7 @@ tokens, users and distributors.
 AUTHENTICATE_ALL_FUNCTION = """
 CREATE OR REPLACE FUNCTION banyan_authenticate_all(token_digests bytea[], at timestamptz)
 RETURNS TABLE (digest bytea, user_id bigint, roles text[], scopes text[], distributor_id bigint, status text)
-LANGUAGE sql STABLE ROWS 10 SET search_path = public, pg_temp AS $$
+LANGUAGE sql STABLE ROWS 10 SET search_path = public, pg_temp SET enable_seqscan = off AS $$
   SELECT t.digest, t.user_id, u.roles::text[], t.scopes::text[], d.id,
          CASE WHEN t.revoked_at IS NOT NULL THEN 'revoked'
               WHEN t.expires_at <= at THEN 'expired'

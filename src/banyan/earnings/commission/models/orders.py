@@ -16,8 +16,10 @@ from banyan.earnings.commission.models.plans import PlanVersionRow
 from banyan.earnings.commission.types import Cause, CommissionKind
 from banyan.kernel.tenancy import Audit, TenantModel
 
+# From the new rows outward by index, whatever the tables held when the connection planned it.
 GUARD_REVERSALS_FUNCTION = """
-CREATE OR REPLACE FUNCTION commission_guard_reversals() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION commission_guard_reversals() RETURNS trigger LANGUAGE plpgsql
+SET enable_hashjoin = off SET enable_mergejoin = off SET enable_seqscan = off AS $$
 DECLARE
   bad bigint;
 BEGIN
