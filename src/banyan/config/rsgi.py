@@ -1,17 +1,15 @@
 """The web process as granian runs it: the front of ``kernel.http.front`` around Django."""
 
-import gc
 import sys
 
 from django.urls import get_resolver
 
 from banyan.config.wsgi import application as django
+from banyan.kernel import garbage
 from banyan.kernel.http.front import Front
 
 _ = get_resolver().url_patterns  # loaded before the first caller comes, not while he waits
-gc.collect()
-gc.freeze()  # what is here now lives as long as the process: a collection under load need not walk it
-
+garbage.settle()
 sys.setswitchinterval(0.001)  # the event loop waits for a computing group no longer than this, instead of 5 ms
 
 application = Front(django)

@@ -5,7 +5,6 @@ It holds no state: kill it anywhere and another continues, because effects and c
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import threading
@@ -20,15 +19,14 @@ def main() -> None:
 
     django.setup()
     from banyan.config import deliveries, schedule
-    from banyan.kernel import events
+    from banyan.kernel import events, garbage
     from banyan.kernel.jobs.registry import QUEUES
 
     log = structlog.get_logger(__name__)
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    gc.collect()
-    gc.freeze()  # what is here now lives as long as the process: no collection need walk it
+    garbage.settle()
     drains = [deliveries.Drain(queue, stopping) for queue in QUEUES]
     jobs = schedule.Jobs(stopping)
     for thread in (*drains, jobs):

@@ -158,8 +158,12 @@ def array_literal(values: Iterable[Any] | None) -> str | None:
     if values is None:
         return None
     values = list(values)
-    kinds = set(map(type, values))
-    if kinds <= {int}:
+    return literal_of(values, set(map(type, values)))
+
+
+def literal_of(values: list[Any], kinds: set[type]) -> str:
+    """``array_literal`` for whoever knows the types of the values already."""
+    if kinds <= {int} or kinds == {bool}:
         return "{" + str(values)[1:-1] + "}"  # a list's own text is written in C
     if kinds == {str}:
         joined = '","'.join(values)
@@ -171,7 +175,7 @@ def array_literal(values: Iterable[Any] | None) -> str | None:
     if kinds == {datetime}:
         shown = {moment: f'"{moment}"' for moment in set(values)}
         return "{" + ",".join([shown[moment] for moment in values]) + "}"
-    if kinds == {int, NoneType}:
+    if kinds <= {int, NoneType}:
         return "{" + str(values)[1:-1].replace("None", "NULL") + "}"
     return "{" + ",".join(map(_array_element, values)) + "}"
 

@@ -79,27 +79,30 @@ def _unfit() -> tuple[int, bytes | None]:
 
 
 def _shown_list(values: Sequence[Any]) -> tuple[int, bytes | None]:
-    from banyan.kernel.sql import array_literal
+    from banyan.kernel.sql import literal_of
 
+    values = values if type(values) is list else list(values)
     kinds = set(map(type, values))
-    kinds.discard(type(None))
-    if not kinds:
-        return 0, cast(str, array_literal(values)).encode()
-    if kinds == {int}:
-        return _INT8_ARRAY, cast(str, array_literal(values)).encode()
-    if len(kinds) > 1:
+    known = kinds - {type(None)}
+    if not known:
+        return 0, literal_of(values, kinds).encode()
+    if known == {int}:
+        return _INT8_ARRAY, literal_of(values, kinds).encode()
+    if len(known) > 1:
         raise Unfit
-    (kind,) = kinds
+    (kind,) = known
     if issubclass(kind, int) and kind is not bool:
-        return _INT8_ARRAY, cast(str, array_literal([v if v is None else int(v) for v in values])).encode()
+        plain = [v if v is None else int(v) for v in values]
+        return _INT8_ARRAY, literal_of(plain, set(map(type, plain))).encode()
     if issubclass(kind, str):
-        shown = cast(str, array_literal([v if v is None else str.__str__(v) for v in values]))
+        texts = values if kind is str else [v if v is None else str.__str__(v) for v in values]
+        shown = literal_of(texts, set(map(type, texts)) if kind is not str else kinds)
         if "\x00" in shown:
             raise Unfit
         return _ARRAY_OF[str], shown.encode()
     if kind not in _ARRAY_OF:
         raise Unfit
-    return _ARRAY_OF[kind], cast(str, array_literal(values)).encode()
+    return _ARRAY_OF[kind], literal_of(values, kinds).encode()
 
 
 def _error_of(pgconn: pq.abc.PGconn, result: pq.abc.PGresult) -> psycopg.Error:

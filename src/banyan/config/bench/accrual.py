@@ -8,7 +8,6 @@ it in a home of its own.
 
 from __future__ import annotations
 
-import gc
 import os
 import random
 import time
@@ -24,7 +23,7 @@ from banyan.goods.catalog import commands as catalog
 from banyan.goods.catalog.types import NewCategory, NewProduct, NewSku
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import NewWarehouse, Receipt
-from banyan.kernel import clock, events, sql, tenancy, verification
+from banyan.kernel import clock, events, garbage, sql, tenancy, verification
 from banyan.people.distributors import commands as distributors
 from banyan.people.distributors.types import Application, Applied
 from banyan.people.identity import commands as identity
@@ -86,8 +85,7 @@ def run(order_count: int = 20_000, say: Callable[[str], None] = lambda text: Non
     with connections["owner"].cursor() as cursor:
         cursor.execute("ANALYZE")
     say("accruing")
-    gc.collect()
-    gc.freeze()  # a worker does not carry the garbage of having set all of this up
+    garbage.settle()  # as a worker does, which does not carry the garbage of having set all of this up
     server = processor.postmaster()
     cpu_before, started = _cpu_seconds(server), time.perf_counter()
     delivered = events.drain(tenant_id, names={REACTION})

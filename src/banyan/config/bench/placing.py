@@ -5,7 +5,6 @@ A module of its own that imports Django late: the processes are started afresh a
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import random
@@ -43,7 +42,7 @@ def _prepare(start: Any) -> None:
 
 def _measure(tenant_id: int, skus: list[int], buyers: list[int], seconds: float, number: int) -> tuple[int, float, float]:
     from banyan.goods.catalog.types import SkuId
-    from banyan.kernel import tenancy
+    from banyan.kernel import garbage, tenancy
     from banyan.trade.orders import commands as orders
     from banyan.trade.orders.types import Placed, PlaceLine, PlaceOrder
 
@@ -68,8 +67,7 @@ def _measure(tenant_id: int, skus: list[int], buyers: list[int], seconds: float,
     wishes = cycle([batch() for _ in range(BATCHES)])
     for _ in range(WARM_UP_BATCHES):
         place(next(wishes))
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     _start.wait(300)
     began = time.monotonic()
     placed = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import resource
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 from time import perf_counter
 
 from banyan.config import verifying
-from banyan.kernel import clock
+from banyan.kernel import clock, garbage
 from banyan.kernel.verification import Finding
 
 from . import channel, founding
@@ -76,8 +75,7 @@ def replay(
         shop = founding.found(stream, forest, datetime.combine(first, time(0, 0), SHOP_ZONE) - founding.OPENING_LEAD)
         gather_statistics()
         # The stream's half million objects live to the end: without this every collection walks them all.
-        gc.collect()
-        gc.freeze()
+        garbage.settle()
         founded = perf_counter() - begun
         with channel.simulated() as counter, Twin(shop.tenant_id) as twin:
             lived = Days(shop, stream, counter, twin, sample)
@@ -87,7 +85,7 @@ def replay(
                 progress(done, len(calendar), f"{day} · {lived.tally.orders:,} orders")
     finally:
         clock.drive(None)
-        gc.unfreeze()
+        garbage.unsettle()
     say("Verifying …")
     begun = perf_counter()
     report = verifying.verify([shop.tenant_id])

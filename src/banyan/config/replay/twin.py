@@ -68,11 +68,12 @@ def serve() -> None:
 
     django.setup()
 
-    from banyan.kernel import clock
+    from banyan.kernel import clock, garbage
 
     from . import till
 
     asked: dict[str, Any] = {"sell": till.sell, "deliver": till.deliver}
+    garbage.settle()
     _answer(None)
     while True:
         try:

@@ -22,12 +22,13 @@ from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import NotFound
 
 # OFFSET 0 keeps the look-ups by primary key whatever the statistics say: a shop just imported has none yet.
-# What a bundle consists of comes in the same statement, one look into an index per SKU.
+# What a bundle consists of comes in the same statement: a look into an index per SKU, where the shop has bundles at all.
 _FACTS = """
 SELECT s.id, s.product_id, c.path, s.tags, s.supplier_id, s.price_minor, s.cost_minor, s.currency, s.listed_at, s.on_sale,
        p.commissionable, s.tax_bp, s.weight_grams,
-       (SELECT array_agg(ARRAY[b.part_id, b.quantity] ORDER BY b.id) FROM catalog_sku_parts b
-        WHERE b.tenant_id = s.tenant_id AND b.bundle_id = s.id)
+       CASE WHEN (SELECT EXISTS (SELECT 1 FROM catalog_sku_parts WHERE tenant_id = %s)) THEN
+         (SELECT array_agg(ARRAY[b.part_id, b.quantity] ORDER BY b.id) FROM catalog_sku_parts b
+          WHERE b.tenant_id = s.tenant_id AND b.bundle_id = s.id) END
 FROM catalog_skus s
 CROSS JOIN LATERAL (SELECT commissionable, category_id FROM catalog_products WHERE id = s.product_id OFFSET 0) p
 CROSS JOIN LATERAL (SELECT path FROM catalog_categories WHERE id = p.category_id OFFSET 0) c
@@ -51,7 +52,7 @@ def sku_facts(sku_ids: Iterable[SkuId]) -> dict[SkuId, SkuFacts]:
     if not wanted:
         return {}
     array, params = sql.few(wanted)
-    rows = sql.fetch(_FACTS.format(ids=array), (current_tenant_id(), *params))
+    rows = sql.fetch(_FACTS.format(ids=array), (current_tenant_id(), current_tenant_id(), *params))
     found = {
         row[0]: SkuFacts(
             row[0],
