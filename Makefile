@@ -56,6 +56,7 @@ check: lint types imports architecture  ## ruff, mypy, import contracts, model r
 
 lint: setup-dev
 	$(RUN) ruff check .
+	$(RUN) ruff format --check -q .
 
 types: setup-dev
 	$(RUN) mypy

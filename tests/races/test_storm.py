@@ -116,9 +116,7 @@ def test_exactly_the_stock_is_sold_and_everybody_is_told_the_truth(
 
 @pytest.mark.skipif(BUYERS < 5_000, reason="the other half of the full storm: make faults")
 @pytest.mark.parametrize(("workers", "mirrored"), [(1, True), (4, False)])
-def test_the_other_half_of_the_full_storm(
-    shop: storm.Shop, home: Path, workers: int, mirrored: bool, not_run: list[str]
-) -> None:
+def test_the_other_half_of_the_full_storm(shop: storm.Shop, home: Path, workers: int, mirrored: bool, not_run: list[str]) -> None:
     test_exactly_the_stock_is_sold_and_everybody_is_told_the_truth(shop, home, workers, mirrored, not_run)
 
 

@@ -46,9 +46,7 @@ class _Shop:
     def crowd(self, clients: int, seconds: float, skus: int, rate: float = 0.0) -> Result:
         """Send one crowd. Raises RuntimeError on any answer but an accepted order."""
         self.crowds += 1
-        crowd = Crowd(
-            self.web.port, clients, seconds, self.tokens, self.skus[:skus], f"c{self.crowds}", SEED + self.crowds, rate
-        )
+        crowd = Crowd(self.web.port, clients, seconds, self.tokens, self.skus[:skus], f"c{self.crowds}", SEED + self.crowds, rate)
         done = subprocess.run(
             [sys.executable, "-m", "banyan.config.bench.crowd"], input=json.dumps(asdict(crowd)), capture_output=True,
             text=True, check=False,

@@ -134,9 +134,7 @@ class Reaction:
 _reactions: dict[str, Reaction] = {}
 
 
-def reaction(
-    name: str, *, on: Sequence[type[Event]], batch: int = 500, queue: str = "money", lanes: int = 1
-) -> Callable[[F], F]:
+def reaction(name: str, *, on: Sequence[type[Event]], batch: int = 500, queue: str = "money", lanes: int = 1) -> Callable[[F], F]:
     """Register ``run(events)`` to be called once for every event of these kinds, in its lane's commit order, tenant entered."""
 
     def register(run: F) -> F:

@@ -157,9 +157,7 @@ class GroupedOperation:
         assert member.answer is not None
         return member.answer.as_response()
 
-    def answer_soon(
-        self, tenant_id: int, request: Arrived, pool: Executor, told: Callable[[Told], None]
-    ) -> None:
+    def answer_soon(self, tenant_id: int, request: Arrived, pool: Executor, told: Callable[[Told], None]) -> None:
         """As ``answer``, for a caller who cannot wait in a thread: ``told`` is called with the answer in another one."""
 
         def served(place: Place[_Member]) -> None:

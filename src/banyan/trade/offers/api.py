@@ -149,9 +149,7 @@ def _refusal(outcome: Ticket | Refusal) -> Refusal:
 
 def _ticket(offer: Offer, ticket: Ticket) -> str:
     seconds = queries.seconds_to_wait(offer, ticket.position, clock.now())
-    shown = TicketOut(
-        ticket=queries.ticket_text(ticket), position=ticket.position, is_admitted=seconds == 0, seconds=seconds
-    )
+    shown = TicketOut(ticket=queries.ticket_text(ticket), position=ticket.position, is_admitted=seconds == 0, seconds=seconds)
     return shown.model_dump_json()
 
 

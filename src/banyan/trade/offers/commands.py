@@ -252,9 +252,7 @@ def _places(offer_id: OfferId, buyers: Sequence[UserId], at: datetime) -> dict[U
     if not buyers:
         return {}
     tenant_id = current_tenant_id()
-    (row,) = sql.fetch(
-        "SELECT place_count FROM offers_offers WHERE tenant_id = %s AND id = %s FOR UPDATE", (tenant_id, offer_id)
-    )
+    (row,) = sql.fetch("SELECT place_count FROM offers_offers WHERE tenant_id = %s AND id = %s FOR UPDATE", (tenant_id, offer_id))
     known = sql.fetch(
         "SELECT buyer_id, position FROM offers_places WHERE tenant_id = %s AND offer_id = %s AND buyer_id = ANY(%s::bigint[])",
         (tenant_id, offer_id, list(buyers)),

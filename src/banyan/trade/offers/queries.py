@@ -23,9 +23,7 @@ __all__ = [
     "list_offers", "read_ticket", "seconds_to_wait", "standing", "ticket_text",
 ]  # fmt: skip
 PREFIX = "off"
-_COLUMNS = (
-    "id, name, sku_id, price_minor, quantity, per_person, starts_at, ends_at, admit_per_second, puzzle_bits, ended_at"
-)
+_COLUMNS = "id, name, sku_id, price_minor, quantity, per_person, starts_at, ends_at, admit_per_second, puzzle_bits, ended_at"
 
 
 class OfferNotFound(NotFound):

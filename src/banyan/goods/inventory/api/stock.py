@@ -263,7 +263,11 @@ def adjust(request: HttpRequest, body: AdjustmentsIn) -> Any:
     """Write counted differences."""
     adjustments = [
         Adjustment(
-            WarehouseId(a.warehouse_id), SkuId(a.sku_id), a.quantity_change, a.reason, a.key,
+            WarehouseId(a.warehouse_id),
+            SkuId(a.sku_id),
+            a.quantity_change,
+            a.reason,
+            a.key,
             LotId(a.lot_id) if a.lot_id is not None else None,
         )
         for a in body.adjustments

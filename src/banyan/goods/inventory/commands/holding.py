@@ -81,7 +81,8 @@ def promise(lines: Sequence[ReserveLine]) -> Promise:
     choice = choosing.choose([choosing.Wish(order_id, tuple(wish)) for order_id, wish in wishes.items()], levels, by_priority)
     refused = {
         order_id: tuple(
-            Shortage(order_id, shares.sku_of(key), wished, have) for key, wished, have in shortages  # type: ignore[arg-type]
+            Shortage(order_id, shares.sku_of(key), wished, have)  # type: ignore[arg-type]
+            for key, wished, have in shortages
         )
         for order_id, shortages in choice.refused.items()
     }

@@ -114,9 +114,7 @@ def change_my_password(request: HttpRequest, body: PasswordIn) -> Status[None]:
 
 @router.get("/me/tokens", response={200: Page[TokenRowOut], **ERRORS}, summary="My working tokens")
 @endpoint(scope=Scope.ME_READ)
-def my_tokens(
-    request: HttpRequest, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50
-) -> dict[str, Any]:
+def my_tokens(request: HttpRequest, cursor: str | None = None, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> dict[str, Any]:
     """Newest first."""
     return _tokens_of(UserId(principal_of(request).user_id), cursor, limit)
 

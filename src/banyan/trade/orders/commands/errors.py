@@ -40,9 +40,7 @@ class OutOfStock(Conflict):
 
 def out_of_stock(shortages: Sequence[Shortage]) -> OutOfStock:
     """The refusal of an order that lacks these pieces."""
-    lacking = [
-        {"sku_id": ids.public("sku", s.sku_id), "requested": s.requested, "available": s.available} for s in shortages
-    ]
+    lacking = [{"sku_id": ids.public("sku", s.sku_id), "requested": s.requested, "available": s.available} for s in shortages]
     return OutOfStock("There are not enough pieces for this order.", shortages=lacking)
 
 

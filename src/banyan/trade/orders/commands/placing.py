@@ -83,7 +83,11 @@ def place_orders(requests: Sequence[PlaceOrder]) -> list[Placed | Refused]:
     promised = inventory.promise(
         [
             ReserveLine(
-                draft.order_id, line_id, line.sku_id, line.quantity, draft.expires_at,  # type: ignore[arg-type]
+                draft.order_id,
+                line_id,
+                line.sku_id,  # type: ignore[arg-type]
+                line.quantity,
+                draft.expires_at,
                 draft.channel(line) if draft.sale is not None else "",
             )
             for draft in drafts

@@ -137,9 +137,7 @@ def test_a_group_that_fails_is_served_one_by_one(tenant: Any, shop: Any, monkeyp
     assert tenant.verify() == []
 
 
-def test_what_a_rolled_back_group_promised_is_not_told(
-    tenant: Any, shop: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_rolled_back_group_promised_is_not_told(tenant: Any, shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The transaction of a group is lost after its members were answered: each is served again, for real."""
     sku, tokens = shop
     keep, sizes = idempotency.keep_answers, []
