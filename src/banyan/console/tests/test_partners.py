@@ -105,7 +105,7 @@ def test_periods_that_cross_each_other_are_refused_where_they_could_pay_more_tha
         return json.dumps({**MONTHS, "caps": {"total_bp": 1000}, "rules": rules})
 
     said = _post(operator, "/console/plans/new", document=plan(800), act="draft")
-    assert "总比例上限" in said and "重叠" in said
+    assert "单笔销售佣金合计上限" in said and "有部分日子重叠" in said
     with staffed.shop.enter():
         assert queries.list_versions() == []
     _post(operator, "/console/plans/new", document=plan(500), act="draft")
