@@ -14,8 +14,8 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import cycle
 from typing import Any
 
-BATCH = 500
-BATCHES = 20
+BATCH = 1_000
+BATCHES = 10
 """Different batches of one process, over and over: making wishes is no part of placing orders."""
 WARM_UP_BATCHES = 4
 _start: Any = None
