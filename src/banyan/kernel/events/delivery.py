@@ -49,7 +49,10 @@ MANY_ROUNDS = 1_000_000
 
 
 def drain(tenant_id: int, *, queue: str | None = None, names: set[str] | None = None, rounds: int | None = None) -> int:
-    """Deliver everything that is committed to every reaction of the tenant, until a round finds nothing.
+    """Deliver everything below the horizon to every reaction of the tenant, until a round finds nothing.
+
+    A transaction that still runs anywhere in the cluster, also of another database, holds back what was committed after it began
+    to write: that comes with a later call.
 
     ``rounds`` ends it earlier, after so many batches of each reaction, so that one busy tenant cannot keep a worker.
 
