@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from typing import Any
 
 import pytest
 
 from banyan.goods.inventory import commands as stocking
 from banyan.goods.inventory import queries as inventory
+from banyan.goods.inventory.tests.test_lots_races import beside
 from banyan.goods.inventory.types import ReservationState
 from banyan.goods.sourcing import commands as sourcing
 from banyan.goods.sourcing import queries as sourced
@@ -102,17 +101,12 @@ def test_packing_while_the_warehouse_closes(tenant: Any, make_buyers: Any, guard
         stocking.set_warehouse_active(shop.warehouses[0], False)
     if not guarded:
         monkeypatch.setattr(stocking, "lock_holds", lambda order_ids: None)
-    closing = threading.Thread(target=lambda: _in(tenant, lambda: sourcing.clear_warehouse(shop.warehouses[0], clock.now())))
     with tenant.enter():
         (parcel_id,) = commands.pack([NewParcel(one.fulfillment_id)])
         assert not isinstance(parcel_id, Refused)
-        closing.start()
-        time.sleep(1)
+        closing, wrong = beside(tenant, lambda: sourcing.clear_warehouse(shop.warehouses[0], clock.now()))
+        assert closing.is_alive() == guarded, "it waits for who packs"
     closing.join(30)
+    assert wrong == []
     with tenant.enter():
         assert held(shop, placed.order_id) == ({0: 1} if guarded else {1: 1})
-
-
-def _in(tenant: Any, act: Any) -> None:
-    with tenant.enter():
-        act()
