@@ -11,7 +11,7 @@ from datetime import datetime
 from django.db import OperationalError
 
 from banyan.goods.inventory.commands.channels import Shares, give_back, take_shares
-from banyan.goods.inventory.commands.moving import write_movements
+from banyan.goods.inventory.commands.moving import lock_skus, write_movements
 from banyan.goods.inventory.commands.stocking import QUANTITY_MAX
 from banyan.goods.inventory.engine import choosing
 from banyan.goods.inventory.events import ReservationsExpired
@@ -29,10 +29,6 @@ WHERE s.tenant_id = %s AND s.sku_id = ANY({{skus}})
 """
 # Locking and reading in one order, so that orders (A, B) and (B, A) queue instead of deadlocking.
 LOCK_LEVELS = READ_LEVELS + "ORDER BY s.sku_id, s.warehouse_id FOR UPDATE OF s"
-_LOCK_ALONE = """
-SELECT count(*) FROM (SELECT 1 FROM inventory_stock_levels WHERE tenant_id = %s AND sku_id = ANY({skus})
-ORDER BY sku_id, warehouse_id FOR UPDATE) locked
-"""
 # The guard. Where the levels are locked already, the condition makes the statement safe even without the lock.
 GUARD = f"AND {FREE} >= w.quantity"
 TAKE = """
@@ -111,8 +107,7 @@ def hold(promised: Promise) -> Iterator[None]:
         _write_reservations(promised)
     if promised.holds and promised.late:
         # Locked in a statement of its own: the update then begins with what the others have left, and rechecks nothing.
-        array, params = sql.few(list({held.sku_id for held in promised.holds}))
-        sql.fetch(_LOCK_ALONE.format(skus=array), (current_tenant_id(), *params))
+        lock_skus(held.sku_id for held in promised.holds)
         _take(promised)
 
 

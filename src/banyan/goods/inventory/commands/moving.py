@@ -130,6 +130,16 @@ def lock_places(places: Iterable[Place]) -> None:
     )
 
 
+def lock_skus(sku_ids: Iterable[int]) -> None:
+    """Lock the levels of these SKUs in every warehouse, in order."""
+    array, params = sql.few(list(set(sku_ids)))
+    sql.fetch(
+        f"SELECT count(*) FROM (SELECT 1 FROM inventory_stock_levels WHERE tenant_id = %s AND sku_id = ANY({array})"
+        " ORDER BY sku_id, warehouse_id FOR UPDATE) locked",
+        (current_tenant_id(), *params),
+    )
+
+
 _LYING = """
 SELECT k.sku_id, k.warehouse_id, k.lot_id, k.on_hand - k.quarantined, l.expires_on, l.produced_on, l.state
 FROM inventory_lot_stock k JOIN inventory_lots l ON l.id = k.lot_id

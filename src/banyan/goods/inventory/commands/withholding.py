@@ -15,7 +15,7 @@ from banyan.goods.catalog.types import SkuId
 from banyan.goods.inventory.commands.channels import lose_of_shares, open_channels, shrink_shares
 from banyan.goods.inventory.commands.holding import StockMoved, allocate, release_reserved, reserve
 from banyan.goods.inventory.commands.lots import write_decisions
-from banyan.goods.inventory.commands.moving import Place, shop_day
+from banyan.goods.inventory.commands.moving import Place, lock_skus, shop_day
 from banyan.goods.inventory.events import LotNearsExpiry, LotTurned, PromiseBroken, PromiseMended
 from banyan.goods.inventory.models import FREE, NEARING, Reservation
 from banyan.goods.inventory.queries import UnknownLot
@@ -166,15 +166,6 @@ def _change_held(pieces: Mapping[Place, int], sign: int) -> None:
             current_tenant_id(),
         ),
     )  # fmt: skip
-
-
-def lock_skus(sku_ids: Sequence[int]) -> None:
-    """Lock the levels of these SKUs in every warehouse, in order."""
-    sql.execute(
-        "SELECT 1 FROM inventory_stock_levels WHERE tenant_id = %s AND sku_id = ANY(%s::bigint[])"
-        " ORDER BY sku_id, warehouse_id FOR UPDATE",
-        (current_tenant_id(), list(sku_ids)),
-    )
 
 
 class _Open(NamedTuple):
