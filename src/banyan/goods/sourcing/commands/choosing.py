@@ -75,14 +75,21 @@ def _holds(order_ids: Sequence[int], may_be_packed: bool) -> tuple[dict[int, lis
     loose: dict[int, list[Reservation]] = {order_id: [] for order_id in found}
     stays: dict[int, list[Held]] = {}
     for one in (one for rows in found.values() for one in rows if one.state in open_states):
-        place = (one.line_id, one.warehouse_id)
-        kept = min(packed.get(place, 0), one.quantity) if one.state is ReservationState.ALLOCATED else 0
+        kept = packed_of(one, packed)
         if kept:
-            packed[place] -= kept
             stays.setdefault(one.order_id, []).append(Held(one.order_id, one.line_id, one.warehouse_id, one.sku_id, kept))
         if kept < one.quantity:
             loose[one.order_id].append(replace(one, quantity=one.quantity - kept))
     return loose, stays
+
+
+def packed_of(one: Reservation, packed: dict[tuple[int, int], int]) -> int:
+    """How many of its pieces lie in a parcel; they are taken out of ``packed``, so that no other reservation has them, too."""
+    place = (one.line_id, one.warehouse_id)
+    kept = min(packed.get(place, 0), one.quantity) if one.state is ReservationState.ALLOCATED else 0
+    if kept:
+        packed[place] -= kept
+    return kept
 
 
 def _question(orders: Sequence[ToSource], holds: Holds, active: Sequence[Warehouse], policy: Policy, at: datetime) -> Question:

@@ -14,7 +14,7 @@ from datetime import datetime
 from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.events import PromiseMended
 from banyan.goods.inventory.types import ReservationState, WarehouseId
-from banyan.goods.sourcing.commands.choosing import LEVELS_MAX, source
+from banyan.goods.sourcing.commands.choosing import LEVELS_MAX, packed_of, source
 from banyan.goods.sourcing.events import BackorderCancelled, BackorderOpened, BackorderServed
 from banyan.goods.sourcing.queries import backorders_of, get_policy, list_backorders
 from banyan.goods.sourcing.types import Backorder, BackorderId, BackorderState, Broken, Cause, Shortfall, ToSource
@@ -64,9 +64,8 @@ def _waiting(order_ids: Iterable[int]) -> Waiting:
         if one.state is ReservationState.LOST:
             key = (Cause.STOCK_SHORT, one.line_id)
         elif one.state is ReservationState.ALLOCATED and one.warehouse_id in closed:
-            key, place = (Cause.WAREHOUSE_CLOSED, one.line_id), (one.line_id, one.warehouse_id)
-            kept = min(packed.get(place, 0), quantity)
-            packed[place], quantity = packed.get(place, 0) - kept, quantity - kept
+            key = (Cause.WAREHOUSE_CLOSED, one.line_id)
+            quantity -= packed_of(one, packed)
         else:
             continue
         before = found[key].quantity if key in found else 0

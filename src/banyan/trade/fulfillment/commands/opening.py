@@ -56,11 +56,14 @@ def open_fulfillments(held: Held, wave_id: WaveId | None = None) -> list[int]:
 def follow_stock(order_ids: Iterable[int], at: datetime | None = None) -> None:
     """Make the open rows of these orders say what the stock holds for them: pieces that were refunded, or moved to another
     warehouse, are no longer picked there. What lies in a parcel stays until it is unpacked."""
-    wanted = sorted(set(order_ids))
-    rows = lock(wanted)
+    follow_locked(lock(sorted(set(order_ids))), at)
+
+
+def follow_locked(rows: Sequence[tuple[int, int, int]], at: datetime | None = None) -> None:
+    """The same for rows that ``lock`` gave."""
     if not rows:
         return
-    held = held_pieces(wanted)
+    held = held_pieces({order_id for _, order_id, _ in rows})
     _set_lines({fulfillment_id: held.get((order_id, warehouse_id), {}) for fulfillment_id, order_id, warehouse_id in rows})
     settle([row[0] for row in rows], at or clock.now())
 

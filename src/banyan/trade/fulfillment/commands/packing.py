@@ -12,7 +12,7 @@ from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.trade.fulfillment import queries
 from banyan.trade.fulfillment.commands import errors
-from banyan.trade.fulfillment.commands.opening import follow_stock, held_pieces, lock
+from banyan.trade.fulfillment.commands.opening import follow_locked, follow_stock, held_pieces, lock
 from banyan.trade.fulfillment.engine.packing import to_pack
 from banyan.trade.fulfillment.models import ParcelLineRow, ParcelRow
 from banyan.trade.fulfillment.ports import is_registered
@@ -63,9 +63,9 @@ def pack(parcels: Sequence[NewParcel]) -> list[ParcelId | Refused]:
 
 def _hold_still(order_ids: Sequence[int]) -> None:
     """Nobody else packs these orders or holds elsewhere what is packed here; the rows say what the stock does."""
-    lock(order_ids)
+    rows = lock(order_ids)
     inventory.lock_holds(order_ids)
-    follow_stock(order_ids)
+    follow_locked(rows)
 
 
 def _decide(parcels: Sequence[NewParcel], named: Sequence[int]) -> tuple[list[ParcelId | Refused], Packed]:
