@@ -112,7 +112,7 @@ class Sku(TenantModel):
 
 
 class SkuPartRow(TenantModel):
-    """What a bundle has in it: so many pieces of one SKU per set. Parts are no bundles; the command sees to it."""
+    """What a bundle has in it: so many pieces of one SKU in each. Parts are no bundles; the command sees to it."""
 
     audit: ClassVar[Audit] = Audit.ALL
 

@@ -12,7 +12,7 @@ SkuId = NewType("SkuId", int)
 
 
 class SkuPart(NamedTuple):
-    """``quantity`` pieces of one SKU that a set (组合商品) has in it, once per set."""
+    """``quantity`` pieces of one SKU in each bundle (组合商品)."""
 
     sku_id: SkuId
     quantity: int

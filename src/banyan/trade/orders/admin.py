@@ -15,7 +15,7 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from banyan.kernel import ids
-from banyan.kernel.backoffice import FactsAdmin
+from banyan.kernel.backoffice import FactsAdmin, masked
 from banyan.kernel.values.money import format_minor
 from banyan.trade.orders import commands, queries
 from banyan.trade.orders.models import Order, OrderLine, OrderPolicy, OrderShipment
@@ -135,8 +135,7 @@ class OrderAdmin(FactsAdmin):
         found = queries.get_recipient(OrderId(row.pk))
         if found is None:
             return "–"
-        phone = f"{found.phone[:3]}****{found.phone[-2:]}" if found.phone else ""
-        return " · ".join(filter(None, (f"{found.name[:1]}**", phone, found.address, found.region_code)))
+        return " · ".join(filter(None, (masked(found.name), masked(found.phone), found.address, found.region_code)))
 
     @admin.display(description=_("parcels"))
     def parcels(self, row: Order) -> str:
