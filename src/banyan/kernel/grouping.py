@@ -29,10 +29,10 @@ CROWD = 1.5
 """Usual size of the latest groups from which on a group waits for more callers; below it, nobody is kept waiting."""
 WINDOW_SHARE, WINDOW_MAX_SECONDS = 0.25, 0.01
 """How long a group waits for more callers: this share of what serving a group usually takes, and no longer."""
-LULL_SECONDS, LULL_GAPS = 0.001, 3.0
-"""So long nobody came, or so many times the usual time between two callers if that is longer: the crowd is complete."""
+LULL_SECONDS = 0.001
+"""So long nobody came: the crowd is complete."""
 RETRY_MAX_SECONDS = 30
-_WEIGHT, _GAP_WEIGHT = 0.25, 0.1
+_WEIGHT = 0.25
 
 M = TypeVar("M")
 
@@ -129,7 +129,6 @@ class GroupCommit(Generic[M]):
         self._waiting = 0
         self._leading = 0
         self._usual, self._usual_seconds = 1.0, 0.0  # size of a group, and how long serving it took
-        self._latest, self._gap = time.monotonic(), 1.0  # the latest caller, and the usual time between two
         self._arrived = threading.Event()
         self._closed = False
         self._idle = threading.Condition(self._lock)
@@ -194,9 +193,6 @@ class GroupCommit(Generic[M]):
                 queue = self._queues[tenant_id] = _Queue()
             queue.add(place)
             self._waiting += 1
-            now = time.monotonic()
-            self._gap += _GAP_WEIGHT * (now - self._latest - self._gap)
-            self._latest = now
             leads = not self._leading or (self._leading < self._leaders and self._waiting >= self._crowd_from)
             self._leading += leads
             return leads
@@ -232,12 +228,10 @@ class GroupCommit(Generic[M]):
         """Wait for the callers that usually come together: until nobody has come for a moment."""
         if self._usual < CROWD:
             return
-        window = min(WINDOW_MAX_SECONDS, WINDOW_SHARE * self._usual_seconds)
-        lull = min(window, max(LULL_SECONDS, LULL_GAPS * self._gap))
-        ends = time.monotonic() + window
+        ends = time.monotonic() + min(WINDOW_MAX_SECONDS, WINDOW_SHARE * self._usual_seconds)
         while self._waiting < self._group_max and time.monotonic() < ends:
             self._arrived.clear()
-            if not self._arrived.wait(lull):
+            if not self._arrived.wait(LULL_SECONDS):
                 return
 
     def _serve_group(self) -> None:

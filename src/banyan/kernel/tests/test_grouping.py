@@ -77,30 +77,6 @@ def test_a_crowd_is_served_once_each_and_in_order_per_thread() -> None:
         assert own == sorted(own)
 
 
-class Waits(threading.Event):
-    """Nobody comes; remembers how long one was ready to wait."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seconds: list[float | None] = []
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.seconds.append(timeout)
-        return False
-
-
-@pytest.mark.parametrize(
-    ("gap", "lull"),
-    [(0.0001, 0.001), (0.002, 0.006), (0.5, 0.01)],  # a crowd at once, a steady trickle, next to nobody: the window is the end
-)
-def test_who_comes_steadily_is_waited_for_longer_than_a_crowd_that_is_complete(gap: float, lull: float) -> None:
-    group: GroupCommit[Member] = GroupCommit(lambda _, members: None)
-    waits = group._arrived = Waits()
-    group._usual, group._usual_seconds, group._gap = 8.0, 0.1, gap
-    group._gather()
-    assert waits.seconds == [pytest.approx(lull)]
-
-
 def test_members_of_two_tenants_never_share_a_group_and_take_turns() -> None:
     groups: list[tuple[int, int]] = []
     first_runs, go_on = threading.Event(), threading.Event()
