@@ -7,7 +7,6 @@ the product promises.
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import shutil
 import tempfile
@@ -93,9 +92,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """What is loaded by now stays until the end: the collector need not walk over it again and again."""
-    gc.collect()
-    gc.freeze()
+    """What is loaded by now stays until the end."""
+    from banyan.kernel import garbage
+
+    garbage.settle()
 
 
 _NOT_RUN = pytest.StashKey[list[str]]()

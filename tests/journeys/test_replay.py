@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,7 +18,7 @@ from banyan.config.replay.stream import SHOP_ZONE
 from banyan.earnings.commission import queries as commission
 from banyan.earnings.simulation import commands as simulation
 from banyan.kernel import sql, tenancy
-from tests.template import copy_migrated_home
+from tests.template import clean_environment, copy_migrated_home
 
 pyarrow = pytest.importorskip("pyarrow", reason="pyarrow reads the replay's files")
 pytestmark = pytest.mark.slow
@@ -164,11 +163,9 @@ def test_the_same_plan_simulated_over_the_first_shared_days_pays_everybody_the_s
 
 
 def _command(files: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("BANYAN_", "DATABASE_", "DJANGO_", "PG"))}
-    source = str(Path(running.__file__).parents[3])
     return subprocess.run(
         [sys.executable, "-m", "banyan.config.cli", "replay", *arguments],
-        env=kept | {"BANYAN_HOME": str(files / "home"), "PYTHONPATH": source},
+        env=clean_environment(files / "home"),
         capture_output=True,
         text=True,
         timeout=300,
