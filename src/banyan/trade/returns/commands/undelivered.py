@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from banyan.trade.fulfillment import queries as fulfillment
+from banyan.trade.fulfillment.types import ParcelState
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import Order, OrderId, OrderLineId, OrderState
 from banyan.trade.returns.commands.acceptance import accept
@@ -142,9 +143,14 @@ def ask_for_undelivered(undelivered: Iterable[Undelivered]) -> int:
 
 
 def _packed(order_ids: Iterable[OrderId]) -> list[tuple[int, int, int]]:
-    """(parcel_id, line_id, quantity) of all that was packed for these orders."""
+    """(parcel_id, line_id, quantity) of all that was packed for these orders and not unpacked again."""
     parcels = fulfillment.list_parcels(order_ids=order_ids, limit=None)
-    return [(int(parcel.parcel_id), int(line_id), quantity) for parcel in parcels for line_id, _, quantity in parcel.pieces]
+    return [
+        (int(parcel.parcel_id), int(line_id), quantity)
+        for parcel in parcels
+        if parcel.state is not ParcelState.VOID
+        for line_id, _, quantity in parcel.pieces
+    ]
 
 
 def _worth(standing: Standing, one: Undelivered, packed: Iterable[tuple[int, int, int]]) -> tuple[LineClaim, ...]:

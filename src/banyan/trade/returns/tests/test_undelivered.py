@@ -124,12 +124,14 @@ def test_a_parcel_that_came_back_waits_for_a_decision(tenant: Any, make_buyers: 
 
 
 def test_parcels_of_one_line_add_up_to_all_of_it(tenant: Any) -> None:
+    """One that was unpacked again is none of them."""
     (order,) = place_paid(tenant, [(100, 3)], discount_minor=200)
     line = order.lines[0]
     with tenant.enter():
         fulfillment.release_wave(inventory.list_warehouses()[0].warehouse_id)
         (sending_of,) = sending.list_fulfillments(order_ids=[order.order_id])
         one_each = [NewParcel(sending_of.fulfillment_id, (Pieces(line.line_id, 1),)) for _ in range(3)]
+        fulfillment.unpack(fulfillment.pack(one_each[:1]))  # type: ignore[arg-type]
         parcel_ids = [int(parcel_id) for parcel_id in fulfillment.pack(one_each)]  # type: ignore[arg-type]
         for parcel_id in reversed(parcel_ids):  # whichever comes back first
             told = commands.Undelivered(parcel_id, order.order_id, ((line.line_id, line.sku.sku_id, 1),), clock.now())
