@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -168,6 +169,25 @@ class Shop:
             committed = f"SELECT 1 FROM outbox_events WHERE tenant_id = %s AND commit_order >= {HORIZON} LIMIT 1"
             return bool(sql.fetch(committed, (self.id,)))
 
+    def beside(self, act: Callable[[], Any]) -> Future[Any]:
+        """Run in another transaction, and come back when it waits for a lock of ours or is done."""
+        from django.db import connections
+
+        from banyan.kernel.tenancy import context
+
+        def run() -> Any:
+            with self.enter():
+                return act()
+
+        ours = connections[context.alias()].connection.info.backend_pid
+        thread = ThreadPoolExecutor(1)
+        other = thread.submit(run)
+        thread.shutdown(wait=False)
+        until = time.monotonic() + 10
+        while not wait([other], 0.01).done and not _is_waited_for(ours):
+            assert time.monotonic() < until, "it neither waits for us nor ends"
+        return other
+
     def verify(self, *, alone: bool = False) -> list[Any]:
         """The findings of `banyan verify` for this tenant (the structure has tests of its own): an empty list is a clean shop.
 
@@ -177,6 +197,15 @@ class Shop:
 
         findings = [finding for _, finding in verifying.verify([self.id], structure=False).findings]
         return [one for one in findings if not (alone and one.check.startswith("river."))]
+
+
+def _is_waited_for(backend: int) -> bool:
+    """Whether another transaction waits for a lock that this one holds."""
+    from django.db import connections
+
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted AND %s = ANY(pg_blocking_pids(pid)))", [backend])
+        return bool(cursor.fetchone()[0])
 
 
 @pytest.fixture

@@ -67,8 +67,8 @@ def true_up_orders(due: Due, closing_id: int, currency: str, figures: FigureBook
 
 
 def _lock_orders(due: Due, currency: str) -> None:
-    """All of the period's orders, as everybody locks them: in the order of ids, and before any account. A return or a release
-    that holds one of them may want an account that the first piece has moved."""
+    """All of the period's orders, as everybody locks them: in the order of ids. Pieces come by time of payment, and a receipt that
+    holds an order of a later piece may want one of the first."""
     sql.fetch(
         "SELECT count(*) FROM (SELECT 1 FROM commission_accruals WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s"
         " AND plan_version_id = %s AND currency = %s AND NOT is_closing ORDER BY id FOR NO KEY UPDATE) locked",

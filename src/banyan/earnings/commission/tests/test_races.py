@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -155,28 +155,45 @@ def test_without_the_turns_two_batches_spend_the_same_rest(sales: Sales, monkeyp
     assert sales.balance(1) == 4000
 
 
+def beside_a_return(
+    sales: Sales,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Callable[[], object],
+    step: tuple[Any, str],
+    *backs: Takeback,
+    waits: bool = True,
+) -> None:
+    """Both go through, though the return comes in when the act has taken the step for the first time. `waits`: for the act."""
+    (place, name), others = step, list[Future[Any]]()
+    real = getattr(place, name)
+
+    def taken(*args: Any) -> Any:
+        found = real(*args)
+        if not others:
+            others.append(sales.shop.beside(lambda: commands.reverse(backs)))
+            assert others[0].done() is not waits
+        return found
+
+    monkeypatch.setattr(place, name, taken)
+    with sales.shop.enter():
+        act()
+    others[0].result()
+    assert sales.shop.verify(alone=True) == []
+
+
+def close_all() -> None:
+    while commands.close_due(APRIL + timedelta(hours=2)):
+        pass
+
+
 def test_a_return_beside_a_close_in_pieces_waits_and_nobody_is_turned_away(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
     """The close has raised the first order when the second one's return comes: both want the account and the second order."""
     sales.publish(plan(BAND))
     _, second = sell(sales, 9_000, 6_000)
-    raised, real = threading.Event(), truing_up._adjust
-
-    def slowly(*args: Any) -> None:
-        real(*args)
-        raised.set()
-        time.sleep(0.3)
-
-    monkeypatch.setattr(truing_up, "_adjust", slowly)
     monkeypatch.setattr("banyan.earnings.commission.queries.closings.PIECE", 1)
     back = Takeback(Cause.RETURN, 1, second, (ReturnedLine(sales.lines(second)[0], 6_000, 6_000),), APRIL)
-
-    def give_back() -> None:
-        assert raised.wait(10)
-        commands.reverse([back])
-
-    at_once(sales.shop, lambda: commands.close_due(APRIL + timedelta(hours=2)), give_back)
+    beside_a_return(sales, monkeypatch, close_all, (truing_up, "_adjust"), back)
     assert sales.balance(1) == 720
-    assert sales.shop.verify(alone=True) == []
 
 
 def test_a_return_that_is_told_before_its_payment_waits_for_a_close_beside_it(
@@ -186,23 +203,9 @@ def test_a_return_that_is_told_before_its_payment_waits_for_a_close_beside_it(
     sales.publish(plan(BAND))
     (known,) = sell(sales, 9_000)
     unknown = sales.sell(6_000, paid_at=T0 + timedelta(hours=3))
-    closing, real = threading.Event(), truing_up._lock_orders
-
-    def slowly(*args: Any) -> None:
-        closing.set()
-        time.sleep(0.3)
-        real(*args)
-
-    monkeypatch.setattr(truing_up, "_lock_orders", slowly)
     lines = [ReturnedLine(sales.lines(each)[0], 1_000, of) for each, of in ((known, 9_000), (unknown, 6_000))]
     backs = [Takeback(Cause.RETURN, 1, known, (lines[0],), APRIL), Takeback(Cause.RETURN, 2, unknown, (lines[1],), APRIL)]
-
-    def give_back() -> None:
-        assert closing.wait(10)
-        commands.reverse(backs)
-
-    at_once(sales.shop, lambda: commands.close_due(APRIL + timedelta(hours=2)), give_back)
-    assert sales.shop.verify(alone=True) == []
+    beside_a_return(sales, monkeypatch, close_all, (closing, "count_figures"), *backs)
 
 
 def test_a_return_of_another_plans_order_beside_a_close_in_pieces_is_not_turned_away(
@@ -216,55 +219,22 @@ def test_a_return_of_another_plans_order_beside_a_close_in_pieces_is_not_turned_
     orders = [sales.sell(12_000, upline=(each,), paid_at=T0 + timedelta(hours=1 + each % 2)) for each in (2, 1)]
     with sales.shop.enter():
         commands.accrue(orders)
-    raised, real = threading.Event(), truing_up._adjust
-
-    def slowly(*args: Any) -> None:
-        real(*args)
-        raised.set()
-        time.sleep(0.3)
-
-    monkeypatch.setattr(truing_up, "_adjust", slowly)
     monkeypatch.setattr("banyan.earnings.commission.queries.closings.PIECE", 1)
     back = Takeback(Cause.RETURN, 1, other, (ReturnedLine(sales.lines(other)[0], 1_000, 1_000),), APRIL)
-
-    def give_back() -> None:
-        assert raised.wait(10)
-        commands.reverse([back])
-
-    def close() -> None:
-        while commands.close_due(APRIL + timedelta(hours=2)):
-            pass
-
-    at_once(sales.shop, close, give_back)
+    beside_a_return(sales, monkeypatch, close_all, (truing_up, "_adjust"), back)
     assert [sales.balance(each) for each in (1, 2)] == [960, 960]
-    assert sales.shop.verify(alone=True) == []
 
 
-def test_a_receipt_that_is_told_before_its_payment_waits_for_a_return_beside_it(
+def test_a_return_waits_for_a_receipt_beside_it_that_is_told_before_its_payment(
     sales: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The receipt accrues one order and wants the other; the return has the other and wants the account."""
     sales.publish()
     (known,) = sell(sales, 10_000)
     unknown = sales.sell(10_000)
-    accrued, real = threading.Event(), hold.accrue
-
-    def slowly(order_ids: Any) -> int:
-        count = real(order_ids)
-        accrued.set()
-        time.sleep(0.3)
-        return count
-
-    monkeypatch.setattr(hold, "accrue", slowly)
     back = Takeback(Cause.RETURN, 1, known, (ReturnedLine(sales.lines(known)[0], 10_000, 10_000),), T0)
-
-    def give_back() -> None:
-        assert accrued.wait(10)
-        commands.reverse([back])
-
-    at_once(sales.shop, lambda: commands.mark_received([(known, T0), (unknown, T0)]), give_back)
+    beside_a_return(sales, monkeypatch, lambda: commands.mark_received([(known, T0), (unknown, T0)]), (hold, "accrue"), back)
     assert sales.balance(1) == 1_000
-    assert sales.shop.verify(alone=True) == []
 
 
 def test_a_reward_that_rises_and_one_that_falls_move_beside_a_return_in_one_order(
@@ -282,21 +252,13 @@ def test_a_reward_that_rises_and_one_that_falls_move_beside_a_return_in_one_orde
     later = sales.sell(10_000, upline=(2,), paid_at=T0 + timedelta(days=1))
     with sales.shop.enter():
         commands.accrue([later])
-    risen, real = threading.Event(), closing._write_rises
-
-    def slowly(*args: Any) -> Any:
-        written = real(*args)
-        risen.set()
-        time.sleep(0.3)
-        return written
-
-    monkeypatch.setattr(closing, "_write_rises", slowly)
     back = Takeback(Cause.RETURN, 2, both, (ReturnedLine(sales.lines(both)[0], 5_000, 10_000),), T0 + timedelta(days=1))
-
-    def give_back() -> None:
-        assert risen.wait(10)
-        commands.reverse([back])
-
-    at_once(sales.shop, lambda: commands.provide_due(T0 + timedelta(days=2)), give_back)
+    beside_a_return(
+        sales,
+        monkeypatch,
+        lambda: commands.provide_due(T0 + timedelta(days=2)),
+        (closing, "_write_rises"),
+        back,
+        waits=False,  # no account is locked before all of them are
+    )
     assert [sales.balance(each) for each in (1, 2)] == [250 + 100, 250 + 500 + 100]
-    assert sales.shop.verify(alone=True) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,31 +26,6 @@ def founded(tenant: Any, *pieces: int) -> tuple[Any, Any, list[Any]]:
         return sku, place, sorted(lot.lot_id for lot in queries.list_lots(sku))
 
 
-def beside(tenant: Any, act: Callable[[], object]) -> tuple[threading.Thread, list[BaseException]]:
-    """Run in another transaction, and come back when it waits for ours or is done."""
-    wrong: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            with tenant.enter():
-                act()
-        except BaseException as error:
-            wrong.append(error)
-        finally:
-            connections.close_all()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    until = time.monotonic() + 10
-    while thread.is_alive() and time.monotonic() < until:
-        with connections["owner"].cursor() as cursor:
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-            if cursor.fetchone()[0]:
-                break
-        thread.join(0.01)
-    return thread, wrong
-
-
 @pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "without the lock"])
 def test_a_lot_is_held_while_its_pieces_leave(tenant: Any, guarded: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     sku, _, (lot, _) = founded(tenant, 10, 10)
@@ -62,10 +36,9 @@ def test_a_lot_is_held_while_its_pieces_leave(tenant: Any, guarded: bool, monkey
         monkeypatch.setattr(withholding, "lock_skus", lambda sku_ids: None)
     with tenant.enter():
         commands.ship([1], clock.now())
-        thread, wrong = beside(tenant, lambda: commands.hold_lots([lot], "check"))
-        assert thread.is_alive()
-    thread.join()
-    right = not wrong and tenant.verify() == []
+        other = tenant.beside(lambda: commands.hold_lots([lot], "check"))
+        assert not other.done()
+    right = other.exception() is None and tenant.verify() == []
     assert right is guarded
     if guarded:
         with tenant.enter():
@@ -83,10 +56,9 @@ def test_an_order_leaves_while_some_of_its_pieces_are_taken_out_of_sale(tenant: 
         commands.allocate([1], clock.now())
     with tenant.enter():
         commands.hold_lots([lot], "check")
-        thread, wrong = beside(tenant, lambda: commands.ship([1], clock.now()))
-        assert thread.is_alive()
-    thread.join()
-    assert [type(error) for error in wrong] == [commands.PiecesLost]
+        other = tenant.beside(lambda: commands.ship([1], clock.now()))
+        assert not other.done()
+    assert isinstance(other.exception(), commands.PiecesLost)
     with tenant.enter():
         assert queries.held_quantities([1]) == {1: {"allocated": 1, "lost": 4}}
     assert tenant.verify() == []
@@ -107,10 +79,9 @@ def test_an_order_ends_while_its_pieces_are_lost_and_while_they_come_back(tenant
                 assert queries.held_quantities([2]) == {2: {"lost": 2}}
         with tenant.enter():
             act()
-            thread, wrong = beside(tenant, lambda order=order: commands.release([order]))  # type: ignore[misc]
-            assert thread.is_alive()
-        thread.join()
-        assert wrong == []
+            other = tenant.beside(lambda order=order: commands.release([order]))  # type: ignore[misc]
+            assert not other.done()
+        other.result()
         with tenant.enter():
             assert queries.held_quantities([order])[order].keys() == {"released"}
     assert tenant.verify() == []
@@ -125,11 +96,9 @@ def test_an_order_is_paid_while_its_pieces_are_chosen_anew(tenant: Any) -> None:
         commands.reserve([ReserveLine(1, 10, sku, 8)])
     with tenant.enter():
         commands.hold_lots([lot], "check")
-        unserved: list[Any] = []
-        thread, wrong = beside(tenant, lambda: unserved.append(commands.allocate([1], clock.now())))
-        assert thread.is_alive()
-    thread.join()
-    assert (wrong, unserved) == ([], [set()])
+        other = tenant.beside(lambda: commands.allocate([1], clock.now()))
+        assert not other.done()
+    assert other.result() == set()
     with tenant.enter():
         assert queries.held_quantities([1]) == {1: {"released": 8, "allocated": 8}}
     assert tenant.verify() == []
@@ -144,11 +113,9 @@ def test_an_order_is_paid_while_it_is_split_over_warehouses(tenant: Any) -> None
         commands.reserve([ReserveLine(1, 10, sku, 8)])
     with tenant.enter():
         assert commands.resettle({1: [Held(1, 10, place, sku, 5), Held(1, 10, second, sku, 3)]}) == {1}
-        unserved: list[Any] = []
-        thread, wrong = beside(tenant, lambda: unserved.append(commands.allocate([1], clock.now())))
-        assert thread.is_alive()
-    thread.join()
-    assert (wrong, unserved) == ([], [set()])
+        other = tenant.beside(lambda: commands.allocate([1], clock.now()))
+        assert not other.done()
+    assert other.result() == set()
     with tenant.enter():
         assert queries.held_quantities([1]) == {1: {"released": 8, "allocated": 8}}
     assert tenant.verify() == []
@@ -160,10 +127,9 @@ def test_a_lot_arrives_in_a_new_warehouse_while_it_is_held(tenant: Any) -> None:
         (second,) = commands.open_warehouses([NewWarehouse("far", "远仓")])
     with tenant.enter():
         commands.receive_stock([Receipt(second, sku, 5, lot_id=lot)])
-        thread, wrong = beside(tenant, lambda: commands.hold_lots([lot], "check"))
-        assert thread.is_alive()
-    thread.join()
-    assert wrong == []
+        other = tenant.beside(lambda: commands.hold_lots([lot], "check"))
+        assert not other.done()
+    other.result()
     with tenant.enter():
         assert queries.available([sku]) == {sku: 0} and queries.get_lot(lot).state is LotState.HELD
     assert tenant.verify() == []
@@ -176,10 +142,9 @@ def test_a_sku_becomes_lot_tracked_while_goods_come_in(tenant: Any) -> None:
         commands.receive_stock([Receipt(place, sku, 1)])
     with tenant.enter():
         commands.track_lots([LotRule(sku)])
-        thread, wrong = beside(tenant, lambda: commands.receive_stock([Receipt(place, sku, 5)]))
-        assert thread.is_alive()
-    thread.join()
-    assert [type(error).__name__ for error in wrong] == ["LotMissing"], "it waited for the level, and knows"
+        other = tenant.beside(lambda: commands.receive_stock([Receipt(place, sku, 5)]))
+        assert not other.done()
+    assert type(other.exception()).__name__ == "LotMissing", "it waited for the level, and knows"
     assert tenant.verify() == []
 
 
@@ -256,11 +221,10 @@ def in_order(tenant: Any, place: Any, first: Any, second: Any, act: Callable[[],
     """Take the levels of the first and the second SKU, in their order, while ``act`` goes on beside: neither is in a deadlock."""
     with tenant.enter():
         commands.quarantine([Pieces(place, first, 1, "found", lot_id=_open_lot(first))])
-        thread, wrong = beside(tenant, act)
-        assert thread.is_alive(), "it waits for the first level"
+        other = tenant.beside(act)
+        assert not other.done(), "it waits for the first level"
         commands.quarantine([Pieces(place, second, 1, "found", lot_id=_open_lot(second))])
-    thread.join()
-    assert wrong == []
+    other.result()
 
 
 def _open_lot(sku: Any) -> Any:
