@@ -11,6 +11,7 @@ from banyan.earnings.commission.commands.accrual import EXPENSE, REFERENCE_KIND
 from banyan.earnings.commission.commands.hold import release_now
 from banyan.earnings.commission.commands.reversal import Batch, Standing, Step, book_batches, read_standings
 from banyan.earnings.commission.engine import CompiledPlan
+from banyan.earnings.commission.engine.clawback import part_back
 from banyan.earnings.commission.engine.periods import Span
 from banyan.earnings.commission.engine.true_up import Difference, FigureBook, compile_for_closing, differences, true_up_period
 from banyan.earnings.commission.events import CommissionReleased
@@ -19,7 +20,6 @@ from banyan.earnings.commission.queries.closings import PeriodOrder, returned_of
 from banyan.earnings.commission.types import Cause, CommissionKind, Period, Takeback
 from banyan.kernel import events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
-from banyan.kernel.values.money import cumulative_share
 from banyan.treasury.ledger import commands as ledger
 from banyan.treasury.ledger.types import AccountKind, AccountRef, EntryKind, NewEntry
 
@@ -67,8 +67,8 @@ def true_up_orders(due: Due, closing_id: int, currency: str, figures: FigureBook
 
 
 def _lock_orders(due: Due, currency: str) -> None:
-    """All of the period's orders, as everybody locks them: in the order of ids. Pieces come by time of payment, and a receipt that
-    holds an order of a later piece may want one of the first."""
+    """All of the period's orders, as everybody locks them: in the order of ids. Pieces come by time of payment, and a
+    receipt that holds an order of a later piece may want one of the first."""
     sql.fetch(
         "SELECT count(*) FROM (SELECT 1 FROM commission_accruals WHERE tenant_id = %s AND paid_at >= %s AND paid_at < %s"
         " AND plan_version_id = %s AND currency = %s AND NOT is_closing ORDER BY id FOR NO KEY UPDATE) locked",
@@ -154,7 +154,6 @@ def _step(change: Difference, standings: Sequence[Standing], back: dict[int, tup
     returns took of it already."""
     share = change.share
     refund, of = back.get(share.line_id, (0, 0))
-    refund = min(refund, of)
     raised = change.after_minor > change.before_minor
     kind = CommissionKind.TRUE_UP if raised else share.kind
     standing = next(
@@ -163,9 +162,9 @@ def _step(change: Difference, standings: Sequence[Standing], back: dict[int, tup
         if (each.line_id, each.payee_id, each.rule_key, each.kind) == (share.line_id, share.payee_id, share.rule_key, kind.value)
     )
     if raised:
-        amount = cumulative_share(change.after_minor - change.before_minor, refund, of)
-        return Step(standing, refund, amount) if refund else None
-    kept = change.after_minor - cumulative_share(change.after_minor, refund, of)
+        returned = min(refund, of)
+        return Step(standing, returned, part_back(change.after_minor - change.before_minor, refund, of)) if returned else None
+    kept = change.after_minor - part_back(change.after_minor, refund, of)
     amount = standing.amount - standing.reversed - kept
     return Step(standing, 0, amount, lowered=change.before_minor - change.after_minor)
 

@@ -19,6 +19,11 @@ class LineReversal(NamedTuple):
     amount_minor: int
 
 
+def part_back(minor: int, refund: int, of: int) -> int:
+    """What of a share went back by the time that `refund` of a line of `of` was returned."""
+    return cumulative_share(minor, min(refund, of), of)
+
+
 def reverse_line(
     amount_minor: int, *, of_minor: int, returned_before_minor: int, reversed_before_minor: int, refund_minor: int
 ) -> LineReversal:

@@ -20,6 +20,10 @@ class Span(NamedTuple):
     end_day: date
     """The day after the last."""
 
+    def holds(self, inner: Span) -> bool:
+        """Whether all days of `inner` are among its own."""
+        return self.first_day <= inner.first_day and inner.end_day <= self.end_day
+
 
 def span_of(period: Period, at: datetime, zone: tzinfo) -> Span:
     """The period that `at` lies in."""

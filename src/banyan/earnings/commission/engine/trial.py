@@ -8,8 +8,8 @@ from datetime import date, tzinfo
 from typing import NamedTuple
 
 from banyan.earnings.commission.types import ClosingDecision, LegalCeiling, Member, PaidOrder, Period, Share
-from banyan.kernel.values.money import cumulative_share
 
+from .clawback import part_back
 from .closing import ClosingSums, PeriodBook, decide_closing
 from .compiled import CompiledPlan
 from .periods import Span, holds, span_of
@@ -130,9 +130,7 @@ class _Trial:
             book.give_back(order, sold.legal, sold.returned)
             for payee_id, minor in net.items():
                 book.sums.by_payee[payee_id] = book.sums.by_payee.get(payee_id, 0) + minor
-        book.sums.accrued += sum(
-            _paid_by(closing) for _, within, closing in self.earlier if span is None or _lies_in(within, span)
-        )
+        book.sums.accrued += sum(_paid_by(closing) for _, within, closing in self.earlier if span is None or span.holds(within))
         if caps.budget_minor is not None:
             spent = self._spent_ever() if caps.budget_is_total else book.sums.accrued
             book.sums.budget_left = max(caps.budget_minor - spent, 0)
@@ -142,7 +140,8 @@ class _Trial:
         """What each payee has of an order by now."""
         net: dict[int, int] = {}
         for share in shares:
-            net[share.payee_id] = net.get(share.payee_id, 0) + _net(share, share.amount_minor, sold.returned)
+            minor = share.amount_minor - part_back(share.amount_minor, *sold.returned.get(share.line_id, (0, 0)))
+            net[share.payee_id] = net.get(share.payee_id, 0) + minor
         for each in self.adjustments:
             if each.order_id == order_id:
                 payee_id = each.difference.share.payee_id
@@ -158,10 +157,6 @@ def _paid_by(closing: ClosingDecision) -> int:
     return sum(each.amount_minor for each in closing.rewards)
 
 
-def _lies_in(inner: Span, outer: Span) -> bool:
-    return outer.first_day <= inner.first_day and inner.end_day <= outer.end_day
-
-
 def _adjust(compiled: CompiledPlan, period: Period, mine: Sequence[_Decided]) -> Iterator[tuple[_Decided, Adjustment]]:
     if true_up_period(compiled.plan) is not period:
         return
@@ -172,18 +167,4 @@ def _adjust(compiled: CompiledPlan, period: Period, mine: Sequence[_Decided]) ->
     for each in mine:
         sold, order, shares = each
         for change in differences(shares, at_close.decide(figures.close(order), sold.legal)):
-            after, was = change.after_minor, change.before_minor
-            if after > was:  # what is added is a commission of its own, of which its own part goes back
-                booked = _net(change.share, after - was, sold.returned)
-            else:
-                booked = _net(change.share, after, sold.returned) - _net(change.share, was, sold.returned)
-            yield each, Adjustment(order.order_id, change, booked)
-
-
-def _net(share: Share, minor: int, returned: Mapping[int, tuple[int, int]]) -> int:
-    return minor - _back(share, minor, returned)
-
-
-def _back(share: Share, minor: int, returned: Mapping[int, tuple[int, int]]) -> int:
-    refund, of = returned.get(share.line_id, (0, 0))
-    return cumulative_share(minor, min(refund, of), of)
+            yield each, Adjustment(order.order_id, change, change.booked_minor(sold.returned))

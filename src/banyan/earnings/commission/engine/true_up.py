@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from banyan.earnings.commission.types import Member, PaidOrder, Period, Plan, Progressive, Rule, Share, WholeBand, is_trued_up
 
+from .clawback import part_back
 from .closing import part_of
 from .compiled import CompiledPlan, compile_plan
 from .figures import people_of, period_of, with_people
@@ -55,6 +56,14 @@ class Difference(NamedTuple):
     share: Share
     before_minor: int
     after_minor: int
+
+    def booked_minor(self, returned: Mapping[int, tuple[int, int]]) -> int:
+        """What is really booked of it, where part of the share's line was returned: line → (refund, of how much)."""
+        back = returned.get(self.share.line_id, (0, 0))
+        changed = self.after_minor - self.before_minor
+        if changed > 0:  # what is added is a commission of its own, of which its own part goes back
+            return changed - part_back(changed, *back)
+        return changed - part_back(self.after_minor, *back) + part_back(self.before_minor, *back)
 
 
 def differences(before: Sequence[Share], after: Sequence[Share]) -> list[Difference]:

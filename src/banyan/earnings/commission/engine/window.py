@@ -13,8 +13,8 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from banyan.earnings.commission.types import LegalCeiling, Member, PaidOrder, Period, Recipient, Reward, Share, Weight
-from banyan.kernel.values.money import cumulative_share
 
+from .clawback import part_back
 from .closing import ClosingSums, PeriodBook, decide_closing
 from .compiled import CompiledPlan
 from .periods import GRACE, Span, span_of
@@ -139,7 +139,7 @@ class WindowBook:
 
     def _count(self, sums: ClosingSums, shares: Iterable[Share], back: Mapping[int, tuple[int, int]]) -> None:
         for share in shares:
-            gone = part_back(share.amount_minor, share.line_id, back)
+            gone = part_back(share.amount_minor, *back.get(share.line_id, (0, 0)))
             sums.accrued -= gone
             if self._by_payee:
                 sums.by_payee[share.payee_id] = sums.by_payee.get(share.payee_id, 0) + share.amount_minor - gone
@@ -159,9 +159,9 @@ class WindowBook:
 
     def _count_returned(self, shares: Sequence[Share], backs: Sequence[Back]) -> None:
         for number, each in enumerate(sorted(backs, key=lambda back: back.at)):
-            before, after = returned_by(backs[:number], None), returned_by(backs[: number + 1], None)
+            before, after = (returned_by(some, None).get(each.line_id, (0, 0)) for some in (backs[:number], backs[: number + 1]))
             minor = sum(
-                part_back(share.amount_minor, share.line_id, after) - part_back(share.amount_minor, share.line_id, before)
+                part_back(share.amount_minor, *after) - part_back(share.amount_minor, *before)
                 for share in shares
                 if share.line_id == each.line_id
             )
@@ -177,12 +177,6 @@ def returned_by(backs: Iterable[Back], until: datetime | None) -> dict[int, tupl
             refund, of = found.get(each.line_id, (0, 0))
             found[each.line_id] = (refund + each.refund_minor, max(of, each.of_minor))
     return found
-
-
-def part_back(minor: int, line_id: int, back: Mapping[int, tuple[int, int]]) -> int:
-    """What of a share on a line went back with what was returned of it."""
-    refund, of = back.get(line_id, (0, 0))
-    return cumulative_share(minor, min(refund, of), of)
 
 
 @dataclass(slots=True)
@@ -242,10 +236,10 @@ class WindowClosing:
             closes = self.window.span(at)
             if (closes.end_day, at.period) <= (span.end_day, place.period):
                 sums.accrued += sum(minor for day, minor in trued.by_day.items() if span.first_day <= day < span.end_day)
-                if plan.caps.payee_period_minor is not None and _within(closes, span):
+                if plan.caps.payee_period_minor is not None and span.holds(closes):
                     for payee_id, minor in trued.by_payee.items():
                         sums.by_payee[payee_id] = sums.by_payee.get(payee_id, 0) + minor
-        sums.accrued += sum(minor for period, each, minor in self._closed if period is not place.period and _within(each, span))
+        sums.accrued += sum(minor for period, each, minor in self._closed if period is not place.period and span.holds(each))
         if plan.caps.budget_minor is not None:
             spent = self._spent_until(span) if plan.caps.budget_is_total else sums.accrued
             sums.budget_left = max(plan.caps.budget_minor - spent, 0)
@@ -266,7 +260,3 @@ class WindowClosing:
             for minor in each.by_day.values()
         ]
         return sum(days) - sum(back) + sum(trued) + sum(minor for _, _, minor in self._closed)
-
-
-def _within(inner: Span, outer: Span) -> bool:
-    return outer.first_day <= inner.first_day and inner.end_day <= outer.end_day

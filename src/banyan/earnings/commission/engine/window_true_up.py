@@ -5,7 +5,7 @@ Pure, in two passes over the orders in the order of payment; what is kept grows 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from banyan.earnings.commission.types import LegalCeiling, PaidOrder
 from .compiled import CompiledPlan
 from .periods import GRACE
 from .true_up import FigureBook, compile_for_closing, differences
-from .window import Back, Place, TruedUp, Window, part_back, returned_by
+from .window import Back, Place, TruedUp, Window, returned_by
 
 
 class WindowOrder(NamedTuple):
@@ -42,16 +42,10 @@ def true_up_window(compiled: CompiledPlan, window: Window, place: Place, orders:
         back = returned_by(sold.backs, until + GRACE)
         released = max(sold.released_on, span.end_day) if sold.released_on is not None else None
         day = order.paid_at.astimezone(window.zone).date()
-        for share, before, after in changes:
+        for change in changes:
+            share, net = change.share, change.booked_minor(back)
             key = (share.rule_key, share.payee_id, tiers.get(share.payee_id, ""), share.depth, released)
-            found.paid[key] = found.paid.get(key, 0) + after - before
-            net = _net(after, share.line_id, back) - _net(before, share.line_id, back)
-            if after > before:  # what is added is a commission of its own, of which its own part goes back
-                net = _net(after - before, share.line_id, back)
+            found.paid[key] = found.paid.get(key, 0) + change.after_minor - change.before_minor
             found.by_day[day] = found.by_day.get(day, 0) + net
             found.by_payee[share.payee_id] = found.by_payee.get(share.payee_id, 0) + net
     return found
-
-
-def _net(minor: int, line_id: int, back: Mapping[int, tuple[int, int]]) -> int:
-    return minor - part_back(minor, line_id, back)
