@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
-from banyan.earnings.commission.types import LegalCeiling, Member, PaidOrder, Period, Recipient, Reward, Share, Weight
+from banyan.earnings.commission.types import LegalCeiling, Member, PaidOrder, Period, Place, Recipient, Reward, Share, Weight
 
 from .clawback import part_back
 from .closing import ClosingSums, PeriodBook, decide_closing
@@ -28,13 +28,6 @@ class Back(NamedTuple):
     at: datetime
     refund_minor: int
     of_minor: int
-
-
-class Place(NamedTuple):
-    """One period of the calendar."""
-
-    period: Period
-    first_day: date
 
 
 @dataclass(slots=True)

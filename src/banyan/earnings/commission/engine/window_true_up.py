@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from typing import NamedTuple
 
-from banyan.earnings.commission.types import LegalCeiling, PaidOrder
+from banyan.earnings.commission.types import LegalCeiling, PaidOrder, Place
 
 from .compiled import CompiledPlan
 from .periods import GRACE
 from .true_up import FigureBook, compile_for_closing, differences
-from .window import Back, Place, TruedUp, Window, returned_by
+from .window import Back, TruedUp, Window, returned_by
 
 
 class WindowOrder(NamedTuple):

@@ -1,14 +1,10 @@
 """Reads of the commission house. They return this house's types, never rows."""
 
+from banyan.earnings.commission.engine.window import TruedUp, Window, WindowSums
+from banyan.earnings.commission.engine.window_true_up import WindowOrder, true_up_window
 from banyan.earnings.commission.queries.absence import Answer, answer_for
 from banyan.earnings.commission.queries.closing_accounts import get_closing_account
-from banyan.earnings.commission.queries.closings import (
-    ClosingNotFound,
-    closing_rewards,
-    decide_closing_again,
-    get_closing,
-    list_closings,
-)
+from banyan.earnings.commission.queries.closings import ClosingNotFound, list_closings
 from banyan.earnings.commission.queries.commissions import (
     commissions_of_reversals,
     get_commission,
@@ -48,19 +44,11 @@ from banyan.earnings.commission.queries.preview import compiled, preview_order, 
 from banyan.earnings.commission.queries.proofs import SHOWN_CASES, ShopProof, describe_case, prove_document
 from banyan.earnings.commission.queries.suspensions import list_suspensions
 from banyan.earnings.commission.queries.windows import (
-    Paid,
-    Place,
-    TruedUp,
-    Window,
-    WindowBook,
-    WindowOrder,
-    WindowSums,
     close_window,
     closed_live,
     count_earlier,
     open_periods,
     open_window,
-    true_up_window,
     trued_places,
     window_of,
     window_orders,
@@ -72,20 +60,16 @@ __all__ = [
     "ClosingNotFound",
     "FrozenOrder",
     "Moment",
-    "Paid",
-    "Place",
     "ShopProof",
     "Slice",
     "TruedUp",
     "Window",
-    "WindowBook",
     "WindowOrder",
     "WindowSums",
     "answer_for",
     "check_document",
     "close_window",
     "closed_live",
-    "closing_rewards",
     "commissions_of_reversals",
     "compile_document",
     "compiled",
@@ -93,12 +77,10 @@ __all__ = [
     "complete",
     "count_earlier",
     "decide_again",
-    "decide_closing_again",
     "deciding_versions",
     "describe_case",
     "describe_differences",
     "explain",
-    "get_closing",
     "get_closing_account",
     "get_commission",
     "get_version",

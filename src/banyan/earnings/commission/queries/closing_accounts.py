@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import orjson
-
-from banyan.earnings.commission.engine.closing import ClosingSums
+from banyan.earnings.commission.engine.closing import ClosingSums, RuleSales, decide_closing
 from banyan.earnings.commission.models import ClosingRow
-from banyan.earnings.commission.queries.closings import ClosingNotFound, closing_of, closing_rewards, decide_frozen, thaw_sums
+from banyan.earnings.commission.queries.closings import ClosingNotFound, closing_of, closing_rewards, thaw_closing
 from banyan.earnings.commission.queries.plans import compiled_versions, get_version
 from banyan.earnings.commission.types import (
     AdjustedOrder,
@@ -21,7 +19,7 @@ from banyan.earnings.commission.types import (
     Period,
     Plan,
     Recipient,
-    Reward,
+    Rule,
     Sales,
 )
 from banyan.kernel import sql
@@ -39,14 +37,14 @@ def get_closing_account(closing_id: int) -> ClosingAccount:
     row = ClosingRow.objects.filter(pk=closing_id).first()
     if row is None:
         raise ClosingNotFound("No such closed period.")
-    closing, kept = closing_of(row), orjson.loads(row.inputs)
     plan = compiled_versions([row.plan_version_id])[row.plan_version_id].plan
-    sums, decision = thaw_sums(kept["sums"]), decide_frozen(plan, Period(row.period), kept)
+    sums, members = thaw_closing(row.inputs)
+    decision = decide_closing(plan, Period(row.period), sums, members)
     booked = {(rule, payee): minor for rule, payee, minor in closing_rewards(closing_id)}
     first_id = row.first_id or row.pk
     others = ClosingRow.objects.filter(first_id=first_id) | ClosingRow.objects.filter(pk=first_id)
     return ClosingAccount(
-        closing=closing,
+        closing=closing_of(row),
         version=get_version(row.plan_version_id),
         others=tuple(closing_of(each) for each in others.order_by("-id") if each.pk != row.pk),
         base_minor=sums.base,
@@ -55,7 +53,7 @@ def get_closing_account(closing_id: int) -> ClosingAccount:
         legal_ceiling_minor=sums.legal_ceiling,
         margin_ceiling_minor=sums.margin_ceiling,
         budget_left_minor=sums.budget_left,
-        member_count=len(kept["members"]),
+        member_count=len(members),
         rules=tuple(_rules(plan, Period(row.period), sums, decision)),
         rewards=tuple(_rewards(plan, sums, decision, _latest_rows(row, first_id))),
         cuts=decision.cuts,
@@ -74,7 +72,7 @@ def _rules(plan: Plan, period: Period, sums: ClosingSums, decision: ClosingDecis
             rule_key=rule.key,
             title=rule.title or rule.key,
             kind=CommissionKind.POOL if rule.pays.to is Recipient.POOL else CommissionKind.BONUS,
-            measure=_measure(plan, rule.key),
+            measure=_measure(rule),
             turnover_minor=sums.rules[rule.key].turnover,
             pot_before_minor=pot.before_minor if pot else None,
             pot_minor=pot.pot_minor if pot else None,
@@ -84,9 +82,8 @@ def _rules(plan: Plan, period: Period, sums: ClosingSums, decision: ClosingDecis
         )
 
 
-def _measure(plan: Plan, rule_key: str) -> str:
+def _measure(rule: Rule) -> str:
     """What a member is paid on, or what a pool is shared by."""
-    rule = next(each for each in plan.rules if each.key == rule_key)
     if rule.pays.to is Recipient.POOL:
         return rule.pays.weight.value
     return "team_sales" if rule.pays.sales is Sales.TEAM else "personal_sales"
@@ -96,13 +93,14 @@ def _rewards(
     plan: Plan, sums: ClosingSums, decision: ClosingDecision, rows: dict[tuple[str, int], int]
 ) -> Iterable[ClosingReward]:
     """The largest first."""
+    measures = {rule.key: _measure(rule) for rule in plan.rules}
     for each in sorted(decision.rewards, key=lambda one: (-one.amount_minor, one.rule_key, one.payee_id)):
         number = rows.get((each.rule_key, each.payee_id))
         yield ClosingReward(
             rule_key=each.rule_key,
             payee_id=each.payee_id,
             kind=each.kind,
-            sales_minor=_sales(plan, sums, each),
+            sales_minor=_sales(measures[each.rule_key], sums.rules[each.rule_key], each.payee_id),
             rate_bp=each.rate_bp,
             weight=each.weight,
             amount_minor=each.amount_minor,
@@ -110,14 +108,13 @@ def _rewards(
         )
 
 
-def _sales(plan: Plan, sums: ClosingSums, reward: Reward) -> int | None:
+def _sales(measure: str, sales: RuleSales, payee_id: int) -> int | None:
     """What the payee sold, or his team, where the rule asks for it."""
-    sales = sums.rules[reward.rule_key]
-    match _measure(plan, reward.rule_key):
+    match measure:
         case "team_sales":
-            return sales.team.get(reward.payee_id, 0)
+            return sales.team.get(payee_id, 0)
         case "personal_sales":
-            return sales.personal.get(reward.payee_id, 0)
+            return sales.personal.get(payee_id, 0)
     return None
 
 

@@ -21,7 +21,6 @@ from banyan.earnings.commission.types import (
     Member,
     PaidOrder,
     Period,
-    Plan,
     PlanVersionId,
 )
 from banyan.kernel import sql
@@ -114,7 +113,7 @@ def provided_before(version_id: int, period: Period, start_at: datetime, currenc
         return None
     end_at, count, inputs = rows[0]
     kept = orjson.loads(inputs)
-    return Provided(end_at, count, thaw_sums(kept["sums"]), thaw_sums(kept["back"])) if "back" in kept else None
+    return Provided(end_at, count, _thaw_sums(kept["sums"]), _thaw_sums(kept["back"])) if "back" in kept else None
 
 
 def returned_of(order_ids: Sequence[int], before: datetime | None) -> dict[int, Returned]:
@@ -165,14 +164,6 @@ def list_closings(*, before: int | None = None, limit: int = 50) -> list[Closing
     return [closing_of(row) for row in rows[:limit]]
 
 
-def get_closing(closing_id: int) -> Closing:
-    """One closed period, or a running one as far as it was provided for. Raises ClosingNotFound."""
-    row = ClosingRow.objects.filter(pk=closing_id).first()
-    if row is None:
-        raise ClosingNotFound("No such closed period.")
-    return closing_of(row)
-
-
 def closing_of(row: ClosingRow) -> Closing:
     """A row as it is read."""
     return Closing(
@@ -197,16 +188,16 @@ def decide_closings_again(closing_id: int | None = None) -> Iterator[tuple[int, 
     )
     plans = compiled_versions(sorted({row[1] for row in rows}))
     for number, version_id, period, inputs in rows:
-        yield number, decide_frozen(plans[version_id].plan, Period(period), orjson.loads(inputs))
+        yield number, decide_closing(plans[version_id].plan, Period(period), *thaw_closing(inputs))
 
 
-def decide_frozen(plan: Plan, period: Period, kept: dict[str, Any]) -> ClosingDecision:
-    """The decision on the sums and members that a closing keeps."""
-    members = [Member(distributor_id, 0, tier, status) for distributor_id, tier, status in kept["members"]]
-    return decide_closing(plan, period, thaw_sums(kept["sums"]), members)
+def thaw_closing(inputs: str) -> tuple[ClosingSums, list[Member]]:
+    """The sums and members that a closing was decided on."""
+    kept = orjson.loads(inputs)
+    return _thaw_sums(kept["sums"]), [Member(each, 0, tier, status) for each, tier, status in kept["members"]]
 
 
-def thaw_sums(kept: dict[str, Any]) -> ClosingSums:
+def _thaw_sums(kept: dict[str, Any]) -> ClosingSums:
     """A period's sums as they were frozen."""
     rules = {
         key: RuleSales(sales["turnover"], _by_id(sales["personal"]), _by_id(sales["team"]))

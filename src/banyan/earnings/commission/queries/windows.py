@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from banyan.earnings.commission.engine import CompiledPlan
 from banyan.earnings.commission.engine.periods import first_day_of
 from banyan.earnings.commission.engine.true_up import true_up_period
 from banyan.earnings.commission.engine.window import (
     Back,
-    Closed,
-    Place,
     TruedUp,
     Window,
     WindowBook,
@@ -25,36 +23,17 @@ from banyan.earnings.commission.engine.window import (
     closing_periods,
     rewards_everybody,
 )
-from banyan.earnings.commission.engine.window_true_up import WindowOrder, true_up_window
+from banyan.earnings.commission.engine.window_true_up import WindowOrder
 from banyan.earnings.commission.queries.closings import everybody
 from banyan.earnings.commission.queries.frozen import FrozenOrder
 from banyan.earnings.commission.queries.inputs import thaw_inputs
 from banyan.earnings.commission.queries.plans import versions_from
-from banyan.earnings.commission.types import LegalCeiling, PaidOrder, Period
+from banyan.earnings.commission.types import LegalCeiling, Paid, PaidOrder, Period, Place
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 
-__all__ = [
-    "Closed", "Paid", "Place", "TruedUp", "Window", "WindowBook", "WindowOrder", "WindowSums", "close_window", "closed_live",
-    "count_earlier", "open_periods", "open_window", "true_up_window", "trued_places", "window_of", "window_orders",
-]  # fmt: skip
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_ZERO = date(1970, 1, 1)
-
-
-class Paid(NamedTuple):
-    """What the close of one period added to, or took from, one payee by one rule. `released_on` None: it waits for receipt."""
-
-    place: Place
-    end_day: date
-    rule_key: str
-    payee_id: int
-    tier: str
-    depth: int
-    released_on: date | None
-    amount_minor: int
-    trued: bool
-    """An adjustment of orders; else a reward of the period."""
 
 
 def window_of(start_at: datetime, end_at: datetime) -> Window:

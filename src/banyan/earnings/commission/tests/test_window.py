@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from banyan.earnings.commission.engine import CompiledPlan, compile_plan, parse_plan
 from banyan.earnings.commission.engine.running import RunningSales, RunningSpent
 from banyan.earnings.commission.engine.trial import Sold, try_period
-from banyan.earnings.commission.engine.window import Back, Place, Window, WindowBook, WindowClosing, WindowSums
+from banyan.earnings.commission.engine.window import Back, Window, WindowBook, WindowClosing, WindowSums
 from banyan.earnings.commission.engine.window_true_up import WindowOrder, true_up_window
 from banyan.earnings.commission.tests.strategies import NOON
 from banyan.earnings.commission.tests.test_closing_properties import many, periods
-from banyan.earnings.commission.types import LegalCeiling, Member, PaidLine, PaidOrder, Period, Plan
+from banyan.earnings.commission.types import LegalCeiling, Member, PaidLine, PaidOrder, Period, Place, Plan
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 FREE = LegalCeiling("none", 9, None)

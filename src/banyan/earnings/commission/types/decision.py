@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple
+
+from banyan.earnings.commission.types.plan import Period
 
 
 class CommissionKind(StrEnum):
@@ -262,3 +264,25 @@ class ClosingDecision:
     pots: tuple[Pot, ...]
     cuts: tuple[ClosingCut, ...]
     skipped: tuple[Skipped, ...]
+
+
+class Place(NamedTuple):
+    """One period of the calendar."""
+
+    period: Period
+    first_day: date
+
+
+class Paid(NamedTuple):
+    """What the close of one period added to, or took from, one payee by one rule. `released_on` None: it waits for receipt."""
+
+    place: Place
+    end_day: date
+    rule_key: str
+    payee_id: int
+    tier: str
+    depth: int
+    released_on: date | None
+    amount_minor: int
+    trued: bool
+    """An adjustment of orders; else a reward of the period."""

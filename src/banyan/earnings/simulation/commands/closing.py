@@ -8,7 +8,8 @@ from datetime import date, datetime
 from typing import Any
 
 from banyan.earnings.commission import queries as commission
-from banyan.earnings.commission.queries import Paid, Place, TruedUp, Window, WindowSums
+from banyan.earnings.commission.queries import TruedUp, Window, WindowSums
+from banyan.earnings.commission.types import Paid, Place
 from banyan.earnings.simulation.engine import add_payments
 from banyan.earnings.simulation.types import PeriodPair, Tally
 from banyan.kernel import tenancy
@@ -24,7 +25,7 @@ def close_periods(
     tally: Tally,
     document: dict[str, Any],
     window: tuple[datetime, datetime],
-    sums: WindowSums | None,
+    sums: WindowSums,
     trued: dict[Place, TruedUp],
 ) -> None:
     """Add what closes pay on both sides to the sums of the orders. Once for a tally; enters the tenant itself."""
@@ -33,12 +34,11 @@ def close_periods(
         of = commission.window_of(*window)
         old = commission.closed_live(of)
         new: Iterable[Paid] = ()
-        if sums is not None or trued:
-            whole = sums or WindowSums()
-            if compiled.periodic:
-                whole.merge(commission.count_earlier(compiled, of))
+        if compiled.periodic:
+            sums.merge(commission.count_earlier(compiled, of))
+        if compiled.periodic or trued:
             by_day = {date.fromisoformat(day): numbers[3] for day, numbers in tally.by_day.items()}
-            new = list(commission.close_window(compiled, of, whole, by_day, trued))
+            new = commission.close_window(compiled, of, sums, by_day, trued)
         add_payments(tally, 0, _paired(tally, of, old))
         add_payments(tally, 1, _paired(tally, of, new))
         for place in commission.open_periods(of):

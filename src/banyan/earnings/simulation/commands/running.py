@@ -19,7 +19,8 @@ from typing import Any, TypeVar
 from django.db import transaction
 
 from banyan.earnings.commission import queries as commission
-from banyan.earnings.commission.queries import Place, TruedUp, WindowSums
+from banyan.earnings.commission.queries import TruedUp, WindowSums
+from banyan.earnings.commission.types import Place
 from banyan.earnings.simulation.commands import closing, slicing
 from banyan.earnings.simulation.commands.requesting import must_be_decidable, read_again
 from banyan.earnings.simulation.engine import merge, summarize
@@ -97,37 +98,36 @@ def simulate(
         places = closing.places_to_true_up(document, start_at, end_at) if parts else []
     count, done = sum(each.order_count for each in parts), 0
     whole, peak = Tally(), 0
-    sums: WindowSums | None = None
-    trued: dict[Place, TruedUp] = {}
+    sums, trued = WindowSums(), dict[Place, TruedUp]()
     asks = slicing.Ask(tenant_id, document, start_at, end_at)
-    for tally, counted, worker_peak in _spread(slicing.count_slice, asks, parts, processes if len(parts) > 1 else 0):
+    for tally, counted, worker_peak in _spread(slicing.count_slice, asks, parts, processes):
         merge(whole, tally)
-        sums = _merged(sums, counted)
+        if counted is not None:
+            sums.merge(counted)
         done += tally.order_count
         peak = max(peak, worker_peak)
         if not progress(done, count):
             return None
-    for place, found, worker_peak in _spread(slicing.true_up, asks, places, processes if len(places) > 1 else 0):
+    for place, found, worker_peak in _spread(slicing.true_up, asks, places, processes):
         trued[place] = found
         peak = max(peak, worker_peak)
         if not progress(done, count):
             return None
     closing.close_periods(tenant_id, whole, document, (start_at, end_at), sums, trued)
     own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-    return Simulated(whole, own + peak * (min(processes, len(parts)) if len(parts) > 1 else 0))
+    return Simulated(whole, own + peak * max(_workers(processes, parts), _workers(processes, places)))
 
 
-def _merged(sums: WindowSums | None, part: WindowSums | None) -> WindowSums | None:
-    if sums is None or part is None:
-        return sums or part
-    sums.merge(part)
-    return sums
+def _workers(processes: int, parts: Sequence[Any]) -> int:
+    """How many processes are worth while; 0: this one."""
+    return min(processes, len(parts)) if len(parts) > 1 else 0
 
 
 def _spread(
     count: Callable[[slicing.Ask, Part], Found], asks: slicing.Ask, parts: Sequence[Part], processes: int
 ) -> Iterator[Found]:
     """What is found in each part, in the order in which they are done; at most two parts per worker are under way or waiting."""
+    processes = _workers(processes, parts)
     if not processes:
         for part in parts:
             yield count(asks, part)

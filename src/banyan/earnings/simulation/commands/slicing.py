@@ -12,8 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from banyan.earnings.commission import queries as commission
-from banyan.earnings.commission.queries import Place, TruedUp, WindowOrder, WindowSums
-from banyan.earnings.commission.types import PaidOrder
+from banyan.earnings.commission.queries import TruedUp, WindowOrder, WindowSums
+from banyan.earnings.commission.types import PaidOrder, Place
 from banyan.earnings.simulation.engine import Counter
 from banyan.earnings.simulation.types import Tally
 from banyan.kernel import tenancy

@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
-from typing import Protocol
 
+from banyan.earnings.commission.types import Paid
 from banyan.earnings.simulation.types import PeriodPair, Tally
 
 from .tallying import put
 
 
-class Payment(Protocol):
-    """What a close added to, or took from, one payee by one rule, as the commission house tells of it."""
-
-    @property
-    def end_day(self) -> date: ...
-    @property
-    def rule_key(self) -> str: ...
-    @property
-    def payee_id(self) -> int: ...
-    @property
-    def tier(self) -> str: ...
-    @property
-    def depth(self) -> int: ...
-    @property
-    def released_on(self) -> date | None: ...
-    @property
-    def amount_minor(self) -> int: ...
-
-
-def add_payments(tally: Tally, side: int, payments: Iterable[tuple[PeriodPair, Payment]]) -> None:
+def add_payments(tally: Tally, side: int, payments: Iterable[tuple[PeriodPair, Paid]]) -> None:
     """Add what closes paid on one side, each to its period. Rewards are of no goods, so the sums by goods do not have them."""
     for pair, paid in payments:
         amount = paid.amount_minor
