@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from django.utils.translation import get_language
 
-from banyan.console.showing import masked
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
 from banyan.kernel import ids
+from banyan.kernel.values.masks import masked
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
 from banyan.people.identity import queries as identity

@@ -50,16 +50,6 @@ def moment(at: datetime | None) -> str:
     return "–" if at is None else timezone.localtime(at).strftime("%Y-%m-%d %H:%M")
 
 
-def masked(text: str | None) -> str:
-    """Names keep their first character, numbers of seven and more digits their first three and last two."""
-    if not text:
-        return "–"
-    digits = text.lstrip("+")
-    if digits.isdigit() and len(digits) >= 7:
-        return f"{text[:3]}{'*' * (len(text) - 5)}{text[-2:]}"
-    return text[0] + "*" * min(max(len(text) - 1, 1), 3)
-
-
 def word_of(code: object) -> str:
     """A code word such as `under_review` in the active language; where nobody translated it, at least without underlines."""
     text = str(code)

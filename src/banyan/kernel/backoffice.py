@@ -110,12 +110,3 @@ class FindsById(ModelAdmin):  # type: ignore[misc]
         for field in self.exact_fields:
             named |= Q(**{field: text})
         return queryset.filter(named), False
-
-
-def masked(text: str | None) -> str:
-    """Personal words in lists: names keep the first character, long numbers the first three and the last two."""
-    if not text:
-        return "–"
-    if text.lstrip("+").isdigit() and len(text) >= 7:
-        return f"{text[:3]}{'*' * (len(text) - 5)}{text[-2:]}"
-    return text[0] + "*" * min(max(len(text) - 1, 1), 3)

@@ -24,7 +24,7 @@ from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory import queries as stock
 from banyan.goods.inventory.types import LotId, LotRule, NewLot, NewWarehouse, Receipt, ReserveLine, WarehouseId
 from banyan.kernel import clock, sql, tenancy, verification
-from banyan.kernel.backoffice import masked
+from banyan.kernel.values.masks import masked
 from banyan.people.identity import commands as identity
 from banyan.people.identity import queries as people
 from banyan.people.identity.types import NewUser, Role

@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 from banyan.console import showing
 from banyan.earnings.settlement import queries as settlement
 from banyan.kernel import ids
+from banyan.kernel.values import masks
 
 register = template.Library()
 
@@ -115,7 +116,7 @@ def public(number: int | None, prefix: str) -> str:
 @register.filter
 def masked(text: str | None) -> str:
     """A name or number with its middle hidden."""
-    return showing.masked(text)
+    return masks.masked(text)
 
 
 @register.filter

@@ -10,8 +10,13 @@ import pytest
 from banyan.console.tests.conftest import Staffed
 from banyan.console.tests.making import MONTHS, close_a_month, publish
 from banyan.console.tests.screens import PHONE, Tab, World
+from banyan.goods.catalog.tests.making import make_skus
+from banyan.goods.inventory import commands as inventory
+from banyan.goods.inventory.types import NewWarehouse, Receipt
 from banyan.kernel import ids, sql
 from banyan.people.identity.types import Role
+from banyan.trade.orders import commands as orders
+from banyan.trade.orders.types import PlaceOrder, Recipient
 
 
 def _text(client: Any, address: str) -> str:
@@ -37,6 +42,18 @@ def test_a_record_is_headed_by_its_id_and_says_no_code_words(staff: Any) -> None
     assert "微信支付" in _text(auditor, f"/console/payments/paymentrow/{payment_id}/change/")
     sku = _text(auditor, f"/console/catalog/sku/{sku_id}/change/")
     assert "售价" in sku and "（分）" not in sku and "（万分比）" not in sku
+
+
+def test_the_record_of_an_order_masks_whom_it_goes_to(staffed: Staffed) -> None:
+    with staffed.shop.enter():
+        (sku,) = make_skus([1000])
+        (warehouse,) = inventory.open_warehouses([NewWarehouse("w", "仓")])
+        inventory.receive_stock([Receipt(warehouse, sku, 1)])
+        recipient = Recipient("王小明", "13800138000", "杭州市西湖区 1 号", "330106")
+        (placed,) = orders.place_orders([PlaceOrder(staffed.people[Role.CONSUMER], ((sku, 1),), recipient=recipient)])  # type: ignore[arg-type]
+    told = _text(staffed.client(Role.OPERATOR), f"/console/orders/order/{placed.order_id}/change/")  # type: ignore[union-attr]
+    assert "王** · 138******00 · 杭州市西湖区 1 号 · 330106" in told
+    assert "王小明" not in told and "13800138000" not in told
 
 
 @pytest.mark.screen

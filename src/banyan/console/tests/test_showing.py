@@ -9,6 +9,7 @@ from banyan.console import showing
 from banyan.earnings.settlement import queries as settlement
 from banyan.earnings.settlement.commands import opening
 from banyan.earnings.settlement.types import CarryReason, WaitReason
+from banyan.kernel.values.masks import masked
 from banyan.treasury.payouts.types import PayoutState
 
 
@@ -44,7 +45,7 @@ def test_percent(rate: int | None, shown: str) -> None:
     ],
 )
 def test_masks_never_show_the_whole(text: str | None, shown: str) -> None:
-    assert showing.masked(text) == shown
+    assert masked(text) == shown
 
 
 def test_values_of_facts_are_read_by_people() -> None:

@@ -20,6 +20,7 @@ from banyan.goods.inventory import commands, queries
 from banyan.goods.inventory.types import Lot, LotId, LotRule, LotState, LotStock, NewLot, Pieces, Receipt, WarehouseId
 from banyan.kernel import clock, ids
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.values.masks import masked
 from banyan.people.identity import queries as identity
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import LotBuyer
@@ -177,8 +178,8 @@ def _buyer_rows(found: Sequence[LotBuyer], places: dict[WarehouseId, str]) -> li
         rows.append(
             {
                 "one": one, "order_id": ids.public(names.ORDER, one.order_id), "buyer_id": ids.public(names.USER, one.buyer_id),
-                "name": showing.masked(name),
-                "phone": showing.masked(phone),
+                "name": masked(name),
+                "phone": masked(phone),
                 "warehouses": "、".join(places.get(WarehouseId(key), "–") for key in one.warehouse_ids),
                 "parcels": "、".join(f"{parcel.carrier} {parcel.tracking_number}".strip() for parcel in one.parcels),
             }

@@ -13,7 +13,8 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from banyan.kernel import clock, ids
-from banyan.kernel.backoffice import FactsAdmin, ReasonForm, masked
+from banyan.kernel.backoffice import FactsAdmin, ReasonForm
+from banyan.kernel.values.masks import masked
 from banyan.people.distributors import commands
 from banyan.people.distributors.models import Distributor, StatusFact, TierFact
 from banyan.people.distributors.types import DistributorId, Outcome, Tier

@@ -11,8 +11,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from banyan.kernel import ids
-from banyan.kernel.backoffice import FactsAdmin, masked
+from banyan.kernel.backoffice import FactsAdmin
 from banyan.kernel.values.errors import Forbidden, Refusal
+from banyan.kernel.values.masks import masked
 from banyan.people.identity import commands, queries
 from banyan.people.identity.models import LoginAttempt, Token, User, Visit
 from banyan.people.identity.types import Role, TokenId, UserId

@@ -15,7 +15,8 @@ from unfold.admin import TabularInline
 from unfold.decorators import display
 
 from banyan.kernel import ids
-from banyan.kernel.backoffice import FactsAdmin, masked
+from banyan.kernel.backoffice import FactsAdmin
+from banyan.kernel.values.masks import masked
 from banyan.kernel.values.money import format_minor
 from banyan.trade.orders import commands, queries
 from banyan.trade.orders.models import Order, OrderLine, OrderPolicy, OrderShipment

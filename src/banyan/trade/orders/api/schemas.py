@@ -12,8 +12,8 @@ from ninja import Field, Schema
 from pydantic import BaseModel
 
 from banyan.kernel import ids
-from banyan.kernel.backoffice import masked as hidden
 from banyan.kernel.http import Principal, PublicId
+from banyan.kernel.values.masks import masked as hidden
 from banyan.people.identity.types import UserId
 from banyan.trade.orders.types import LotBuyer, Order, OrderState, Placed, Policy, Recipient, Shipment
 
