@@ -93,7 +93,7 @@ class MoneyField(forms.DecimalField):
     """An amount as people write it (12.50); cleaned to integer minor units, None where it may be left out."""
 
     def __init__(self, currency: str, **options: Any) -> None:
-        self.decimals = 0 if currency in showing.WITHOUT_MINOR else 2
+        self.decimals = showing.decimals_of(currency)
         super().__init__(min_value=0, max_digits=15, decimal_places=self.decimals, **options)
 
     def prepare_value(self, value: Any) -> Any:

@@ -23,6 +23,11 @@ _TONES = {
 }  # fmt: skip
 
 
+def decimals_of(currency: str) -> int:
+    """How many digits an amount of this currency has after the point."""
+    return 0 if currency in WITHOUT_MINOR else 2
+
+
 def money(minor: int | None, currency: str = "CNY") -> str:
     """Minor units as ¥1,234.56 (no decimals where the currency has none); a dash for None."""
     if minor is None:

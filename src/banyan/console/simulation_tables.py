@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from banyan.console import names, showing
+from banyan.earnings.simulation import queries
 from banyan.earnings.simulation.types import Run
 
 TITLES = {
@@ -20,10 +21,6 @@ TITLES = {
     "periods": gettext_lazy("Paid when periods closed"), "people": gettext_lazy("Who gains or loses most"),
 }  # fmt: skip
 """Every table that can be taken along."""
-_LISTS = {
-    "rules": "by_rule", "tiers": "by_tier", "depths": "by_depth", "goods": "by_sku", "categories": "by_category",
-    "months": "by_month", "days": "by_day", "cash_flow": "released_by_day", "periods": "by_period",
-}  # fmt: skip
 _HEADS = {
     "rule": gettext_lazy("Rule"), "tier": gettext_lazy("Tier"), "depth": gettext_lazy("Depth"), "sku_id": gettext_lazy("Goods"),
     "category_id": gettext_lazy("Category"), "month": gettext_lazy("month"), "day": gettext_lazy("Day"),
@@ -40,7 +37,7 @@ _HEADS = {
 
 def rows_of(run: Run, table: str, currency: str) -> Iterator[list[Any]]:
     """A head and the rows of one of TITLES; nothing for a run without an outcome. Raises KeyError for another table."""
-    found = _found(run, table)
+    found = queries.records_of(run, table)
     if not found:
         return
     columns = [name for name in _HEADS if name in found[0]]
@@ -50,19 +47,8 @@ def rows_of(run: Run, table: str, currency: str) -> Iterator[list[Any]]:
         yield [say[name](row[name]) if name in say else row[name] for name in columns]
 
 
-def _found(run: Run, table: str) -> list[dict[str, Any]]:
-    outcome = run.outcome
-    if outcome is None:
-        return []
-    if table == "totals":
-        return [{name: outcome[name] for name in _HEADS if name in outcome}]
-    if table == "people":
-        return [*outcome["gainers"], *outcome["losers"]]
-    return list(outcome.get(_LISTS[table], ()))  # outcomes of earlier days know no periods
-
-
 def _sayings(found: list[dict[str, Any]], currency: str) -> dict[str, Callable[[Any], Any]]:
-    decimals = 0 if currency in showing.WITHOUT_MINOR else 2
+    decimals = showing.decimals_of(currency)
 
     def amount(minor: int) -> Decimal:
         return Decimal(minor).scaleb(-decimals)

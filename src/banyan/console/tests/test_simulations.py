@@ -62,6 +62,7 @@ def test_a_simulation_is_asked_for_watched_and_exported(staffed: Staffed) -> Non
     auditor.cookies["django_language"] = "en"
     assert auditor.get(f"{address}export/totals").content.decode().startswith("\ufeffOrders,")
     auditor.cookies["django_language"] = "zh-hans"
+    assert tuple(TITLES) == queries.TABLES
     for table in TITLES:
         assert auditor.get(f"{address}export/{table}").status_code == 200, table
     assert auditor.get(f"{address}export/nothing").status_code == 404

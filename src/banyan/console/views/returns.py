@@ -229,9 +229,8 @@ def _amount(request: HttpRequest, what: str, line_id: int, currency: str) -> int
     text = request.POST.get(f"{what}_{ids.public('oln', line_id)}", "").strip()
     if not text:
         return None
-    decimals = 0 if currency in showing.WITHOUT_MINOR else 2
     try:
-        minor = Decimal(text).scaleb(decimals)
+        minor = Decimal(text).scaleb(showing.decimals_of(currency))
     except InvalidOperation:
         minor = Decimal(-1)
     if not minor.is_finite() or minor != minor.to_integral_value() or not 0 <= minor <= 10**15:

@@ -145,8 +145,7 @@ def _minor(text: str) -> int | None:
         return None
     if amount is None or not amount.is_finite() or abs(amount) > 10**13:
         return None
-    scale = 1 if get_tenant(tenancy.current_tenant_id()).currency in showing.WITHOUT_MINOR else 100
-    return int(amount * scale)
+    return int(amount.scaleb(showing.decimals_of(get_tenant(tenancy.current_tenant_id()).currency)))
 
 
 def _picked(request: HttpRequest) -> list[tuple[int, int | None]]:

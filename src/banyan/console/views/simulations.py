@@ -88,7 +88,7 @@ def one(request: HttpRequest, public_id: str) -> HttpResponse:
     )  # fmt: skip
 
 
-def _tables(outcome: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]]]]:
+def _tables(outcome: dict[str, Any]) -> list[tuple[object, str, list[dict[str, Any]]]]:
     """Title, name of the table that can be taken along, and rows with what each stands for in words."""
     skus = outcome["by_sku"][:SHOWN_GOODS]
     say: dict[str, Callable[[Any], Any]] = {
@@ -98,16 +98,16 @@ def _tables(outcome: dict[str, Any]) -> list[tuple[str, str, list[dict[str, Any]
     }
     periods = [{**row, "words": _period(row)} for row in outcome.get("by_period", ())]
     return [
-        (title, table, [{**row, "words": say.get(key, str)(row[key])} for row in rows])
-        for title, table, key, rows in (
-            (_("By rule"), "rules", "rule", outcome["by_rule"]),
-            (_("By tier"), "tiers", "tier", outcome["by_tier"]),
-            (_("By depth"), "depths", "depth", outcome["by_depth"]),
-            (_("By month"), "months", "month", outcome["by_month"]),
-            (_("By category"), "categories", "category_id", outcome["by_category"][:SHOWN_GOODS]),
-            (_("By goods"), "goods", "sku_id", skus),
+        (TITLES[table], table, [{**row, "words": say.get(key, str)(row[key])} for row in rows])
+        for table, key, rows in (
+            ("rules", "rule", outcome["by_rule"]),
+            ("tiers", "tier", outcome["by_tier"]),
+            ("depths", "depth", outcome["by_depth"]),
+            ("months", "month", outcome["by_month"]),
+            ("categories", "category_id", outcome["by_category"][:SHOWN_GOODS]),
+            ("goods", "sku_id", skus),
         )
-    ] + ([(_("Paid when periods closed"), "periods", periods)] if periods else [])
+    ] + ([(TITLES["periods"], "periods", periods)] if periods else [])
 
 
 def _period(row: dict[str, Any]) -> str:

@@ -2,7 +2,10 @@
 
 from banyan.earnings.simulation.engine import summarize
 
-from .export import TABLES, as_csv, outside, rows_of
+from .export import TABLES, as_csv, outside, records_of, rows_of
 from .runs import RunNotFound, get_run, latest_for_version, list_runs
 
-__all__ = ["TABLES", "RunNotFound", "as_csv", "get_run", "latest_for_version", "list_runs", "outside", "rows_of", "summarize"]
+__all__ = [
+    "TABLES", "RunNotFound", "as_csv", "get_run", "latest_for_version", "list_runs", "outside", "records_of", "rows_of",
+    "summarize",
+]  # fmt: skip

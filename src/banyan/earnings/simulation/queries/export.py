@@ -17,30 +17,29 @@ _LISTS = {
 }  # fmt: skip
 _IDS = {"sku_id": "sku", "category_id": "cat", "payee_id": "dst"}
 _TOTALS = ("orders", "base_minor", "old_minor", "new_minor", "delta_minor", "old_bp", "new_bp", "people", "gaining", "losing")
+_PEOPLE = ("payee_id", "old_minor", "new_minor", "delta_minor", "why")
+
+
+def records_of(run: Run, table: str) -> list[dict[str, Any]]:
+    """The rows of one of TABLES as the outcome keeps them; none without an outcome. Raises KeyError for another table."""
+    outcome = run.outcome
+    if outcome is None:
+        return []
+    if table == "totals":
+        return [{name: outcome[name] for name in _TOTALS}]
+    if table == "people":
+        return [{name: one[name] for name in _PEOPLE} for one in (*outcome["gainers"], *outcome["losers"])]
+    return list(outcome.get(_LISTS[table], ()))  # outcomes of earlier days know no periods
 
 
 def rows_of(run: Run, table: str) -> Iterator[list[Any]]:
     """A head and the rows of one of TABLES; nothing for a run without an outcome. Raises KeyError for another table."""
-    outcome = run.outcome
-    if outcome is None:
-        return
-    if table == "totals":
-        yield list(_TOTALS)
-        yield [outcome[name] for name in _TOTALS]
-        return
-    if table == "people":
-        yield ["payee_id", "old_minor", "new_minor", "delta_minor", "why"]
-        for one in (*outcome["gainers"], *outcome["losers"]):
-            why = "; ".join(f"{each['rule']} {each['delta_minor']:+d}" for each in one["why"])
-            yield [ids.public("dst", one["payee_id"]), one["old_minor"], one["new_minor"], one["delta_minor"], why]
-        return
-    found = outcome.get(_LISTS[table])  # outcomes of earlier days know no periods
-    if not found:
-        return
-    names = list(found[0])
-    yield names
+    found = records_of(run, table)
+    names = list(found[0]) if found else list(_PEOPLE) if run.outcome is not None and table == "people" else []
+    if names:
+        yield names
     for row in found:
-        yield [_outside(name, row[name]) for name in names]
+        yield [_why(row[name]) if name == "why" else _outside(name, row[name]) for name in names]
 
 
 def as_csv(run: Run, table: str) -> str:
@@ -55,6 +54,10 @@ def outside(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _outside(name, part) if name in _IDS else outside(part) for name, part in value.items()}
     return [outside(each) for each in value] if isinstance(value, list) else value
+
+
+def _why(parts: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{each['rule']} {each['delta_minor']:+d}" for each in parts)
 
 
 def _outside(name: str, value: Any) -> Any:
