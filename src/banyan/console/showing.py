@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -115,6 +116,15 @@ def ruling_step(step: str) -> str:
     if word == "gives_back_much" and value.isdigit():
         value = percent(int(value))
     return said % {"value": word_of(value) if word in ("tier", "risk") else value} if "%(value)s" in said else said
+
+
+def commission_kind(kind: str, rule: dict[str, Any]) -> str:
+    """What somebody above the seller gets is named after how his rule counts: only a differential is one."""
+    if kind != "override":
+        return word_of(kind)
+    if rule.get("amount", {}).get("kind") == "differential":
+        return _("differential")
+    return _("generation bonus") if rule.get("pays", {}).get("to") == "generation" else word_of(kind)
 
 
 def ground_of(code: str) -> str:

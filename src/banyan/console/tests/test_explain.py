@@ -57,6 +57,10 @@ def test_only_a_differential_is_called_one(told: tuple[Staffed, dict[str, int]])
         words[key] = found.group(1)
     assert words == {"parent": "管理奖", "steps": "级差", "second": "代数奖"}
     assert '<td class="bn-nowrap">级差</td>' in _explained(staffed, by_rule["parent"])  # among the other shares of the order
+    with staffed.shop.enter():
+        one = queries.get_commission(by_rule["steps"])
+    answer = f"/console/orders/{ids.public('ord', one.order_id)}/answer?of={ids.public('dst', one.payee_id)}"
+    assert "<td>steps</td><td>级差</td>" in staffed.client(Role.FINANCE).get(answer).content.decode()
 
 
 def test_it_leads_to_its_statement_which_says_why_it_was_carried(told: tuple[Staffed, dict[str, int]]) -> None:

@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.timezone import localtime, make_aware
 from django.utils.translation import gettext as _
 
-from banyan.console import names, trail
+from banyan.console import names, showing, trail
 from banyan.console.access import get_public, may, page, show
 from banyan.earnings.commission import queries as commissions
 from banyan.earnings.commission.types import Commission, OrderDecision
@@ -44,7 +44,7 @@ def order_answer(request: HttpRequest, public_id: str) -> HttpResponse:
         request, "console/order_answer.html", _("Why this, why not, why not yet"), order=order, public_id=public_id, asked=asked,
         line=[people[key] for key in line if key in people], own=people.get(own) if own else None, answer=answer,
         outcome=_outcome(answer.outcome) if answer is not None else None, decision=decision,
-        earned=[{"one": one, "url": trail.explain_url(one.commission_id)} for one in earned if one.payee_id == own],
+        earned=_earned([one for one in earned if one.payee_id == own], decision),
         version_url=_version_url(request, decision.version) if decision is not None else "",
         sees_network=may(request, "network:read"), sees_order=may(request, "orders:read"), **_full(decision, own),
     )  # fmt: skip
@@ -83,6 +83,20 @@ def _line(order: Order, earned: list[Commission]) -> list[int]:
     line = [int(each.distributor_id) for each in frozen.upline] if frozen is not None else []
     buyer = frozen.buyer_distributor_id if frozen is not None else None
     return list(dict.fromkeys([*line, *([int(buyer)] if buyer else []), *(each.payee_id for each in earned)]))
+
+
+def _earned(mine: list[Commission], decision: OrderDecision | None) -> list[dict[str, Any]]:
+    """What the person earned, named as on the page that explains it."""
+    version = decision.version if decision is not None else None
+    rules = {str(rule["key"]): rule for rule in version.document["rules"]} if version is not None else {}
+    return [
+        {
+            "one": one,
+            "kind": showing.commission_kind(one.kind, rules.get(one.rule_key, {})),
+            "url": trail.explain_url(one.commission_id),
+        }
+        for one in mine
+    ]
 
 
 def _outcome(outcome: str) -> dict[str, str]:

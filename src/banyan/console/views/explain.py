@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from banyan.console import names, showing, trail
 from banyan.console.access import get_public, page, show
 from banyan.earnings.commission import queries as commissions
-from banyan.earnings.commission.types import CommissionKind, Evaluation, Explanation, Share
+from banyan.earnings.commission.types import Evaluation, Explanation, Share
 from banyan.earnings.settlement import queries as settlement
 from banyan.earnings.settlement.types import SourceKind, Statement, StatementLine
 from banyan.rules.compliance import queries as compliance
@@ -38,13 +38,13 @@ def explain(request: HttpRequest, public_id: str) -> HttpResponse:
     rules = compliance.explain_rule_set(found.legal.rule_set)
     return show(
         request, "console/explain.html", _("Why this commission"),
-        siblings=[(each, _kind_words(each.kind, own.get(each.rule_key, {}))) for each in siblings],
+        siblings=[(each, showing.commission_kind(each.kind, own.get(each.rule_key, {}))) for each in siblings],
         more_siblings=len(found.siblings) - len(siblings),
         found=found, one=one, trace=trace, frozen=frozen, people=people, source=_source_words(frozen.source) if frozen else "",
         payee=people.get(one.payee_id), path=_path(found, people), steps=_own_steps(found),
         stackings=[s for s in trace.stackings if s.line_id == one.line_id and s.payee_id == one.payee_id],
         skipped=[{"one": s, "name": people.get(s.payee_id or 0), "own": s.rule_key == one.rule_key} for s in trace.skipped],
-        kind=_kind_words(one.kind, found.rule), statements=_statements(found), rules=rules, chinese=chinese,
+        kind=showing.commission_kind(one.kind, found.rule), statements=_statements(found), rules=rules, chinese=chinese,
         advice=NOT_LEGAL_ADVICE_ZH if chinese else NOT_LEGAL_ADVICE, order_url=trail.order_url(one.order_id),
         version_url=trail.record_url("commission_planversionrow", found.version.version_id),
         postings=[{"one": p, "name": people.get(p.owner_id), "url": trail.record_url("ledger_entryrow", p.entry_id)}
@@ -60,15 +60,6 @@ def _statements(found: Explanation) -> list[tuple[Statement, StatementLine]]:
         *settlement.list_lines_of(SourceKind.COMMISSION_REVERSED, reversals),
     ]
     return sorted(lines, key=lambda each: (each[0].statement_id, each[1].line_id))
-
-
-def _kind_words(kind: str, rule: dict[str, Any]) -> str:
-    """What somebody above the seller gets is named after how his rule counts: only a differential is one."""
-    if kind != CommissionKind.OVERRIDE:
-        return showing.word_of(kind)
-    if rule.get("amount", {}).get("kind") == "differential":
-        return _("differential")
-    return _("generation bonus") if rule.get("pays", {}).get("to") == "generation" else showing.word_of(kind)
 
 
 def _source_words(source: Source) -> str:
