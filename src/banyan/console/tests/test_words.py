@@ -126,14 +126,12 @@ ACTED_ON = (
 
 
 def _refusals() -> dict[str, str]:
-    """What those commands refuse with, and their advice, as the console says it → where. Numbers are written as 7."""
+    """What those commands refuse with, and their advice, where the code has it whole → where."""
     from banyan.kernel.values.errors import Refusal
 
     found: dict[str, str] = {}
     for name in ACTED_ON:
         path = Path(str(SCRIPT.parents[1])) / "src" / "banyan" / name
-        if not path.exists():
-            continue
         module = importlib.import_module("banyan." + name.removesuffix(".py").replace("/", "."))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             kind = getattr(module, node.func.id, None) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else None
