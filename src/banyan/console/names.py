@@ -10,6 +10,7 @@ from django.utils.translation import get_language
 from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
 from banyan.kernel import ids
+from banyan.kernel.values.errors import Invalid
 from banyan.kernel.values.masks import masked
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
@@ -77,6 +78,14 @@ def find_distributor(words: str) -> DistributorId | None:
     except ids.BadPublicId:
         return distributors.find_by_codes([words]).get(words)
     return found if distributors.list_distributors_by_ids([found]) else None
+
+
+def get_distributor(words: str) -> DistributorId:
+    """As find_distributor, for a form's field `distributor`. Raises Invalid for words that name nobody here."""
+    found = find_distributor(words)
+    if found is None:
+        raise Invalid("No distributor has this code or id.", field="distributor")
+    return found
 
 
 def is_chinese() -> bool:

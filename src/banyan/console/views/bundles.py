@@ -27,7 +27,7 @@ def parts(request: HttpRequest, public_id: str) -> HttpResponse:
 @page("catalog:write")
 def put(request: HttpRequest, public_id: str) -> HttpResponse:
     """Set the parts as typed, all of them or nothing; no lines make it a plain SKU again. What is refused stays in the field."""
-    sku, text = _find(public_id), request.POST.get("lines", "")
+    sku, text = _find(public_id)[0], request.POST.get("lines", "")
     typed = [CUT.split(line.strip()) for line in text.splitlines() if line.strip()]
     known = queries.find_skus_by_codes(words[0] for words in typed)
     unknown = sorted({words[0] for words in typed} - set(known))
@@ -43,13 +43,18 @@ def put(request: HttpRequest, public_id: str) -> HttpResponse:
     return _show(request, public_id, text)
 
 
-def _find(public_id: str) -> SkuFacts:
-    return get_public(lambda sku_id: queries.sku_facts([SkuId(sku_id)]).get(SkuId(sku_id)), names.SKU, public_id)
+def _find(public_id: str) -> tuple[SkuFacts, dict[SkuId, SkuFacts]]:
+    """The SKU, and the facts of it and its parts."""
+
+    def read(sku_id: int) -> tuple[SkuFacts, dict[SkuId, SkuFacts]] | None:
+        facts = queries.sku_facts([SkuId(sku_id)])
+        return (facts[SkuId(sku_id)], facts) if facts else None
+
+    return get_public(read, names.SKU, public_id)
 
 
 def _show(request: HttpRequest, public_id: str, text: str | None = None) -> HttpResponse:
-    sku = _find(public_id)
-    facts = queries.sku_facts([sku.sku_id])
+    sku, facts = _find(public_id)
     called = queries.sku_names(facts)
     rows = [
         {"code": called[part.sku_id][0], "name": called[part.sku_id][1], "quantity": part.quantity, "sku": facts[part.sku_id]}

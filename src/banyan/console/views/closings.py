@@ -47,12 +47,12 @@ def closing(request: HttpRequest, public_id: str) -> HttpResponse:
     chosen = [one for one in account.rewards if not asked or one.payee_id == of]
     rewards = chosen[:SHOWN]
     skipped = [one for one in account.skipped if one.payee_id == of] if asked else []
-    people = names.names_of([*(one.payee_id for one in rewards), of, *(_cut_payee(cut.subject) for cut in account.cuts)])
+    people = names.names_of([*(one.payee_id for one in rewards), *(_cut_payee(cut.subject) for cut in account.cuts)])
     rules = {rule.rule_key: rule for rule in account.rules}
     one = account.closing
     return show(
         request, "console/closing.html", _("Closing of a period"), account=account, one=one, public_id=public_id,
-        of=asked, unknown=bool(asked) and of is None, person=people.get(of or 0), skipped=skipped, limits=_limits(account),
+        of=asked, unknown=bool(asked) and of is None, skipped=skipped, limits=_limits(account),
         paid_minor=account.accrued_minor + one.reward_minor, version_url=trail.plan_url(one.plan_version_id),
         rewards=[{"one": each, "rule": rules[each.rule_key], "name": people.get(each.payee_id),
                   "why": _why(each, rules[each.rule_key], one.currency),

@@ -17,7 +17,6 @@ from banyan.earnings.commission import commands, queries
 from banyan.earnings.commission.types import RegionalPartner
 from banyan.goods.sourcing.queries import region_name
 from banyan.kernel import clock, ids, tenancy
-from banyan.kernel.values.errors import Invalid
 
 PARTNER = "rpt"
 
@@ -47,11 +46,9 @@ def end(request: HttpRequest, public_id: str) -> HttpResponse:
 
 
 def _appoint(asked: dict[str, Any]) -> None:
-    found = names.find_distributor(asked["distributor"])
-    if found is None:
-        raise Invalid("No distributor has this code or id.", field="distributor")
+    whom = names.get_distributor(asked["distributor"])
     zone = tenancy.get_tenant(tenancy.current_tenant_id()).zone
-    commands.appoint_partner(asked["region"], found, datetime.combine(asked["day"], time(), zone) if asked["day"] else None)
+    commands.appoint_partner(asked["region"], whom, datetime.combine(asked["day"], time(), zone) if asked["day"] else None)
 
 
 def _show(request: HttpRequest, form: PartnerForm) -> HttpResponse:

@@ -16,7 +16,6 @@ from banyan.earnings.settlement import commands, queries
 from banyan.earnings.settlement.types import Cycle, Lane, NewPolicy, Policy, PolicyTerms, Rhythm, Scope
 from banyan.kernel import ids, tenancy
 from banyan.kernel.tenancy.registry import get_tenant
-from banyan.kernel.values.errors import Invalid
 
 POLICY = "spo"
 
@@ -75,10 +74,7 @@ def _subject(scope: Scope, asked: dict[str, Any]) -> str:
         return str(asked["tier"])
     if scope is Scope.TENANT:
         return ""
-    found = names.find_distributor(asked["distributor"])
-    if found is None:
-        raise Invalid("No distributor has this code or id.", field="distributor")
-    return str(found)
+    return str(names.get_distributor(asked["distributor"]))
 
 
 def _whom(one: Policy, people: dict[int, names.Name]) -> str:
