@@ -38,18 +38,25 @@ MONTHS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def make_distributors(staffed: Staffed, *sponsors: int | None, name: str = "某人") -> list[int]:
+def make_distributors(staffed: Staffed, *sponsors: int | None, drain: bool = True) -> list[int]:
     """Approved distributors; each number is the position of the sponsor among those before, None a root."""
     made: list[int] = []
     for sponsor in sponsors:
         with staffed.shop.enter():
             code = sellers.get_distributor(made[sponsor]).code if sponsor is not None else None  # type: ignore[arg-type]
-            (user,) = identity.register_users([NewUser(f"d{ids.next_id()}", None, name, None, (Role.CONSUMER,))])
+            (user,) = identity.register_users([NewUser(f"d{ids.next_id()}", None, "某人", None, (Role.CONSUMER,))])
             (applied,) = distributors.apply([Application(user, code, clock.now())])
             distributors.approve([applied.distributor_id], clock.now())  # type: ignore[union-attr]
             made.append(int(applied.distributor_id))  # type: ignore[union-attr]
-        staffed.shop.drain()
+        if drain:
+            staffed.shop.drain()
     return made
+
+
+def code_of(staffed: Staffed, distributor_id: int) -> str:
+    """The referral code of a distributor."""
+    with staffed.shop.enter():
+        return sellers.get_distributor(distributor_id).code  # type: ignore[arg-type]
 
 
 def publish(staffed: Staffed, document: dict[str, Any]) -> int:

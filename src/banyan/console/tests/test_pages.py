@@ -146,3 +146,12 @@ def test_lists_of_the_back_office_have_one_look(staffed: Staffed) -> None:
     text: Any = staffed.client(Role.OPERATOR).get("/console/distributors/distributor/").content.decode()
     assert "bn-pill" in text or "申请" in text
     assert re.search(r'href="/console/network/dst_\w+/"', text)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["returns/ret_zzzzzzzzzzzzz/", "network/dst_zzzzzzzzzzzzz/sponsor", "plans/plv_zzzzzzzzzzzzz/", "plans/x/edit", "plans/%00/",
+     "network/dst_%00/sponsor"],
+)  # fmt: skip
+def test_ids_of_the_new_pages_that_name_nothing_are_not_found(staffed: Staffed, address: str) -> None:
+    assert staffed.client(Role.OPERATOR).get(f"/console/{address}").status_code == 404

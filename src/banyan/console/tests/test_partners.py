@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from banyan.console.tests.asking import post
 from banyan.console.tests.conftest import Staffed
-from banyan.console.tests.making import MONTHS, make_distributors
+from banyan.console.tests.making import MONTHS, code_of, make_distributors
 from banyan.console.tests.screens import World
 from banyan.earnings.commission import queries
 from banyan.earnings.commission.types import RegionalPartner
 from banyan.kernel import clock, ids, tenancy
-from banyan.people.distributors import queries as distributors
 from banyan.people.identity.types import Role
 
 PAGE, APPOINT = "/console/regional-partners/", "/console/regional-partners/appoint"
@@ -27,30 +27,25 @@ def _held(staffed: Staffed) -> list[RegionalPartner]:
         return queries.list_partners()
 
 
-def _post(client: Any, address: str, **form: Any) -> str:
-    return str(client.post(address, form, follow=True).content.decode())
-
-
 def _end(partner: RegionalPartner) -> str:
     return f"{PAGE}{ids.public('rpt', partner.partner_id)}/end"
 
 
 def test_a_partner_is_appointed_and_ended_through_the_screen(staffed: Staffed) -> None:
     first, second = make_distributors(staffed, None, None)
-    with staffed.shop.enter():
-        code = distributors.get_distributor(first).code  # type: ignore[arg-type]
+    code = code_of(staffed, first)
     operator = staffed.client(Role.OPERATOR)
     assert "还没有人持有地区" in operator.get(PAGE).content.decode()
-    told = _post(operator, APPOINT, region="4403", distributor=code)
+    told = post(operator, APPOINT, region="4403", distributor=code)
     assert "已任命" in told and "深圳市" in told and code in told
     (held,) = _held(staffed)
     assert (held.region_code, held.distributor_id, held.valid_to) == ("4403", first, None)
-    taken = _post(operator, APPOINT, region="4403", distributor=ids.public("dst", second))
+    taken = post(operator, APPOINT, region="4403", distributor=ids.public("dst", second))
     assert "已有代理" in taken and "先结束" in taken and f'value="{ids.public("dst", second)}"' in taken  # what was typed stays
-    assert "已结束" in _post(operator, _end(held))
+    assert "已结束" in post(operator, _end(held))
     assert _held(staffed)[0].valid_to is not None
     assert _end(held) not in operator.get(PAGE).content.decode()
-    _post(operator, APPOINT, region="4403", distributor=ids.public("dst", second))
+    post(operator, APPOINT, region="4403", distributor=ids.public("dst", second))
     assert [each.distributor_id for each in _held(staffed)] == [second, first]
 
 
@@ -58,13 +53,13 @@ def test_a_partner_may_be_appointed_from_midnight_of_a_day_in_the_shops_zone(sta
     (first,) = make_distributors(staffed, None)
     operator, of = staffed.client(Role.OPERATOR), ids.public("dst", first)
     day = (clock.now() + timedelta(days=40)).date()
-    assert "待生效" in _post(operator, APPOINT, region="44", distributor=of, day=day.isoformat())
+    assert "待生效" in post(operator, APPOINT, region="44", distributor=of, day=day.isoformat())
     (held,) = _held(staffed)
     with staffed.shop.enter():
         zone = tenancy.get_tenant(staffed.shop.id).zone
     at = held.valid_from.astimezone(zone)
     assert (at.date(), at.hour, at.minute) == (day, 0, 0)
-    _post(operator, _end(held))
+    post(operator, _end(held))
     assert _held(staffed)[0].valid_to == held.valid_from  # ended before it began: it never counted
 
 
@@ -75,7 +70,7 @@ def test_a_partner_may_be_appointed_from_midnight_of_a_day_in_the_shops_zone(sta
 )
 def test_what_is_no_region_or_nobody_is_refused_beside_the_form(staffed: Staffed, region: str, of: str, words: str) -> None:
     (first,) = make_distributors(staffed, None)
-    told = _post(staffed.client(Role.OPERATOR), APPOINT, region=region, distributor=of or ids.public("dst", first))
+    told = post(staffed.client(Role.OPERATOR), APPOINT, region=region, distributor=of or ids.public("dst", first))
     assert words in told
     assert _held(staffed) == []
 
@@ -83,7 +78,7 @@ def test_what_is_no_region_or_nobody_is_refused_beside_the_form(staffed: Staffed
 @pytest.mark.parametrize("role", [Role.FINANCE, Role.AUDITOR, Role.WAREHOUSE])
 def test_who_may_not_write_plans_appoints_and_ends_nobody(staffed: Staffed, role: Role) -> None:
     (first,) = make_distributors(staffed, None)
-    _post(staffed.client(Role.OPERATOR), APPOINT, region="4403", distributor=ids.public("dst", first))
+    post(staffed.client(Role.OPERATOR), APPOINT, region="4403", distributor=ids.public("dst", first))
     (held,) = _held(staffed)
     client = staffed.client(role)
     assert client.post(APPOINT, {"region": "44", "distributor": ids.public("dst", first)}).status_code == 403
@@ -104,11 +99,11 @@ def test_periods_that_cross_each_other_are_refused_where_they_could_pay_more_tha
         ]
         return json.dumps({**MONTHS, "caps": {"total_bp": 1000}, "rules": rules})
 
-    said = _post(operator, "/console/plans/new", document=plan(800), act="draft")
+    said = post(operator, "/console/plans/new", document=plan(800), act="draft")
     assert "单笔销售佣金合计上限" in said and "有部分日子重叠" in said
     with staffed.shop.enter():
         assert queries.list_versions() == []
-    _post(operator, "/console/plans/new", document=plan(500), act="draft")
+    post(operator, "/console/plans/new", document=plan(500), act="draft")
     with staffed.shop.enter():
         assert [each.status for each in queries.list_versions()] == ["draft"]
 

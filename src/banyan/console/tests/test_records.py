@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from banyan.console.tests.asking import page_of
 from banyan.console.tests.conftest import Staffed
 from banyan.console.tests.making import MONTHS, close_a_month, publish
 from banyan.console.tests.screens import PHONE, Tab, World
 from banyan.goods.catalog.tests.making import make_skus
 from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import NewWarehouse, Receipt
-from banyan.kernel import ids, sql
+from banyan.kernel import clock, ids, sql
 from banyan.people.identity.types import Role
 from banyan.trade.orders import commands as orders
 from banyan.trade.orders.types import PlaceOrder, Recipient
@@ -54,6 +55,33 @@ def test_the_record_of_an_order_masks_whom_it_goes_to(staffed: Staffed) -> None:
     told = _text(staffed.client(Role.OPERATOR), f"/console/orders/order/{placed.order_id}/change/")  # type: ignore[union-attr]
     assert "王** · 138******00 · 杭州市西湖区 1 号 · 330106" in told
     assert "王小明" not in told and "13800138000" not in told
+
+
+def test_the_filters_of_lists_say_their_choices_in_words(staffed: Staffed) -> None:
+    page = page_of(staffed.client(Role.OPERATOR), "/console/orders/order/")
+    assert 'title="已支付"' in page and 'title="paid"' not in page
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_a_record_is_headed_and_told_in_words(staffed: Staffed, language: str) -> None:
+    """A distributor's history of statuses: no code word of a row, neither above it nor in it."""
+    from banyan.people.distributors import commands
+    from banyan.people.distributors.models import StatusFact
+    from banyan.people.distributors.types import Application
+
+    with staffed.shop.enter():
+        commands.apply([Application(staffed.people[Role.CONSUMER], None, clock.now())])
+        fact = StatusFact.objects.select_related("distributor").get()
+    client = staffed.client(Role.OPERATOR)
+    client.cookies["django_language"] = language
+    status, reason = ("applied", "with the application") if language == "en" else ("待审核", "随申请")
+    for address in (f"statusfact/{fact.pk}/change/", f"distributor/{fact.distributor_id}/change/"):
+        text = client.get(f"/console/distributors/{address}").content.decode()
+        assert re.search(rf"<title>\s*{fact.distributor.code} ", text), address
+        words = [each.strip() for each in re.sub(r"<[^>]+>", "\n", text).splitlines() if each.strip()]
+        assert status in words, address
+        assert reason in words, address
+        assert language == "en" or "applied" not in words, address
 
 
 @pytest.mark.screen

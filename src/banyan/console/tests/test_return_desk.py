@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from banyan.console.showing import ground_of, ruling_step
+from banyan.console.tests.asking import page_of, post
 from banyan.console.tests.conftest import Staffed
 from banyan.goods.catalog import queries as catalog
 from banyan.kernel import ids
@@ -16,18 +17,6 @@ from banyan.trade.returns.tests.test_terms import JPEG
 from banyan.trade.returns.types import Address, AddressRule, Mode, Reason, ReturnPolicy, ReturnStatus
 
 
-def text(client: Any, address: str) -> str:
-    answer = client.get(address)
-    assert answer.status_code == 200, address
-    return str(answer.content.decode())
-
-
-def post(client: Any, address: str, /, **body: Any) -> str:
-    answer = client.post(address, body, follow=True)
-    assert answer.status_code == 200
-    return str(answer.content.decode())
-
-
 def test_many_are_decided_at_once(staffed: Staffed) -> None:
     (order,) = place_paid(staffed.shop, [(1000, 3)])
     deliver(staffed.shop, [order])
@@ -35,14 +24,14 @@ def test_many_are_decided_at_once(staffed: Staffed) -> None:
         found = [ask(claim(order, [(0, 1, 0)], key=str(number))) for number in range(3)]
     public = [ids.public("ret", one) for one in found]
     operator, warehouse = staffed.client(Role.OPERATOR), staffed.client(Role.WAREHOUSE)
-    desk = text(operator, "/console/return-desk/")
+    desk = page_of(operator, "/console/return-desk/")
     assert all(one in desk for one in public) and "新客" in desk and 'name="pick"' in desk
-    assert 'name="pick"' not in text(warehouse, "/console/return-desk/")
+    assert 'name="pick"' not in page_of(warehouse, "/console/return-desk/")
     wish = {"decision": "approve", "tab": "requested", "pick": public[:2]}
     assert warehouse.post("/console/return-desk/decide", wish).status_code == 403
     post(operator, "/console/return-desk/decide", **wish)
-    assert public[2] not in text(operator, "/console/return-desk/?tab=awaited")
-    assert public[0] in text(operator, "/console/return-desk/?tab=awaited")
+    assert public[2] not in page_of(operator, "/console/return-desk/?tab=awaited")
+    assert public[0] in page_of(operator, "/console/return-desk/?tab=awaited")
     post(operator, "/console/return-desk/decide", decision="reject", tab="requested", pick=public[2:], reason="已使用")
     with staffed.shop.enter():
         statuses = [queries.get_return(one).status for one in found]
@@ -60,7 +49,7 @@ def test_the_inspection_keeps_something_and_the_page_says_everything(staffed: St
     address, line = f"/console/returns/{ids.public('ret', return_id)}/", ids.public("oln", order.lines[0].line_id)
     picture = f"/console/returns/photos/{ids.public('pho', photo.photo_id)}"
     warehouse, operator, finance = (staffed.client(role) for role in (Role.WAREHOUSE, Role.OPERATOR, Role.FINANCE))
-    assert picture in text(warehouse, address)
+    assert picture in page_of(warehouse, address)
     seen = warehouse.get(picture)
     assert (seen.content, seen["Content-Type"]) == (JPEG, "image/jpeg")
     form = {f"restock_{line}": "1", f"quarantine_{line}": "1", f"scrap_{line}": "1", f"deduct_{line}": "2.505"}
@@ -72,7 +61,7 @@ def test_the_inspection_keeps_something_and_the_page_says_everything(staffed: St
     assert "已收货质检" in post(warehouse, f"{address}receive", **form, deduction_reason="磨损")
     post(operator, f"{address}decide", decision="accept")
     staffed.shop.drain()
-    page = text(finance, address)
+    page = page_of(finance, address)
     assert "¥33.50" in page and "磨损" in page and "退款" in page
     with staffed.shop.enter():
         one = queries.get_return(return_id)
@@ -94,13 +83,13 @@ def test_less_is_granted_and_rejected_goods_are_handed_back(staffed: Staffed) ->
     post(operator, f"{paths[0]}decide", decision="accept")
     post(warehouse, f"{paths[1]}receive", **{f"restock_{line}": "1"})
     post(operator, f"{paths[1]}decide", decision="reject", reason="不是我们的商品")
-    assert ids.public("ret", goods) in text(operator, "/console/return-desk/?tab=hand_back")
+    assert ids.public("ret", goods) in page_of(operator, "/console/return-desk/?tab=hand_back")
     assert staffed.client(Role.FINANCE).post(f"{paths[1]}hand-back", {"tracking_number": "SF1"}).status_code == 403
     post(warehouse, f"{paths[1]}hand-back", carrier="顺丰", tracking_number="SF1")
     with staffed.shop.enter():
         assert queries.get_return(amount).refund_minor == 300
         assert queries.get_return(goods).hand_back_number == "SF1"
-    assert ids.public("ret", goods) not in text(operator, "/console/return-desk/?tab=hand_back")
+    assert ids.public("ret", goods) not in page_of(operator, "/console/return-desk/?tab=hand_back")
 
 
 def test_every_step_of_a_ruling_has_words() -> None:
@@ -116,7 +105,7 @@ def test_the_terms_are_set_without_losing_the_others(staffed: Staffed) -> None:
     operator = staffed.client(Role.OPERATOR)
     with staffed.shop.enter():
         commands.set_policy(ReturnPolicy(days_by_tier=((Tier.GOLD, 30),)))
-    page = text(operator, "/console/settings/")
+    page = page_of(operator, "/console/settings/")
     assert 'name="trusted_tier"' in page
     terms = {"days_after_receipt": "9", "freight_rule": "never", "trusted_tier": "platinum", "trusted_below_minor": "50"}
     assert "已修改" in post(operator, "/console/settings/returns", **terms, send_back_days="", newcomer_orders="5")
@@ -137,8 +126,8 @@ def test_a_reason_is_changed_in_its_place_and_the_others_stay(staffed: Staffed) 
     operator, warehouse = staffed.client(Role.OPERATOR), staffed.client(Role.WAREHOUSE)
     with staffed.shop.enter():
         before = queries.list_reasons()
-    assert "运输破损" in text(warehouse, TERMS) and "/return-terms/reason" not in text(warehouse, TERMS)
-    assert 'value="damaged"' in text(operator, f"{TERMS}?reason=damaged")
+    assert "运输破损" in page_of(warehouse, TERMS) and "/return-terms/reason" not in page_of(warehouse, TERMS)
+    assert 'value="damaged"' in page_of(operator, f"{TERMS}?reason=damaged")
     wish = {"code": "damaged", "name_zh": "破损", "name_en": "Damaged", "fault": "merchant", "mode_damage_claim": "on"}
     assert warehouse.post(f"{TERMS}reason", wish).status_code == 403
     assert "已保存" in post(operator, f"{TERMS}reason", **wish)
@@ -163,7 +152,7 @@ def test_categories_are_left_out_and_addresses_kept_row_by_row(staffed: Staffed,
     operator, warehouse = staffed.client(Role.OPERATOR), staffed.client(Role.WAREHOUSE)
     for kind in ("perishable", "custom_made"):  # the same category again: another ground
         post(operator, f"{TERMS}exclusion", category=categories[0], kind=kind)
-    assert "定作商品" in text(operator, TERMS)
+    assert "定作商品" in page_of(operator, TERMS)
     with staffed.shop.enter():
         assert [one.kind.value for one in queries.list_exclusions()] == ["custom_made"]
     post(operator, f"{TERMS}exclusion", drop=categories[0])
@@ -174,8 +163,8 @@ def test_categories_are_left_out_and_addresses_kept_row_by_row(staffed: Staffed,
     with staffed.shop.enter():
         _first, second = queries.list_address_rules()
         assert queries.list_exclusions() == []
-    page = text(operator, f"{TERMS}?address={ids.public('rad', second.rule_id or 0)}")
-    assert 'value="31"' in page and "修改该地址" in page and "退货仓" not in text(warehouse, TERMS)
+    page = page_of(operator, f"{TERMS}?address={ids.public('rad', second.rule_id or 0)}")
+    assert 'value="31"' in page and "修改该地址" in page and "退货仓" not in page_of(warehouse, TERMS)
     changed = {**address, "name": "新仓", "mode": "exchange", "rule": ids.public("rad", second.rule_id or 0)}
     assert "已保存" in post(operator, f"{TERMS}address", **changed)
     assert "该地址已不在列表中" in post(operator, f"{TERMS}address", **changed)  # a page that is no longer true
@@ -190,7 +179,7 @@ def test_categories_are_left_out_and_addresses_kept_row_by_row(staffed: Staffed,
 
 def test_every_term_of_return_that_the_api_has_is_set_by_form(staffed: Staffed) -> None:
     operator, address = staffed.client(Role.OPERATOR), "/console/settings/returns"
-    page = text(operator, "/console/settings/")
+    page = page_of(operator, "/console/settings/")
     assert 'name="risky_share_bp" value="50"' in page and 'name="risky_orders" value="4"' in page
     assert "填 0 则全部审核" in page and "黄金收货后天数" in page
     basics = {"days_after_receipt": "9", "freight_rule": "never"}
@@ -200,7 +189,7 @@ def test_every_term_of_return_that_the_api_has_is_set_by_form(staffed: Staffed) 
         held = queries.get_policy()
     assert held.days_by_tier == ((Tier.GOLD, 30), (Tier.DIAMOND, 60))
     assert (held.review.claims_below_minor, held.review.risky_share_bp, held.review.risky_orders) == (2_000, 3_350, 6)
-    again = text(operator, "/console/settings/")
+    again = page_of(operator, "/console/settings/")
     assert 'name="risky_share_bp" value="33.5"' in again and 'name="days_gold" value="30"' in again
     post(operator, address, **basics, days_gold="", risky_share_bp="")
     with staffed.shop.enter():
