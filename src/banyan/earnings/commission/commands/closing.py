@@ -38,17 +38,17 @@ from banyan.treasury.ledger.types import NewEntry
 
 
 def close_due(at: datetime) -> int:
-    """Close the earliest period that is over at `at`; returns 1, or 0 when nothing is due: call again while it is not 0.
+    """Close one period that is over at `at`, those within others first; 1, or 0 when nothing is due: call again while it is not 0.
 
     Once per version and period. Rewards are pending for the plan's days from the period's end. A closed period is never computed
     again: an order heard of later keeps what it accrued, a return lowers the period it comes back in.
     """
     _lock_closings()
-    lock_close()
-    lock_accrual()
     due = next(_due(at), None)
     if due is None:
         return 0
+    lock_close()
+    lock_accrual()
     _close(due)
     return 1
 

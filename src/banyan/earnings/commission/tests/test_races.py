@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
 from banyan.earnings.commission import commands
-from banyan.earnings.commission.commands import accrual, closing, hold, truing_up
+from banyan.earnings.commission.commands import accrual, closing, hold, reversal, truing_up, turns
 from banyan.earnings.commission.tests.shopfront import DOCUMENT, T0, Sales
 from banyan.earnings.commission.tests.test_closing import APRIL, BAND, BONUS, everybody_stands, plan, sell
 from banyan.earnings.commission.types import Cause, ReturnedLine, Takeback
@@ -175,8 +176,11 @@ def beside_a_return(
         return found
 
     monkeypatch.setattr(place, name, taken)
-    with sales.shop.enter():
-        act()
+    try:
+        with sales.shop.enter():
+            act()
+    finally:
+        wait(others)
     others[0].result()
     assert sales.shop.verify(alone=True) == []
 
@@ -184,6 +188,19 @@ def beside_a_return(
 def close_all() -> None:
     while commands.close_due(APRIL + timedelta(hours=2)):
         pass
+
+
+def test_a_close_that_has_nothing_to_do_waits_for_nobody(sales: Sales) -> None:
+    sales.publish(plan(BAND))
+    sell(sales, 9_000)
+    with sales.shop.enter():
+        turns.beside_close()
+        turns.lock_accrual()
+        other = sales.shop.beside(lambda: commands.close_due(APRIL))
+        assert other.done() and other.result() == 0
+        other = sales.shop.beside(lambda: commands.close_due(APRIL + timedelta(hours=2)))
+        assert not other.done()
+    assert other.result() == 1
 
 
 def test_a_return_beside_a_close_in_pieces_waits_and_nobody_is_turned_away(sales: Sales, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,8 +213,9 @@ def test_a_return_beside_a_close_in_pieces_waits_and_nobody_is_turned_away(sales
     assert sales.balance(1) == 720
 
 
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "without the lock"])
 def test_a_return_that_is_told_before_its_payment_waits_for_a_close_beside_it(
-    sales: Sales, monkeypatch: pytest.MonkeyPatch
+    sales: Sales, monkeypatch: pytest.MonkeyPatch, guarded: bool
 ) -> None:
     """The close has its turn and wants all orders of the month; the return has one of them and wants a turn to accrue another."""
     sales.publish(plan(BAND))
@@ -205,11 +223,16 @@ def test_a_return_that_is_told_before_its_payment_waits_for_a_close_beside_it(
     unknown = sales.sell(6_000, paid_at=T0 + timedelta(hours=3))
     lines = [ReturnedLine(sales.lines(each)[0], 1_000, of) for each, of in ((known, 9_000), (unknown, 6_000))]
     backs = [Takeback(Cause.RETURN, 1, known, (lines[0],), APRIL), Takeback(Cause.RETURN, 2, unknown, (lines[1],), APRIL)]
-    beside_a_return(sales, monkeypatch, close_all, (closing, "count_figures"), *backs)
+    if not guarded:
+        for name in ("beside_close", "lock_accrual"):
+            monkeypatch.setattr(reversal, name, lambda: None)
+    with nullcontext() if guarded else pytest.raises(OperationalError, match="deadlock"):
+        beside_a_return(sales, monkeypatch, close_all, (closing, "count_figures"), *backs)
 
 
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "without the lock"])
 def test_a_return_of_another_plans_order_beside_a_close_in_pieces_is_not_turned_away(
-    sales: Sales, monkeypatch: pytest.MonkeyPatch
+    sales: Sales, monkeypatch: pytest.MonkeyPatch, guarded: bool
 ) -> None:
     """The close raises 2 and then 1; the return of an order of the plan before takes from 1 and from 2."""
     sales.publish()
@@ -221,8 +244,11 @@ def test_a_return_of_another_plans_order_beside_a_close_in_pieces_is_not_turned_
         commands.accrue(orders)
     monkeypatch.setattr("banyan.earnings.commission.queries.closings.PIECE", 1)
     back = Takeback(Cause.RETURN, 1, other, (ReturnedLine(sales.lines(other)[0], 1_000, 1_000),), APRIL)
-    beside_a_return(sales, monkeypatch, close_all, (truing_up, "_adjust"), back)
-    assert [sales.balance(each) for each in (1, 2)] == [960, 960]
+    if not guarded:
+        monkeypatch.setattr(reversal, "beside_close", lambda: None)
+    with nullcontext() if guarded else pytest.raises(OperationalError, match="deadlock"):
+        beside_a_return(sales, monkeypatch, close_all, (truing_up, "_adjust"), back)
+    assert [sales.balance(each) for each in (1, 2)] == [960, 960] or not guarded
 
 
 def test_a_return_waits_for_a_receipt_beside_it_that_is_told_before_its_payment(
