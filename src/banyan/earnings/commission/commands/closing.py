@@ -38,7 +38,7 @@ from banyan.treasury.ledger.types import NewEntry
 
 
 def close_due(at: datetime) -> int:
-    """Close one period that is over at `at`, those within others first; 1, or 0 when nothing is due: call again while it is not 0.
+    """Close one period that is over at `at`, those within others first; returns 1, or 0 when none is due: call until it is 0.
 
     Once per version and period. Rewards are pending for the plan's days from the period's end. A closed period is never computed
     again: an order heard of later keeps what it accrued, a return lowers the period it comes back in.
