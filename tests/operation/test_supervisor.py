@@ -49,6 +49,9 @@ def test_every_child_killed_comes_back_and_committed_rows_are_kept(make_installa
         wait_for(installation.healthy)
     assert installation.services()["web_url"].endswith(":18080")
     assert _words(installation) == ["postgres", "valkey", "web", "worker"]
+    with psycopg.connect(installation.services()["owner_url"]) as connection:
+        # Commits wait for every new file of the log to be filled with zeros: a small one is filled soon.
+        assert connection.execute("SHOW wal_segment_size").fetchone() == ("4MB",)
 
     children = list(installation.services()["children"].values())
     assert installation.stop() == 0

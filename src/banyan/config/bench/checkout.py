@@ -74,7 +74,8 @@ def run(
 ) -> dict[str, Any]:
     """Returns orders per second of the floor (32 clients on 10,000 SKUs, 8 on two) and over HTTP (32 and 256 clients on
     10,000 SKUs, 32 on two), each the middle of ``rounds`` that take turns; the ratios; processor milliseconds of application and
-    database per order placed by 32 and 256 clients; and the 99th percentile of an answer's time at 70 % of what 256 reached.
+    database per order placed by 32 and 256 clients; and the 99th percentile of an answer's time at 70 % of what 256 reached,
+    the middle of as many rounds.
 
     ``workers``: web processes, 0 for as many as `banyan up` runs. Raises RuntimeError when an order is refused, AssertionError
     when one that was promised is missing or a check finds something.
@@ -121,14 +122,18 @@ def _measure(shop: _Shop, seconds: float, rounds: int, say: Callable[[str], None
                     say(f"round {number + 1}: {name} {rates[name][-1]:,.0f}/s")
     middle = {name: median(found) for name, found in rates.items()}
     say(f"{LOAD:.0%} of what 256 clients reached")
-    steady = shop.crowd(256, seconds, 10_000, rate=LOAD * middle["http_c256"])
+    p99s = []
+    for number in range(rounds):
+        steady = shop.crowd(256, seconds, 10_000, rate=LOAD * middle["http_c256"])
+        p99s.append(percentile(steady.accepted_ms, 0.99))
+        say(f"round {number + 1}: 99 of 100 answered in {p99s[-1]:.1f} ms")
     say("checking")
     _check(shop)
     return {name: round(middle[name]) for name in ("floor_c32", "floor_hot_c8", "http_c32", "http_c256", "http_hot_c32")} | {
         "ratio_spread": round(min(middle["http_c32"], middle["http_c256"]) / middle["floor_c32"], 2),
         "ratio_hot": round(middle["http_hot_c32"] / middle["floor_hot_c8"], 2),
         "cpu_ms_per_order": round(median(costs), 3),
-        "p99_ms_at_70": round(percentile(steady.accepted_ms, 0.99), 1),
+        "p99_ms_at_70": round(median(p99s), 1),
     }
 
 

@@ -237,6 +237,9 @@ def _initialize(child: PostgresChild, durable: bool) -> None:
 
 def _initdb(child: PostgresChild, folder: Path, word: Path, durable: bool) -> None:
     arguments = ["-D", str(folder), "-U", _SUPERUSER, f"--pwfile={word}", "-A", "scram-sha-256", "-E", "UTF8", "--data-checksums"]
+    # Every commit waits while the next file of the log is filled with zeros. Of 16 MB, the default, that took 60 to 80 ms, every
+    # two seconds of a storm; of 4 MB less than 20.
+    arguments.append("--wal-segsize=4")
     if child.binaries.major >= 17:  # independent of the operating system's locales, and faster
         arguments += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     else:
