@@ -77,13 +77,14 @@ class Caller:
 
 @pytest.fixture
 def call_as() -> Callable[..., Caller]:
-    """call_as(role, user_id=None): a caller with a fresh token of that role; call it inside an entered tenant."""
+    """call_as(role, user_id=None, scopes=None): a caller with a fresh token of that role, or of these scopes of it; call it
+    inside an entered tenant."""
     from banyan.people.identity import commands
     from banyan.people.identity.types import NewUser, Role, scopes_of
 
-    def make(role: str, user_id: Any = None) -> Caller:
+    def make(role: str, user_id: Any = None, scopes: tuple[str, ...] | None = None) -> Caller:
         if user_id is None:
             (user_id,) = commands.register_users([NewUser(f"{role}{next(_numbers)}", None, "某人", None, (Role(role),), START)])
-        return Caller(commands.issue_token(user_id, scopes_of([Role(role)]), "test"))
+        return Caller(commands.issue_token(user_id, scopes or scopes_of([Role(role)]), "test"))
 
     return make

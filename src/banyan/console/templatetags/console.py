@@ -12,7 +12,6 @@ from django.utils.safestring import SafeString
 from banyan.console import showing
 from banyan.earnings.settlement import queries as settlement
 from banyan.kernel import ids
-from banyan.kernel.values import masks
 
 register = template.Library()
 
@@ -111,12 +110,6 @@ def net(totals: Any, currency: str = "CNY") -> str:
 def public(number: int | None, prefix: str) -> str:
     """The public id; a dash for None."""
     return "–" if number is None else ids.public(prefix, int(number))
-
-
-@register.filter
-def masked(text: str | None) -> str:
-    """A name or number with its middle hidden."""
-    return masks.masked(text)
 
 
 @register.filter

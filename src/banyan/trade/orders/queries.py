@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any
@@ -16,6 +16,7 @@ from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import NotFound
 from banyan.people.identity.types import UserId
 from banyan.trade.orders.engine.numbers import id_of
+from banyan.trade.orders.engine.recipients import disguised, sees_whole
 from banyan.trade.orders.types import (
     CommissionableLine,
     CommissionableOrder,
@@ -225,9 +226,14 @@ def find_ids_by_numbers(numbers: Iterable[str]) -> dict[str, OrderId]:
     return {number: OrderId(order_id) for number, order_id in known.items() if stored.get(order_id) == number}
 
 
-def get_recipient(order_id: OrderId) -> Recipient | None:
-    """Where the order goes, decrypted; None when nothing is to be sent. Personal: never log it."""
-    return list_recipients([order_id]).get(order_id)
+def sees_whole_recipient(has_scope: Callable[[str], bool], *, is_buyer: bool = False) -> bool:
+    """Whether somebody with these scopes may ask for recipients ``whole``: the buyer, and who packs and ships."""
+    return sees_whole(has_scope, is_buyer)
+
+
+def get_recipient(order_id: OrderId, *, whole: bool = False) -> Recipient | None:
+    """Where the order goes; None when nothing is to be sent. Masked unless ``whole``, as in ``list_recipients``."""
+    return list_recipients([order_id], whole=whole).get(order_id)
 
 
 def region_codes(order_ids: Iterable[OrderId]) -> dict[OrderId, str]:
@@ -242,14 +248,17 @@ def region_codes(order_ids: Iterable[OrderId]) -> dict[OrderId, str]:
     return dict(rows)
 
 
-def list_recipients(order_ids: Iterable[OrderId]) -> dict[OrderId, Recipient]:
-    """Where these orders go, decrypted; orders that send nothing are left out. Personal: never log it."""
+def list_recipients(order_ids: Iterable[OrderId], *, whole: bool = False) -> dict[OrderId, Recipient]:
+    """Where these orders go; orders that send nothing are left out. Masked, with the address down to its district, unless
+    ``whole``: that is for a waybill, for another order to the same place, and for whom ``sees_whole_recipient`` says. Personal:
+    never log it."""
     tenant_id = current_tenant_id()
     rows = sql.fetch(
         "SELECT id, region_code, name, phone, address FROM orders_recipients WHERE tenant_id = %s AND id = ANY(%s::bigint[])",
         (tenant_id, list(set(order_ids))),
     )
-    return {OrderId(row[0]): _opened(tenant_id, row) for row in rows}
+    opened = {OrderId(row[0]): _opened(tenant_id, row) for row in rows}
+    return opened if whole else {order_id: disguised(recipient) for order_id, recipient in opened.items()}
 
 
 def _opened(tenant_id: int, row: Sequence[Any]) -> Recipient:

@@ -45,7 +45,7 @@ class PlaceLine(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Where the goods go. Stored encrypted; shown to the buyer, the warehouse and operators only."""
+    """Where the goods go. Stored encrypted; shown whole to the buyer and to who packs and ships (``engine/recipients.py``)."""
 
     name: str
     phone: str

@@ -112,7 +112,7 @@ def _claim(limit: int) -> list[_Claim]:
         " RETURNING p.id, p.carrier, p.attempt_count, due.booking, p.order_id, p.weight_grams, p.fulfillment_id",
         (current_tenant_id(), now, list(registered_carriers()), limit, now + LEASE, current_tenant_id()),
     )
-    recipients = orders.list_recipients(OrderId(row[4]) for row in rows)
+    recipients = orders.list_recipients((OrderId(row[4]) for row in rows), whole=True)
     senders = _senders()
     found = queries.list_fulfillments(fulfillment_ids=[row[6] for row in rows], limit=None)
     places = {one.fulfillment_id: one.warehouse_id for one in found}

@@ -266,7 +266,7 @@ def set_policy(request: HttpRequest, body: s.OrderPolicyBody) -> Any:
 @router.get("/orders/{order_id}", response={200: s.OrderDetailOut, **_ERRORS})
 @endpoint(scope="orders:read")
 def get_order(request: HttpRequest, order_id: s.OrderRef) -> Any:
-    """One order. Where it goes is shown to the buyer, the warehouse and operators."""
+    """One order. Where it goes is shown to the buyer, the warehouse and operators; masked where the token may not ship."""
     order, view = _visible(request, order_id)
     principal = principal_of(request)
     names = {}
@@ -274,7 +274,8 @@ def get_order(request: HttpRequest, order_id: s.OrderRef) -> Any:
         names = {user_id: user.display_name for user_id, user in identity.list_users_by_ids([order.buyer_id]).items()}
     shown = s.order_out(order, view, names)
     if principal.is_any("operator", "warehouse") or order.buyer_id == principal.user_id:
-        shown["recipient"] = s.recipient_out(queries.get_recipient(order.order_id))
+        whole = queries.sees_whole_recipient(principal.scopes.__contains__, is_buyer=order.buyer_id == principal.user_id)
+        shown["recipient"] = s.recipient_out(queries.get_recipient(order.order_id, whole=whole))
         shown["parcels"] = [s.parcel_out(shipment) for shipment in queries.list_shipments(order.order_id)]
     return shown
 

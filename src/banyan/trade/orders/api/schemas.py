@@ -53,6 +53,16 @@ class RecipientBody(BaseModel):
     """The six-digit code of the division, e.g. 330106; what chooses the warehouse nearby."""
 
 
+class RecipientOut(Schema):
+    """Where the goods go: whole for the buyer and for who may ship (``orders:ship``); else name and phone are masked, and the
+    address is told down to its district."""
+
+    name: str
+    phone: str
+    address: str
+    region_code: str
+
+
 class QuoteIn(Schema):
     """What shall be priced."""
 
@@ -187,7 +197,7 @@ class OrderOut(Schema):
 class OrderDetailOut(OrderOut):
     """An order with where it goes and its parcels."""
 
-    recipient: RecipientBody | None = None
+    recipient: RecipientOut | None = None
     parcels: list[OrderParcelOut] = []
 
 

@@ -52,6 +52,7 @@ def scene(tenant: Any, make_shop: Callable[..., Any], make_team: Any, make_buyer
             "stranger": call_as("consumer"),
             "referrer": call_as("distributor", team.users[1]),
             "team_mate": call_as("distributor", team.users[0]),
+            "clerk": call_as("operator", scopes=("orders:read",)),
             **{role: call_as(role) for role in ("operator", "finance", "warehouse", "auditor", "supplier")},
         }
     other = make_shop()
@@ -77,6 +78,9 @@ def test_each_sees_the_order_as_he_may(scene: Scene) -> None:
         "fulfilment", RECIPIENT, None, None,
     )  # fmt: skip
     assert warehouse["lines"][0]["payable_minor"] is None and warehouse["lines"][0]["quantity"] == 2
+    assert scene.call("clerk", "GET", "/orders/{id}")[1]["recipient"] == {
+        "name": "王**", "phone": "138******00", "address": "浙江省杭州市西湖区***", "region_code": "330106",
+    }, "an operator's token that may not ship"  # fmt: skip
     referrer = seen["referrer"][1]
     assert (referrer["view"], referrer["buyer_id"], referrer["buyer_name"], referrer["recipient"]) == (
         "referred",

@@ -171,9 +171,11 @@ def test_the_recipient_is_stored_encrypted(tenant: Any, make_buyers: Any) -> Non
     with tenant.enter():
         (a,) = stocked([1000])
         (buyer,) = make_buyers(1)
-        recipient = Recipient("王小明", "13800000000", "杭州市西湖区", "330106")
+        recipient = Recipient("王小明", "13800000000", "杭州市西湖区文三路 1 号", "330106")
         placed, plain = place(PlaceOrder(buyer, ((a, 1),), recipient=recipient), PlaceOrder(buyer, ((a, 1),)))
-        assert queries.get_recipient(placed.order_id) == recipient
+        assert queries.get_recipient(placed.order_id, whole=True) == recipient
+        shown = Recipient("王**", "138******00", "浙江省杭州市西湖区***", "330106")
+        assert queries.get_recipient(placed.order_id) == shown, "who does not ask for the whole gets the masked one"
         assert queries.region_codes([placed.order_id, plain.order_id]) == {placed.order_id: "330106"}
         (nowhere,) = place(PlaceOrder(buyer, ((a, 1),), recipient=Recipient("王", "138", "杭州", "Hangzhou")))
         assert (nowhere.code, nowhere.details["field"]) == ("bad_order", "recipient.region_code")

@@ -86,7 +86,7 @@ def send_replacements(exchanges: Sequence[Exchange], policy: ReturnPolicy, at: d
     difference first. Raises ReplacementMissing for the whole batch when one is out of stock at this moment."""
     inventory.release([one.return_id for one in exchanges])
     # No client key: the return's own state, locked, makes it happen once, and keys are the callers' to choose.
-    recipients = orders.list_recipients(OrderId(one.order_id) for one in exchanges)
+    recipients = orders.list_recipients((OrderId(one.order_id) for one in exchanges), whole=True)
     window = policy.difference_days * DAY_SECONDS
     outcomes = orders_commands.place_orders(
         [
