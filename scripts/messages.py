@@ -20,7 +20,8 @@ SOURCE = ROOT / "src" / "banyan"
 PO = SOURCE / "locale" / "zh_Hans" / "LC_MESSAGES" / "django.po"
 CONTEXT = "\x04"
 """Between the context of a message and the message, as in a compiled catalog."""
-CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy"}
+CALLS = {"_", "gettext", "gettext_lazy", "ngettext", "ngettext_lazy", "Filled"}
+"""Filled: a text with values, whose template is translated where a screen shows it."""
 CONTEXT_CALLS = {"pgettext", "pgettext_lazy"}
 TEMPLATE_CALL = re.compile(
     r"\bn?gettext\(\s*(u?'(?:\\.|[^'\\])*'|u?\"(?:\\.|[^\"\\])*\")(?:\s*,\s*(u?'(?:\\.|[^'\\])*'|u?\"(?:\\.|[^\"\\])*\"))?"

@@ -15,9 +15,9 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from banyan.console import showing
 from banyan.kernel import ids, tenancy
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import said
 
 View = Callable[..., HttpResponse]
 T = TypeVar("T")
@@ -34,11 +34,6 @@ def person(request: HttpRequest) -> Any:
     if not request.user.is_authenticated:
         raise PermissionDenied("Nobody is signed in.")
     return request.user
-
-
-def said(refusal: Refusal) -> str:
-    """A refusal as one line in the active language: what was wrong and what to do about it."""
-    return " ".join(showing.word_of(words) for words in (refusal.message, refusal.advice) if words)
 
 
 def attempt(request: HttpRequest, act: Callable[[], object], done: object) -> bool:

@@ -9,6 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from banyan.kernel.values.filled import Filled
+from banyan.kernel.words import in_words
+
 SYMBOLS = {"CNY": "¥", "USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "KRW": "₩", "HKD": "HK$", "TWD": "NT$", "SGD": "S$"}
 WITHOUT_MINOR = frozenset({"JPY", "KRW", "VND"})
 _TONES = {
@@ -58,6 +61,8 @@ def moment(at: datetime | None) -> str:
 
 def word_of(code: object) -> str:
     """A code word such as `under_review` in the active language; where nobody translated it, at least without underlines."""
+    if isinstance(code, Filled):
+        return in_words(code)
     text = str(code)
     said = _(text) if text else "–"
     return said.replace("_", " ") if said == text else said

@@ -19,6 +19,7 @@ from banyan.console.forms import SHOP_COOKIE, OwnPasswordForm
 from banyan.kernel import tenancy
 from banyan.kernel.tenancy.registry import get_tenant
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import in_words
 from banyan.people.identity import commands as identity
 from banyan.people.identity.types import UserId
 
@@ -63,7 +64,7 @@ class ConsoleSite(UnfoldAdminSite):  # type: ignore[misc]  # unfold has no types
             try:
                 identity.change_password(UserId(person(request).pk), form.cleaned_data["present"], form.cleaned_data["new"])
             except Refusal as refusal:
-                form.add_error("new" if refusal.details.get("field") == "password" else "present", _(refusal.message))
+                form.add_error("new" if refusal.details.get("field") == "password" else "present", in_words(refusal.message))
             else:
                 person(request).refresh_from_db()
                 update_session_auth_hash(request, person(request))

@@ -19,6 +19,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from banyan.kernel import ids
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import said
 
 COUNT_MAX = 10_000
 SHOWN_MAX = 5
@@ -75,14 +76,14 @@ class FactsAdmin(ModelAdmin):  # type: ignore[misc]
         try:
             refusals = list(work())
         except Refusal as error:
-            messages.error(request, f"{error.message} {error.advice}")
+            messages.error(request, said(error))
             return
         refused = [refusal for refusal in refusals if refusal is not None]
         done = len(refusals) - len(refused)
         if done:
             messages.success(request, ngettext("%(count)d done.", "%(count)d done.", done) % {"count": done})
         for refusal in refused[:SHOWN_MAX]:
-            messages.warning(request, f"{refusal.message} {refusal.advice}")
+            messages.warning(request, said(refusal))
         if len(refused) > SHOWN_MAX:
             messages.warning(request, _("%(count)d more were refused.") % {"count": len(refused) - SHOWN_MAX})
 

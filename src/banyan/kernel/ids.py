@@ -16,6 +16,7 @@ from hashlib import blake2b
 from typing import Any
 
 from banyan.kernel.values.errors import Invalid
+from banyan.kernel.values.filled import Filled
 
 BLOCK = 1000
 BATCH_FROM, BLOCKS_AHEAD = 100, 9
@@ -110,17 +111,17 @@ def parse(prefix: str, text: str) -> int:
     """The bigint behind a public id; raises BadPublicId. That the row exists and is the caller's is checked by the query."""
     head, _, letters = text.partition("_")
     if head != prefix or len(letters) != 13:
-        raise BadPublicId(f"Expected an id that starts with {prefix}_.")
+        raise BadPublicId(Filled("Expected an id that starts with {prefix}_.", prefix=prefix))
     if not _LETTERS.issuperset(letters):
-        raise BadPublicId(f"Not a valid {prefix}_ id.")
+        raise BadPublicId(Filled("Not a valid {prefix}_ id.", prefix=prefix))
     number = int(letters.translate(_TO_BASE_32), 32)
     if number >> 64:
-        raise BadPublicId(f"Not a valid {prefix}_ id.")
+        raise BadPublicId(Filled("Not a valid {prefix}_ id.", prefix=prefix))
     keyed = _keyed(prefix)
     left, right = number >> 32, number & 0xFFFFFFFF
     for turn in reversed(_TURNS):
         left, right = right ^ _round(keyed, turn, left), left
     identity = (left << 32) | right
     if identity >> 63:
-        raise BadPublicId(f"Not a valid {prefix}_ id.")
+        raise BadPublicId(Filled("Not a valid {prefix}_ id.", prefix=prefix))
     return identity

@@ -14,6 +14,7 @@ from banyan.earnings.commission import queries as commission
 from banyan.kernel import clock, tenancy
 from banyan.kernel.tenancy.registry import get_tenant
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import said
 from banyan.rules.compliance import commands, queries
 from banyan.rules.compliance.types import (
     ACKNOWLEDGE_SCOPE,
@@ -85,7 +86,7 @@ def acknowledge(request: HttpRequest) -> HttpResponse:
             total_rate_bp=_number(request, "total_rate_percent", 100),
         )
     except Refusal as refusal:
-        messages.error(request, f"{refusal.message} {refusal.advice}")
+        messages.error(request, said(refusal))
     else:
         messages.success(request, _("The reading counts from now on. Your acceptance is on the record."))
     return redirect("console:law")
@@ -98,7 +99,7 @@ def withdraw(request: HttpRequest) -> HttpResponse:
     try:
         commands.withdraw_reading(person(request).pk, request.POST.get("reason", ""))
     except Refusal as refusal:
-        messages.error(request, f"{refusal.message} {refusal.advice}")
+        messages.error(request, said(refusal))
     else:
         messages.success(request, _("The letter of the law counts from now on."))
     return redirect("console:law")

@@ -14,6 +14,7 @@ from banyan.console.models import Reveal
 from banyan.console.names import DISTRIBUTOR, USER, names_of
 from banyan.kernel import clock, ids
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import said
 from banyan.people.distributors import commands, queries
 from banyan.people.distributors.types import Distributor, DistributorId, Status
 from banyan.people.identity import queries as identity
@@ -53,14 +54,14 @@ def decide(request: HttpRequest) -> HttpResponse:
         else:
             outcomes = commands.reject(picked, request.POST.get("reason", ""))
     except Refusal as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, said(refusal))
         return redirect("console:applications")
     refused = [one.refusal for one in outcomes if one.refusal is not None]
     messages.info(
         request, _("%(done)d decided, %(refused)d refused.") % {"done": len(outcomes) - len(refused), "refused": len(refused)}
     )
     for one in refused[:5]:
-        messages.warning(request, one.message)
+        messages.warning(request, said(one))
     return redirect("console:applications")
 
 

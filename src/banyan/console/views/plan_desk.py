@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, showing
-from banyan.console.access import get_public, may, page, person, said, show
+from banyan.console.access import get_public, may, page, person, show
 from banyan.console.figures import window
 from banyan.console.plan_sample import sample_order
 from banyan.console.plan_words import plan_words
@@ -28,6 +28,7 @@ from banyan.earnings.simulation import commands as simulation
 from banyan.earnings.simulation.types import NewRun
 from banyan.kernel import clock, ids, tenancy
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import said
 
 CHARACTERS_MAX = 400_000
 WRITE, SIMULATE = "plans:write", "plans:simulate"

@@ -11,10 +11,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, trail
-from banyan.console.access import page, person, said, show
+from banyan.console.access import page, person, show
 from banyan.console.return_queue import TABS, count_tabs, list_waiting
 from banyan.kernel import ids
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import said
 from banyan.trade.returns import commands
 from banyan.trade.returns.types import Rejection, ReturnId, ReturnOutcome
 

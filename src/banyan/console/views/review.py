@@ -29,6 +29,7 @@ from banyan.earnings.settlement.types import (
 from banyan.kernel import ids, tenancy
 from banyan.kernel.tenancy.registry import get_tenant
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import in_words, said
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import Tier
 from banyan.treasury.ledger import queries as ledger
@@ -81,7 +82,7 @@ def decide(request: HttpRequest) -> HttpResponse:
     try:
         outcomes = commands.review(requests)
     except Refusal as refusal:
-        messages.error(request, f"{refusal.message} {refusal.advice}")
+        messages.error(request, said(refusal))
         return redirect(back)
     _report(request, outcomes, dict(picked))
     return redirect(back)
@@ -179,7 +180,7 @@ def _report(request: HttpRequest, outcomes: list[ReviewOutcome], amounts: dict[i
     refused = Counter((one.refused, one.message) for one in outcomes if one.status is None)
     for (code, message), count in refused.most_common(6):
         messages.warning(
-            request, _("%(count)d refused: %(message)s (%(code)s)") % {"count": count, "message": message, "code": code}
+            request, _("%(count)d refused: %(message)s (%(code)s)") % {"count": count, "message": in_words(message), "code": code}
         )
     if not outcomes:
         messages.warning(request, _("Nothing was picked."))

@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from banyan.console import names, paging
-from banyan.console.access import attempt, get_public, may, page, said, show
+from banyan.console.access import attempt, get_public, may, page, show
 from banyan.console.pasting import Pasted, read
 from banyan.console.stock_forms import typed_carrier, typed_number, typed_pieces
 from banyan.goods.inventory import queries as inventory
 from banyan.goods.inventory.types import WarehouseId
 from banyan.kernel import ids
 from banyan.kernel.values.errors import Invalid
+from banyan.kernel.words import said
 from banyan.trade.fulfillment import commands, queries
 from banyan.trade.fulfillment.types import (
     Fulfillment,

@@ -14,6 +14,7 @@ from banyan.console.names import SET_ASIDE
 from banyan.kernel import events, ids
 from banyan.kernel.events.models import SetAsideEvent
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import said
 
 MOST_AT_ONCE = 200
 
@@ -60,7 +61,7 @@ def decide(request: HttpRequest) -> HttpResponse:
                 failed += 1
         except Refusal as refusal:
             failed += 1
-            messages.warning(request, refusal.message)
+            messages.warning(request, said(refusal))
     messages.info(request, _("%(done)d done, %(failed)d still set aside.") % {"done": done, "failed": failed})
     return redirect("console:set_aside")
 

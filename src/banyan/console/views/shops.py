@@ -9,11 +9,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from banyan.console.access import may, page, person, said, show
+from banyan.console.access import may, page, person, show
 from banyan.console.names import is_chinese
 from banyan.kernel.http.middleware import SESSION_TENANT
 from banyan.kernel.tenancy.models import TenantRow
 from banyan.kernel.values.errors import Refusal
+from banyan.kernel.words import said
 from banyan.people.identity import commands, sessions
 from banyan.people.identity.types import NewShop, OpenedShop, UserId
 from banyan.rules.compliance import queries as law
@@ -71,7 +72,7 @@ def enter(request: HttpRequest) -> HttpResponse:
     try:
         sessions.visit(request, person(request), request.POST.get("shop", ""), request.POST.get("reason", ""))
     except Refusal as refusal:
-        messages.error(request, refusal.message)
+        messages.error(request, said(refusal))
         return redirect("console:shops")
     return redirect("admin:index")
 

@@ -17,6 +17,7 @@ from banyan.earnings.commission.types.records import PERIOD_REWARDS
 from banyan.kernel import ids
 from banyan.kernel.values.errors import Refusal
 from banyan.kernel.values.money import format_minor
+from banyan.kernel.words import said
 
 
 class ReadOnlyAdmin(ModelAdmin):  # type: ignore[misc]
@@ -125,7 +126,7 @@ class PlanVersionAdmin(ReadOnlyAdmin):
         try:
             act(rows[0])
         except Refusal as refusal:
-            self.message_user(request, refusal.message, messages.ERROR)
+            self.message_user(request, said(refusal), messages.ERROR)
         else:
             self.message_user(request, done, messages.SUCCESS)
 

@@ -21,6 +21,7 @@ from banyan.earnings.settlement.types import Decision, ReviewOutcome, ReviewRequ
 from banyan.kernel import ids
 from banyan.kernel.values.errors import Refusal
 from banyan.kernel.values.money import format_minor
+from banyan.kernel.words import in_words, said
 
 REVIEW, WRITE = "settlements:review", "settlements:write"
 BATCH = 5000
@@ -230,7 +231,7 @@ class StatementAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         try:
             done = run(chosen)
         except Refusal as refusal:
-            self.message_user(request, refusal.message, messages.WARNING)
+            self.message_user(request, said(refusal), messages.WARNING)
         else:
             self._done(request, done)
 
@@ -242,7 +243,7 @@ class StatementAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         if len(refused) < len(outcomes):
             self._done(request, len(outcomes) - len(refused))
         for one in refused[:5]:
-            self.message_user(request, f"{ids.public('stm', one.statement_id)}: {one.message}", messages.WARNING)
+            self.message_user(request, f"{ids.public('stm', one.statement_id)}: {in_words(one.message)}", messages.WARNING)
 
 
 @admin.register(ReviewQueueEntry)

@@ -16,6 +16,7 @@ from banyan.kernel import clock, ids, sql, tenancy
 from banyan.kernel.events.core import Event, Reaction, from_json, reactions
 from banyan.kernel.tenancy import context
 from banyan.kernel.values.errors import Conflict, NotFound, Refusal
+from banyan.kernel.values.filled import Filled
 
 E = TypeVar("E", bound=Event)
 HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -246,7 +247,7 @@ def retry_set_aside(set_aside_id: int) -> bool:
     name, event_id = _open_set_aside(set_aside_id)
     found = [r for r in reactions() if r.name == name]
     if not found:
-        raise Conflict(f"The reaction {name} no longer exists; dismiss the event with a reason.")
+        raise Conflict(Filled("The reaction {name} no longer exists; dismiss the event with a reason.", name=name))
     row = sql.fetch(
         "SELECT id, commit_order, kind, payload FROM outbox_events WHERE tenant_id = %s AND id = %s",
         (tenancy.current_tenant_id(), event_id),

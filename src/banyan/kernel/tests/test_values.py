@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
+
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from banyan.kernel import ids
 from banyan.kernel.values import money
+from banyan.kernel.values.filled import Filled
 
 amounts = st.integers(min_value=-(10**12), max_value=10**12)
 weights = st.lists(st.integers(min_value=0, max_value=10**9), min_size=1, max_size=20)
@@ -59,3 +65,18 @@ def test_text_that_is_no_id_is_refused(text: str) -> None:
 def test_money_reads_like_money() -> None:
     assert money.format_minor(123456) == "¥1,234.56"
     assert money.format_minor(-5, "GBP") == "-£0.05"
+
+
+@given(st.text(), st.integers(), st.text())
+def test_a_filled_text_is_the_text_that_an_f_string_makes(name: str, count: int, inner: str) -> None:
+    text = Filled("{count} of {name}: {inner}", count=count, name=name, inner=Filled(inner))
+    plain = f"{count} of {name}: {inner}"
+    assert text == plain and hash(text) == hash(plain) and f"{text}" == plain and str(Exception(text)) == plain
+    assert json.loads(json.dumps(text)) == plain == orjson.loads(orjson.dumps(text))
+    for copied in (copy.deepcopy(text), pickle.loads(pickle.dumps(text))):
+        assert (copied, copied.template, copied.values) == (text, "{count} of {name}: {inner}", text.values)
+
+
+def test_a_value_that_is_missing_is_an_error() -> None:
+    with pytest.raises(KeyError):
+        Filled("{count} of {name}", count=1)

@@ -14,6 +14,7 @@ from banyan.goods.inventory import commands as inventory
 from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.people.identity.types import UserId
 from banyan.trade.offers.engine.admission import PUZZLE_BITS_MAX, is_admitted, is_solved, seconds_to_wait
 from banyan.trade.offers.engine.limits import over_the_limit
@@ -107,7 +108,9 @@ def _check(offer: NewOffer) -> None:
         ("puzzle_bits", offer.puzzle_bits, 0, PUZZLE_BITS_MAX),
     ):  # fmt: skip
         if not least <= value <= most:
-            raise BadOffer(f"{field} lies within {least} and {most}.", field=field)
+            raise BadOffer(
+                Filled("{field} lies within {least} and {most}.", field=Filled(field), least=least, most=most), field=field
+            )
     if not offer.starts_at < offer.ends_at <= offer.starts_at + LONGEST or offer.ends_at <= clock.now():
         raise BadOffer("A sale ends after it starts, within 31 days, and not in the past.", field="ends_at")
 

@@ -17,6 +17,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from banyan.kernel import ids
 from banyan.kernel.values.money import format_minor
+from banyan.kernel.words import said
 from banyan.trade.returns import commands
 from banyan.trade.returns.models import ReturnLineRow, ReturnPolicyRow, ReturnRow
 from banyan.trade.returns.types import Rejection, ReturnId, ReturnOutcome
@@ -169,7 +170,7 @@ class ReturnAdmin(ReadOnly, ModelAdmin):  # type: ignore[misc]
         if done:
             self.message_user(request, ngettext("%(count)d return done.", "%(count)d returns done.", done) % {"count": done})
         for one in refused[:5]:
-            text = f"{ids.public('ret', one.return_id or 0)}: {one.refusal.message if one.refusal else ''}"
+            text = f"{ids.public('ret', one.return_id or 0)}: {said(one.refusal) if one.refusal else ''}"
             self.message_user(request, text, messages.WARNING)
 
 

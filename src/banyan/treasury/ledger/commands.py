@@ -15,6 +15,7 @@ from banyan.kernel import clock, ids, sql, tenancy
 from banyan.kernel.tenancy import context
 from banyan.kernel.tenancy.registry import get_tenant
 from banyan.kernel.values.errors import Conflict, Invalid, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.treasury.ledger.models import BALANCE_NOT_NEGATIVE, AccountRow, EntryRow, PostingRow
 from banyan.treasury.ledger.types import GUARDED_KINDS, AccountKind, AccountRef, EntryId, NewEntry
 
@@ -108,8 +109,8 @@ def _draft(entry: NewEntry, own_currency: str) -> _Draft:
     if 0 in lines.values():
         lines = {account: amount for account, amount in lines.items() if amount}
     if total or len(lines) < 2:
-        message = f"The entry {entry.key} adds up to {total}, not to zero, or moves nothing."
-        raise UnbalancedEntry(message, key=entry.key, sum_minor=total)
+        said = f"The entry {entry.key} adds up to {total}, not to zero, or moves nothing."
+        raise UnbalancedEntry(said, key=entry.key, sum_minor=total)
     content = (entry.kind._value_, entry.reference_kind, entry.reference_id, sorted(lines.items()))
     return _Draft(entry, currency, lines, blake2b(repr(content).encode(), digest_size=16).digest())
 
@@ -206,7 +207,12 @@ def _explain(error: IntegrityError, accounts: dict[_Account, int]) -> Exception:
     account_id, balance, delta = (int(part) for part in diagnosis.message_detail.split())
     kind, owner_id, _ = next(account for account, known in accounts.items() if known == account_id)
     return InsufficientBalance(
-        f"The account {kind} holds {balance}, {-delta} minor units were asked for.",
+        Filled(
+            "The account {kind} holds {balance_minor}, {asked_minor} minor units were asked for.",
+            kind=AccountKind(kind),
+            balance_minor=balance,
+            asked_minor=-delta,
+        ),
         account=AccountRef(AccountKind(kind), owner_id),
         account_id=ids.public("acc", account_id),
         kind=kind,

@@ -19,6 +19,7 @@ from banyan.earnings.commission.types.document import is_storable
 from banyan.kernel import clock, ids, sql
 from banyan.kernel.tenancy import context, current_tenant_id, get_tenant
 from banyan.kernel.values.errors import Conflict, Invalid, NotFound, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.rules.compliance import queries as compliance
 from banyan.rules.compliance.types import PlanFacts, Verdict
 
@@ -36,7 +37,10 @@ class InvalidPlan(Invalid):
         """The refusal of a document with these faults."""
         faults = [{"path": fault.path, "message": fault.message} for fault in error.faults]
         first = error.faults[0]
-        return cls(f"The plan has {len(faults)} faults; the first: {first.path}: {first.message}", faults=faults)
+        said = Filled(
+            "The plan has {count} faults; the first: {path}: {fault}", count=len(faults), path=first.path, fault=first.message
+        )
+        return cls(said, faults=faults)
 
 
 class IllegalPlan(Refusal):
@@ -202,7 +206,7 @@ def _new_plan(name: str, created_by: str) -> PlanId:
         with transaction.atomic(using=context.alias()):
             return PlanId(PlanRow.objects.create(name=name, created_at=clock.now(), created_by=created_by[:40]).pk)
     except IntegrityError as error:
-        raise PlanNameTaken(f"There is a plan called {name} already.", field="name") from error
+        raise PlanNameTaken(Filled("There is a plan called {name} already.", name=name), field="name") from error
 
 
 def _canonical(document: Any) -> dict[str, Any]:
@@ -222,7 +226,7 @@ def _locked_draft(version_id: int) -> tuple[PlanVersionRow, str]:
     if row is None:
         raise PlanVersionNotFound("No such plan version.")
     if row.status != VersionStatus.DRAFT:
-        raise NotADraft(f"Version {row.number} is {row.status}.")
+        raise NotADraft(Filled("Version {number} is {status}.", number=row.number, status=VersionStatus(row.status)))
     return row, digest_of(version_id)
 
 
@@ -269,7 +273,7 @@ def _refuse_illegal(verdict: Verdict) -> None:
 def _refuse_beyond_margin(proof: ShopProof) -> None:
     if proof.thin:
         raise PlanBeyondMargin(
-            f"On {len(proof.thin)} goods the plan can pay more than their margin.",
+            Filled("On {count} goods the plan can pay more than their margin.", count=len(proof.thin)),
             goods=[
                 {
                     "sku_id": ids.public("sku", each.sku_id),

@@ -23,6 +23,7 @@ from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuId
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.values.errors import Invalid
+from banyan.kernel.values.filled import Filled
 from banyan.rules.compliance import queries as compliance
 
 __all__ = ["LINES", "CompiledPlan", "PlanDocumentError", "compiled", "preview_order", "preview_period"]
@@ -55,7 +56,7 @@ def preview_period(
     names = names_for(sample.orders)
     spans = {span_of(sample.period, order.paid_at, tenant.zone) for order in sample.orders}
     if len(spans) != 1:
-        raise Invalid(f"All orders must be paid in one {sample.period}.", field="orders")
+        raise Invalid(Filled("All orders must be paid in one {period}.", period=sample.period), field="orders")
     sold = []
     for number, order in enumerate(sample.orders, start=1):
         ceiling = legal or _law_at(order.paid_at)

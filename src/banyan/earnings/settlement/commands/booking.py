@@ -12,6 +12,7 @@ from banyan.earnings.settlement.queries import list_policies_by_ids
 from banyan.earnings.settlement.types import PayeeAccount, PayoutEnd, PolicyId, SourceKind, StatementStatus, WaitReason
 from banyan.kernel import clock, sql, tenancy
 from banyan.kernel.values.errors import Conflict
+from banyan.kernel.values.filled import Filled
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId, Status
 from banyan.treasury.ledger import commands as ledger
@@ -213,9 +214,11 @@ def _failed(statement_ids: Sequence[int]) -> list[Locked]:
     locked = lock_statements(statement_ids)
     if set(statement_ids) - locked.keys():
         raise StatementState("Some of these statements do not exist.")
-    wrong = [one.status.value for one in locked.values() if one.status is not StatementStatus.PAYOUT_FAILED]
+    wrong = [one.status for one in locked.values() if one.status is not StatementStatus.PAYOUT_FAILED]
     if wrong:
-        raise StatementState(f"Only a failed payout can be tried again or given up; a statement is {wrong[0]}.")
+        raise StatementState(
+            Filled("Only a failed payout can be tried again or given up; a statement is {status}.", status=wrong[0])
+        )
     return list(locked.values())
 
 

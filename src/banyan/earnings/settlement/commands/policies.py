@@ -8,6 +8,7 @@ from banyan.earnings.settlement.models import PolicyRow
 from banyan.earnings.settlement.types import NewPolicy, PolicyId, Scope
 from banyan.kernel import clock, sql, tenancy
 from banyan.kernel.values.errors import Invalid, NotFound
+from banyan.kernel.values.filled import Filled
 from banyan.people.distributors.types import Tier
 
 AMOUNT_MAX = 10**15
@@ -72,7 +73,7 @@ def _check(new: NewPolicy) -> None:
         Scope.DISTRIBUTOR: bool(re.fullmatch(r"[1-9][0-9]{0,18}", new.subject)),
     }
     if not subjects[new.scope]:
-        raise BadPolicy(f"A policy for a {new.scope.value} cannot have this subject.", field="subject")
+        raise BadPolicy(Filled("A policy for a {scope} cannot have this subject.", scope=new.scope), field="subject")
     if not 0 <= terms.rhythm.weekday <= 6 or not 1 <= terms.rhythm.month_day <= 31:
         raise BadPolicy("A weekday is 0 (Monday) to 6, a day of the month 1 to 31.", field="rhythm")
     if not 1 <= terms.minimum_minor <= AMOUNT_MAX:

@@ -30,6 +30,7 @@ from banyan.earnings.settlement.types import (
     StatementStatus,
 )
 from banyan.kernel import clock, ids, sql, tenancy
+from banyan.kernel.values.filled import Filled
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId, Standing, Status
 from banyan.people.identity.types import UserId
@@ -94,9 +95,10 @@ class _Facts:
 
 def _judge(one: Locked, request: ReviewRequest, facts: _Facts) -> Ruling:
     if request.expected_minor is not None and request.expected_minor != one.amount_minor:
-        return Ruling(None, "statement_changed", f"The amount is now {one.amount_minor} minor units; look at it again.")
+        said = Filled("The amount is now {amount_minor} minor units; look at it again.", amount_minor=one.amount_minor)
+        return Ruling(None, "statement_changed", said)
     if len(request.reason) > MAX_REASON_LENGTH:
-        return Ruling(None, "reason_missing", f"A reason has at most {MAX_REASON_LENGTH} characters.")
+        return Ruling(None, "reason_missing", Filled("A reason has at most {most} characters.", most=MAX_REASON_LENGTH))
     policy = facts.policy(one)
     case = Case(
         status=one.status,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from banyan.earnings.settlement.engine.drafting import needs_four_eyes
 from banyan.earnings.settlement.types import Decision, PolicyTerms, StatementStatus
+from banyan.kernel.values.filled import Filled
 
 TIER_RANK = {"diamond": 0, "platinum": 1, "gold": 2, "silver": 3, "bronze": 4}
 """The review queue serves higher tiers first, then the oldest statement."""
@@ -48,9 +49,10 @@ def rule(case: Case, decision: Decision, reviewer_id: int, reason: str) -> Rulin
     frozen distributor's statement is not approved.
     """
     if case.status not in _FROM[decision]:
-        return Ruling(None, "statement_state", f"A statement that is {case.status.value} cannot {decision.value}.")
+        said = Filled("A statement that is {status} cannot {decision}.", status=case.status, decision=decision)
+        return Ruling(None, "statement_state", said)
     if decision in (Decision.HOLD, Decision.REJECT) and not reason.strip():
-        return Ruling(None, "reason_missing", f"To {decision.value} a statement, say why.")
+        return Ruling(None, "reason_missing", Filled("To {decision} a statement, say why.", decision=decision))
     if decision is Decision.HOLD:
         return Ruling(StatementStatus.HELD)
     if decision is Decision.REJECT:

@@ -11,6 +11,7 @@ from banyan.earnings.simulation.queries.runs import RunNotFound
 from banyan.earnings.simulation.types import NewRun, RunId, RunStatus
 from banyan.kernel import clock
 from banyan.kernel.values.errors import Conflict, Invalid
+from banyan.kernel.values.filled import Filled
 
 OPEN_MAX = 20
 REREAD = ("goods", "channel", "region", "first_order", "buyer", "partners", "people")
@@ -44,7 +45,7 @@ def request(new: NewRun) -> RunId:
     report = commission.check_document(new.document, now)
     if report.faults:
         faults = [{"path": path, "message": message} for path, message in report.faults]
-        raise CannotSimulate(f"The plan has {len(faults)} faults.", faults=faults)
+        raise CannotSimulate(Filled("The plan has {count} faults.", count=len(faults)), faults=faults)
     for moment in (new.start_at, new.end_at):
         if moment.tzinfo is None:
             raise CannotSimulate("A moment needs its offset from UTC.", field="start_at")
@@ -52,7 +53,7 @@ def request(new: NewRun) -> RunId:
         raise CannotSimulate("The window ends before it begins.", field="end_at")
     must_be_decidable(new.document, new.start_at, new.end_at)
     if RunRow.objects.filter(status__in=_OPEN).count() >= OPEN_MAX:
-        raise TooManyRuns(f"{OPEN_MAX} simulations wait already.")
+        raise TooManyRuns(Filled("{count} simulations wait already.", count=OPEN_MAX))
     row = RunRow.objects.create(
         document=new.document,
         title=str(new.document.get("title", ""))[:200],

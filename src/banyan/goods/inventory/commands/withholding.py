@@ -23,6 +23,7 @@ from banyan.goods.inventory.types import LotId, LotState, LotTurn, ReserveLine
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Conflict, Invalid
+from banyan.kernel.values.filled import Filled
 
 SKUS_AT_ONCE = 20
 """So many SKUs' levels, and what is held of them, are locked by one batch of expiring lots."""
@@ -135,7 +136,8 @@ def _lock_lots(lot_ids: Sequence[int], states: frozenset[str]) -> None:
     )
     for lot_id, state in rows:
         if state not in states:
-            raise WrongLotState(f"The lot is {state}.", lot_id=ids.public("lot", lot_id), state=state)
+            said = Filled("The lot is {state}.", state=LotState(state))
+            raise WrongLotState(said, lot_id=ids.public("lot", lot_id), state=state)
 
 
 def _set_state(lot_ids: Sequence[int], into: LotState) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from banyan.kernel import clock, events, sql, tenancy
 from banyan.kernel.events import Event
 from banyan.kernel.values.errors import Conflict, Invalid, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.people.distributors.commands.facts import BackdatedFact, begin_facts
 from banyan.people.distributors.events import (
     DistributorApproved,
@@ -134,7 +135,7 @@ def _change(
         if row is None:
             refusal = DistributorNotFound("No such distributor.")
         elif row[2] not in allowed:
-            refusal = WrongStatus(f"The distributor is {row[2]}.", status=row[2])
+            refusal = WrongStatus(Filled("The distributor is {status}.", status=Status(row[2])), status=row[2])
         elif at < row[3]:
             refusal = BackdatedFact("The present status began later.", since=row[3].isoformat())
         else:

@@ -11,6 +11,7 @@ from django.contrib.auth.hashers import check_password, make_password
 from banyan.kernel import clock, ids, secrets, sql, tenancy
 from banyan.kernel.tenancy.registry import PLATFORM_SLUG, find_tenant_by_slug
 from banyan.kernel.values.errors import Conflict, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.people.identity.engine.normalizing import normalize_login, split_account
 from banyan.people.identity.models import LoginAttempt
 from banyan.people.identity.models import User as UserRow
@@ -45,7 +46,7 @@ class TooManyAttempts(Refusal):
     def __init__(self, retry_at: datetime, now: datetime) -> None:
         seconds = max(1, math.ceil((retry_at - now).total_seconds()))
         super().__init__(
-            f"Too many attempts. Try again in {math.ceil(seconds / 60)} minutes.",
+            Filled("Too many attempts. Try again in {minutes} minutes.", minutes=math.ceil(seconds / 60)),
             retry_at=retry_at.isoformat(),
             retry_after_seconds=seconds,
         )

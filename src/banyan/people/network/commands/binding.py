@@ -8,6 +8,7 @@ from datetime import datetime
 
 from banyan.kernel import events, ids, sql, tenancy
 from banyan.kernel.values.errors import Conflict, Invalid, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId
 from banyan.people.identity import queries as identity
@@ -157,9 +158,9 @@ def set_binding_settings(settings: BindingSettings) -> None:
     Raises Invalid unless protect_days is 0 to 36,500 and validity_days 1 to 36,500 (None: for ever).
     """
     if settings.protect_days is not None and not 0 <= settings.protect_days <= DAYS_MAX:
-        raise Invalid(f"The protect period is 0 to {DAYS_MAX} days.", field="protect_days")
+        raise Invalid(Filled("The protect period is 0 to {most} days.", most=DAYS_MAX), field="protect_days")
     if settings.validity_days is not None and not 1 <= settings.validity_days <= DAYS_MAX:
-        raise Invalid(f"The validity is 1 to {DAYS_MAX} days.", field="validity_days")
+        raise Invalid(Filled("The validity is 1 to {most} days.", most=DAYS_MAX), field="validity_days")
     sql.insert(
         BindingSettingsRow,
         ("id", "mode", "protect_days", "validity_days"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from banyan.kernel.values.errors import Conflict, Forbidden, Invalid, NotFound, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.people.distributors.types import Standing, Status
 from banyan.people.network.types import BindingMode, BindingSettings, BindRequest, BindResult, BindSource
 
@@ -129,7 +130,8 @@ def _refusal(
     if standing is None:
         return UnknownDistributor("No such distributor.")
     if standing.status is not Status.ACTIVE:
-        return DistributorNotActive(f"The distributor is {standing.status.value}.", status=standing.status.value)
+        said = Filled("The distributor is {status}.", status=standing.status)
+        return DistributorNotActive(said, status=standing.status.value)
     return None
 
 

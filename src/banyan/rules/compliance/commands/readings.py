@@ -7,6 +7,7 @@ from datetime import datetime
 from banyan.kernel import clock, events
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
 from banyan.kernel.values.errors import Conflict, Forbidden, Invalid
+from banyan.kernel.values.filled import Filled
 from banyan.people.identity import queries as identity
 from banyan.people.identity.types import Role, UserId, scopes_of
 from banyan.rules.compliance import engine, queries
@@ -108,7 +109,7 @@ def _authorized_roles(user_id: int) -> tuple[str, ...]:
     user = identity.get_user(UserId(user_id))
     allowed = user.active and Role.OPERATOR in user.roles and ACKNOWLEDGE_SCOPE in scopes_of(user.roles)
     if not allowed:
-        raise NotAuthorizedToAcknowledge(f"This needs an active operator with the scope {ACKNOWLEDGE_SCOPE}.")
+        raise NotAuthorizedToAcknowledge(Filled("This needs an active operator with the scope {scope}.", scope=ACKNOWLEDGE_SCOPE))
     return tuple(sorted(role.value for role in user.roles))
 
 
@@ -121,7 +122,8 @@ def _offered(reading: Reading, now: datetime) -> RuleSet:
         rules = engine.select_rule_set(jurisdiction.rule_sets, base, now)
     if rules is None:
         offered = sorted({one.reading.value for one in jurisdiction.rule_sets}) if jurisdiction else []
-        raise ReadingNotOffered(f"{code} offers no reading {reading} to acknowledge.", jurisdiction=code, rule_sets=offered)
+        missing = Filled("{jurisdiction} offers no reading {reading} to acknowledge.", jurisdiction=code, reading=reading)
+        raise ReadingNotOffered(missing, jurisdiction=code, rule_sets=offered)
     return rules
 
 

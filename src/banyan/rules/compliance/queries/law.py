@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from banyan.kernel.values.errors import NotFound
+from banyan.kernel.values.filled import Filled
 from banyan.rules.compliance.engine import parse_jurisdiction
 from banyan.rules.compliance.types import Jurisdiction, JurisdictionCode
 
@@ -45,7 +46,9 @@ def get_jurisdiction(code: str) -> Jurisdiction:
     """The jurisdiction of a code in any letter case. Raises UnknownJurisdiction."""
     found = find_jurisdiction(code)
     if found is None:
-        raise UnknownJurisdiction(f"No jurisdiction {code!r} in the compilation.", codes=list(list_jurisdiction_codes()))
+        raise UnknownJurisdiction(
+            Filled("No jurisdiction {code} in the compilation.", code=repr(code)), codes=list(list_jurisdiction_codes())
+        )
     return found
 
 

@@ -9,6 +9,7 @@ from banyan.goods.inventory import commands as inventory
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Invalid
+from banyan.kernel.values.filled import Filled
 from banyan.trade.offers import commands as offers
 from banyan.trade.orders.commands.errors import BadOrder, OrderNotFound, WrongState
 from banyan.trade.orders.engine.states import may_become
@@ -50,7 +51,8 @@ def _turn(
         if state is None:
             outcomes.append(Refused(OrderNotFound("No such order.")))
         elif not may_become(state, into) or (only_from is not None and state is not only_from):
-            outcomes.append(Refused(WrongState(f"A {state} order cannot become {into}.", state=state, wanted=into)))
+            said = Filled("A {state} order cannot become {wanted}.", state=state, wanted=into)
+            outcomes.append(Refused(WrongState(said, state=state, wanted=into)))
         else:
             states[order_id] = into
             moved.append(order_id)

@@ -10,6 +10,7 @@ from banyan.goods.inventory.queries import held_quantities
 from banyan.goods.inventory.types import LeavingPieces
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
+from banyan.kernel.values.filled import Filled
 from banyan.trade.orders.commands.errors import NotAllocated, OrderNotFound, WrongState
 from banyan.trade.orders.commands.moving import LOCK, check_carrier
 from banyan.trade.orders.events import OrderPartlyShipped, OrderShipped
@@ -45,7 +46,8 @@ def _outcome(order_id: OrderId, state: OrderState | None, short: set[int]) -> Or
     if state is None:
         return Refused(OrderNotFound("No such order."))
     if state not in OPEN:
-        return Refused(WrongState(f"A {state} order sends nothing more.", state=state, wanted=OrderState.SHIPPED))
+        said = Filled("A {state} order sends nothing more.", state=state)
+        return Refused(WrongState(said, state=state, wanted=OrderState.SHIPPED))
     if order_id in short:
         return Refused(NotAllocated("Fewer pieces wait in this warehouse than are to leave."))
     return order_id

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from banyan.goods.catalog.types import SkuFacts, SkuId
+from banyan.kernel.values.filled import Filled
 from banyan.trade.offers import queries as offers
 from banyan.trade.offers.types import Offer
 from banyan.trade.orders.commands.errors import BadOrder, NotOnSale, UnknownSku
@@ -27,7 +28,7 @@ def price_request(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: 
     for line in request.lines:
         wanted += _wanted(line[0], line[1], line[2] if len(line) > 2 else None, facts, sale)
     if len(wanted) > LINES_MAX:
-        raise BadOrder(f"With the parts of its bundles an order has at most {LINES_MAX} lines.", field="lines")
+        raise BadOrder(Filled("With the parts of its bundles an order has at most {most} lines.", most=LINES_MAX), field="lines")
     shipping_minor = request.shipping_minor
     if shipping_minor is None:
         goods_minor = sum(line.quantity * line.unit_price_minor - line.discount_minor for line in wanted)
@@ -38,7 +39,7 @@ def price_request(request: PlaceOrder, facts: Mapping[SkuId, SkuFacts], tariff: 
 
 def _check(request: PlaceOrder) -> None:
     if not 0 < len(request.lines) <= LINES_MAX:
-        raise BadOrder(f"An order has 1 to {LINES_MAX} lines.", field="lines")
+        raise BadOrder(Filled("An order has 1 to {most} lines.", most=LINES_MAX), field="lines")
     if not request.channel.isprintable() or not 0 < len(request.channel) <= 20:
         raise BadOrder("The channel has 1 to 20 printable characters.", field="channel")
     if request.client_key is not None and (not 0 < len(request.client_key) <= 120 or not request.client_key.isprintable()):

@@ -11,6 +11,7 @@ from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import LotId, ReturnedGoods, WarehouseId
 from banyan.kernel import clock, sql, tenancy
 from banyan.kernel.values.errors import Conflict, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.trade.fulfillment import commands as fulfillment
 from banyan.trade.fulfillment import queries as sending
 from banyan.trade.orders import commands as orders_commands
@@ -107,7 +108,7 @@ def _decide(
         try:
             decision = decide_refund(state, one.lines, rule, one.fault, one.deductions)
         except ValueError as error:
-            refusals[one.return_id] = ExceedsPaid(f"Too little is left of the order: {error}.")
+            refusals[one.return_id] = ExceedsPaid(Filled("Too little is left of the order: {error}.", error=error.args[0]))
             continue
         exchange = None
         if one.mode is Mode.EXCHANGE:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from banyan.goods.catalog.types import CategoryId
 from banyan.kernel import clock, events, sql, tenancy
 from banyan.kernel.values.errors import Invalid, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderId
 from banyan.trade.returns import queries
@@ -84,8 +85,11 @@ def _judge_grants(one: Found, grants: Sequence[Grant]) -> Refusal | None:
     if len({grant.line_id for grant in grants}) != len(grants):
         return BadGrant("A line is named twice.")
     for grant in grants:
-        if not 0 < grant.amount_minor <= asked.get(grant.line_id, 0):
-            return BadGrant(f"{grant.amount_minor} of {asked.get(grant.line_id, 0)} is granted.")
+        most = asked.get(grant.line_id, 0)
+        if not 0 < grant.amount_minor <= most:
+            return BadGrant(
+                Filled("{granted_minor} of {asked_minor} is granted.", granted_minor=grant.amount_minor, asked_minor=most)
+            )
     return None
 
 

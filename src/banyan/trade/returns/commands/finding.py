@@ -8,6 +8,7 @@ from typing import Any
 
 from banyan.kernel import sql, tenancy
 from banyan.kernel.values.errors import Conflict, NotFound, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.trade.returns.commands.standing import Standing, lock_orders
 from banyan.trade.returns.types import (
     Disposition,
@@ -125,6 +126,8 @@ def expect(*statuses: ReturnStatus) -> Callable[[Found], Refusal | None]:
     """Judges that a return is in one of these statuses."""
 
     def judge(one: Found) -> Refusal | None:
-        return None if one.status in statuses else WrongStatus(f"The return is {one.status.value}.", status=one.status.value)
+        if one.status in statuses:
+            return None
+        return WrongStatus(Filled("The return is {status}.", status=one.status), status=one.status.value)
 
     return judge

@@ -11,6 +11,7 @@ from banyan.goods.catalog import queries as catalog
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock, sql, tenancy
 from banyan.kernel.values.errors import Invalid, NotFound
+from banyan.kernel.values.filled import Filled
 from banyan.trade.returns.models import AddressRuleRow, ExclusionRow, ReasonRow, ReturnPolicyRow
 from banyan.trade.returns.types import AddressRule, Exclusion, Fault, Mode, Reason, ReturnPolicy
 
@@ -36,7 +37,7 @@ def set_policy(policy: ReturnPolicy) -> ReturnPolicy:
     }
     for field, value in days.items():
         if not 0 <= value <= MAX_DAYS:
-            raise Invalid(f"Days lie between 0 and {MAX_DAYS}.", field=field)
+            raise Invalid(Filled("Days lie between 0 and {most}.", most=MAX_DAYS), field=field)
     if policy.send_back_days == 0 or policy.difference_days == 0:
         raise Invalid(
             "A buyer needs at least a day.", field="send_back_days" if policy.send_back_days == 0 else "difference_days"
@@ -44,7 +45,7 @@ def set_policy(policy: ReturnPolicy) -> ReturnPolicy:
     if min(review.trusted_below_minor, review.claims_below_minor) < 0 or not 0 <= review.risky_share_bp <= FULL_BP:
         raise Invalid("Amounts are not negative and a share lies between 0 and 10,000 basis points.", field="review")
     if not 0 <= review.newcomer_orders <= MAX_ORDERS or not 1 <= review.risky_orders <= MAX_ORDERS:
-        raise Invalid(f"Orders lie between 1 and {MAX_ORDERS}.", field="review")
+        raise Invalid(Filled("Orders lie between 1 and {most}.", most=MAX_ORDERS), field="review")
     ReturnPolicyRow.objects.update_or_create(
         tenant_id=tenancy.current_tenant_id(),
         defaults={
@@ -69,13 +70,13 @@ def set_reasons(reasons: Sequence[Reason]) -> None:
     """Replace the catalogue of reasons, in this order; none at all brings the defaults back. Idempotent. Raises Invalid."""
     codes = [reason.code for reason in reasons]
     if len(codes) != len(set(codes)) or len(codes) > ROWS_MAX:
-        raise Invalid(f"At most {ROWS_MAX} reasons, each code once.", field="code")
+        raise Invalid(Filled("At most {most} reasons, each code once.", most=ROWS_MAX), field="code")
     modes = {mode.value for mode in Mode}
     for reason in reasons:
         if not reason.code.isprintable() or not 0 < len(reason.code) <= 40 or not reason.name_zh.strip():
             raise Invalid("A reason has a code of 1 to 40 printable characters and a name.", field="code")
         if max(len(reason.name_zh), len(reason.name_en)) > NAME_MAX:
-            raise Invalid(f"A name has at most {NAME_MAX} characters.", field="name_zh")
+            raise Invalid(Filled("A name has at most {most} characters.", most=NAME_MAX), field="name_zh")
         if reason.fault not in {fault.value for fault in Fault} or not modes.issuperset(reason.modes):
             raise Invalid("Fault is buyer or merchant, and kinds of return are those of returns.", field="fault")
     _replace(
@@ -95,7 +96,7 @@ def set_exclusions(exclusions: Sequence[Exclusion]) -> None:
     """Replace the categories without statutory return. Only the law's own grounds exist; idempotent. Raises Invalid, NotFound."""
     categories = [exclusion.category_id for exclusion in exclusions]
     if len(categories) != len(set(categories)) or len(categories) > ROWS_MAX:
-        raise Invalid(f"At most {ROWS_MAX} categories, each once.", field="category_id")
+        raise Invalid(Filled("At most {most} categories, each once.", most=ROWS_MAX), field="category_id")
     _check_categories(categories)
     _replace(ExclusionRow, [ExclusionRow(category_id=one.category_id, kind=one.kind.value) for one in exclusions])
 
@@ -103,7 +104,7 @@ def set_exclusions(exclusions: Sequence[Exclusion]) -> None:
 def set_address_rules(rules: Sequence[AddressRule]) -> None:
     """Replace the return addresses and their rules; returns that were approved before keep theirs. Raises Invalid."""
     if len(rules) > ROWS_MAX:
-        raise Invalid(f"At most {ROWS_MAX} addresses.", field="rules")
+        raise Invalid(Filled("At most {most} addresses.", most=ROWS_MAX), field="rules")
     warehouses = {one.warehouse_id for one in inventory.list_warehouses()}
     _check_categories([rule.category_id for rule in rules if rule.category_id is not None])
     for rule in rules:

@@ -8,6 +8,7 @@ from banyan.goods.inventory import commands as inventory_commands
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock, ids, sql, tenancy
 from banyan.kernel.values.errors import Invalid, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.trade.returns.commands.finding import Found, WrongStatus, expect, find_locked, judge_each, outcomes_of
 from banyan.trade.returns.commands.standing import Standing
 from banyan.trade.returns.engine.refunds import line_refund
@@ -58,9 +59,8 @@ def expect_goods(*statuses: ReturnStatus) -> Judge:
 
     def judge(one: Found) -> Refusal | None:
         if not one.mode.wants_goods:
-            return WrongStatus(
-                f"No goods are expected for a return as {one.mode.value}; accept it directly.", mode=one.mode.value
-            )
+            said = Filled("No goods are expected for a return as {mode}; accept it directly.", mode=one.mode)
+            return WrongStatus(said, mode=one.mode.value)
         return in_status(one)
 
     return judge
@@ -138,7 +138,7 @@ def _judge_deductions(one: Found, receipt: GoodsReceipt, standings: Mapping[int,
             try:
                 worth = line_refund(state, claims[inspection.line_id])
             except ValueError as error:
-                return BadInspection(str(error))
+                return BadInspection(error.args[0])
             refusal = judge_deduction(inspection, worth)
             if refusal is not None:
                 return refusal

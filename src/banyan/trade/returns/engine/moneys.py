@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from banyan.kernel.values.filled import Filled
 from banyan.trade.returns.types import Draw, LineRefund, Money
 
 
@@ -24,6 +25,6 @@ def draw(moneys: Sequence[Money], taken: LineRefund) -> list[Draw]:
             wanted -= part
             parts.append(part)
         if wanted:
-            raise ValueError(f"{wanted} minor units more are taken than are left")
+            raise ValueError(Filled("{wanted} minor units more are taken than are left", wanted=wanted))
         shares.append(parts)
     return [Draw(money.order_id, money.line_id, *parts) for money, *parts in zip(moneys, *shares, strict=True) if any(parts)]

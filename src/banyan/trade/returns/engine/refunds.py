@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from banyan.kernel.values.filled import Filled
 from banyan.kernel.values.money import cumulative_share
 from banyan.trade.returns.types import Fault, FreightRule, LineClaim, LineRefund, LineState, OrderState, RefundDecision
 
@@ -25,7 +26,7 @@ def goods_refund(line: LineState, quantity: int) -> int:
     """Refund for `quantity` more units. Raises ValueError when more units are claimed than are left."""
     left = line.of_quantity - line.returned_quantity
     if not 0 < quantity <= left:
-        raise ValueError(f"{quantity} of {left} units left")
+        raise ValueError(Filled("{quantity} of {left} units left", quantity=quantity, left=left))
     before, after = worth_of(line, line.returned_quantity), worth_of(line, line.returned_quantity + quantity)
     adjusted = line.refunded_minor - before  # refunded without goods, not yet absorbed by returned units
     worth, rest = after - before, line.of_minor - after
@@ -41,8 +42,9 @@ def line_refund(line: LineState, claim: LineClaim, deducted_minor: int = 0) -> L
         worth_minor = goods_refund(line, claim.quantity)
     else:
         worth_minor = claim.amount_minor
-        if not 0 < worth_minor <= line.of_minor - line.refunded_minor:
-            raise ValueError(f"{worth_minor} of {line.of_minor - line.refunded_minor} minor units left")
+        left_minor = line.of_minor - line.refunded_minor
+        if not 0 < worth_minor <= left_minor:
+            raise ValueError(Filled("{wanted} of {left} minor units left", wanted=worth_minor, left=left_minor))
     kept_minor = min(deducted_minor, worth_minor)
     return LineRefund(line.line_id, claim.quantity, worth_minor - kept_minor, line.of_quantity, line.of_minor, kept_minor)
 
@@ -69,7 +71,7 @@ def decide_refund(
     for claim in claims:
         state = states.pop(claim.line_id, None)
         if state is None:
-            raise ValueError(f"line {claim.line_id} is not in the order or is claimed twice")
+            raise ValueError(Filled("line {line} is not in the order or is claimed twice", line=claim.line_id))
         refunds.append(line_refund(state, claim, (deductions or {}).get(claim.line_id, 0)))
         back[claim.line_id] += claim.quantity
     takes_goods = any(refund.quantity for refund in refunds)

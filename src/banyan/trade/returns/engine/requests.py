@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from banyan.kernel.values.errors import Conflict, Invalid, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.trade.returns.types import (
     Deadline,
     ExclusionKind,
@@ -183,7 +184,8 @@ def judge_inspection(claimed: dict[int, int], inspections: tuple[LineInspection,
             return BadInspection("Pieces are counted once, as plain counts or in groups of at least one.")
         inspected = sum(group.quantity for group in one.groups)
         if inspected != quantity:
-            return BadInspection(f"{quantity} units are claimed, {inspected} were inspected.")
+            said = Filled("{claimed} units are claimed, {inspected} were inspected.", claimed=quantity, inspected=inspected)
+            return BadInspection(said)
         if one.deducted_minor < 0 or (one.deducted_minor and not 0 < len(one.deduction_reason.strip()) <= MAX_REASON_LENGTH):
             return BadDeduction("A deduction is not negative and has its reason.")
     return None

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from banyan.kernel import clock, sql, tenancy
 from banyan.kernel.values.errors import Conflict, Invalid
+from banyan.kernel.values.filled import Filled
 from banyan.people.distributors import queries as distributors
 from banyan.people.distributors.types import DistributorId, Status
 from banyan.treasury.payouts import queries
@@ -33,7 +34,7 @@ def cancel_payouts(payout_ids: Sequence[int], reason: str) -> int:
     found = [queries.get_payout(payout_id) for payout_id in payout_ids]
     ended = [payout for payout in found if payout.state not in OPEN and payout.state.value != "cancelled"]
     if ended:
-        raise PayoutEnded(f"The payout is {ended[0].state.value}.", state=ended[0].state.value)
+        raise PayoutEnded(Filled("The payout is {state}.", state=ended[0].state), state=ended[0].state.value)
     now = clock.now()
     never_asked = sql.fetch(
         "SELECT channel, out_bill_no, amount_minor, currency FROM payouts_payouts WHERE tenant_id = %s AND id = ANY(%s::bigint[])"
@@ -62,7 +63,7 @@ def bring_forward(payout_ids: Sequence[int]) -> int:
     """
     ended = [payout for payout in map(queries.get_payout, payout_ids) if payout.state not in OPEN]
     if ended:
-        raise PayoutEnded(f"The payout is {ended[0].state.value}.", state=ended[0].state.value)
+        raise PayoutEnded(Filled("The payout is {state}.", state=ended[0].state), state=ended[0].state.value)
     return sql.execute(
         "UPDATE payouts_payouts SET due_at = least(due_at, %s) WHERE tenant_id = %s AND id = ANY(%s::bigint[])"
         " AND ended_at IS NULL AND state <> 'submitting'",
