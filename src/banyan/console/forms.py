@@ -177,6 +177,7 @@ class FulfillmentForm(SettingForm):
         r"^[0-9+\-() ]*$", label=_("Sender's phone on waybills"), max_length=30, required=False, empty_value="",
         error_messages={"invalid": _("A phone number has digits, spaces, dashes and brackets only.")},
     )  # fmt: skip
+    silent_days = _days(_("A silent carrier is asked for days"), min_value=7, max_value=365)
 
 
 FREIGHT = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -171,6 +172,38 @@ def test_a_line_that_was_not_done_keeps_its_warehouse(staffed: Staffed, shop: An
         staffed.client(Role.WAREHOUSE).post("/console/send/", {"lines": f"{placed.number} 顺丰 SF1", "warehouse": place})
     )
     assert f'value="{place}" selected' in answer and "SF1" in answer
+
+
+def test_a_parcel_that_was_given_up_is_listed_and_asked_again(staffed: Staffed, shop: Any) -> None:
+    from banyan.kernel import clock
+    from banyan.trade.fulfillment import commands, ports, queries
+    from banyan.trade.fulfillment.commands.tracking import fall_silent
+    from banyan.trade.fulfillment.types import Track, TrackCode, TrackEvent
+
+    (placed,) = shop.paid([(0, 1)])
+    ports.register_carrier("sf_express", lambda tenant_id: None)  # type: ignore[arg-type, return-value]
+    try:
+        (parcel,) = shop.sent(placed, carrier="sf_express")
+        with staffed.shop.enter():
+            number = queries.get_parcel(parcel).tracking_number
+            commands.record_track("sf_express", [Track(number, (TrackEvent("1", TrackCode.IN_TRANSIT, clock.now()),))])
+        warehouse, address = staffed.client(Role.WAREHOUSE), f"/console/parcels/{ids.public('pcl', parcel)}/"
+        assert "?given_up" not in text_of(warehouse.get("/console/parcels/"))
+        with staffed.shop.enter():
+            assert fall_silent("sf_express", [number], clock.now() + timedelta(days=31)) == 1
+        assert '<a href="?given_up=1"' in text_of(warehouse.get("/console/parcels/"))
+        listed = text_of(warehouse.get("/console/parcels/?given_up=1"))
+        assert number in listed and "承运商久无新轨迹" in listed
+        assert "已 30 天没有此包裹的新轨迹" in text_of(warehouse.get(address))
+        assert 'value="ask_again"' not in text_of(staffed.client(Role.AUDITOR).get(address))
+        assert staffed.client(Role.FINANCE).post(f"{address}act", {"deed": "ask_again"}).status_code == 403
+        assert 'value="ask_again"' in text_of(warehouse.get(address))
+        assert "系统将重新向承运商查询" in text_of(warehouse.post(f"{address}act", {"deed": "ask_again"}, follow=True))
+        assert number not in text_of(warehouse.get("/console/parcels/?given_up=1"))
+        assert "系统没有停止查询" in text_of(warehouse.post(f"{address}act", {"deed": "ask_again"}, follow=True))
+    finally:
+        ports._factories.pop("sf_express")
+    assert staffed.shop.verify() == []
 
 
 def test_a_carrier_that_is_wired_in_is_chosen_by_its_name(staffed: Staffed, shop: Any) -> None:

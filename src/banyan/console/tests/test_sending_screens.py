@@ -103,3 +103,37 @@ def test_the_desk_knows_where_it_stands(tab: Any, size: dict[str, int], world: W
     assert "下一单" in page.inner_text("body")
     one.fits()
     one.keep("handed-out")
+
+
+def _silent_parcel(world: World, mark: str) -> tuple[str, str]:
+    """The public id and number of a parcel of which its carrier told something, and then nothing for long."""
+    from datetime import timedelta
+
+    from banyan.kernel import clock, ids, tenancy
+    from banyan.trade.fulfillment import commands
+    from banyan.trade.fulfillment.commands.tracking import fall_silent
+    from banyan.trade.fulfillment.types import OrderShipment, Track, TrackCode, TrackEvent
+
+    order_id, *_ = _paid_at_a_store(world, mark)
+    with tenancy.enter(world.tenant_id, actor="test"):
+        (parcel_id,) = commands.ship_orders([OrderShipment(order_id, "sf_express", f"SF{mark}")])
+        assert isinstance(parcel_id, int)
+        told = TrackEvent("1", TrackCode.IN_TRANSIT, clock.now(), "杭州", "快件离开【杭州中转场】")
+        commands.record_track("sf_express", [Track(f"SF{mark}", (told,))])
+        assert fall_silent("sf_express", [f"SF{mark}"], clock.now() + timedelta(days=31)) == 1
+    return ids.public("pcl", parcel_id), f"SF{mark}"
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["1440", "390"])
+def test_a_parcel_of_which_nothing_new_is_told_is_seen(tab: Any, size: dict[str, int], world: World) -> None:
+    parcel, number = _silent_parcel(world, f"8{size['width']}")
+    one = tab("operator", size)
+    page = one.open("/console/parcels/?given_up=1")
+    assert "承运商久无新轨迹" in page.locator("tbody tr", has_text=number).inner_text()
+    one.fits()
+    one.keep("parcels-given-up")
+    page = one.open(f"/console/parcels/{parcel}/")
+    assert "没有此包裹的新轨迹" in page.inner_text("[role=alert]")
+    assert page.locator("button[value=ask_again]").count() == 1
+    one.fits()
+    one.keep("parcel-silent")

@@ -27,7 +27,14 @@ def test_settings_show_what_holds_and_change_by_one_command_each(staffed: Staffe
     post(operator, "/console/settings/attribution", self_purchase="on")
     post(operator, "/console/settings/orders", **terms)
     post(operator, "/console/settings/returns", days_after_receipt="15", freight_rule="never")
-    post(operator, "/console/settings/fulfillment", receive_after_days="3", pickup_days="5", sender_phone="0571-88888888")
+    post(
+        operator,
+        "/console/settings/fulfillment",
+        receive_after_days="3",
+        pickup_days="5",
+        sender_phone="0571-88888888",
+        silent_days="20",
+    )
     with staffed.shop.enter():
         assert network.get_binding_settings() == BindingSettings(BindingMode.OVERRIDING, None, 30)
         assert attribution.get_policy().self_purchase is True
@@ -35,14 +42,14 @@ def test_settings_show_what_holds_and_change_by_one_command_each(staffed: Staffe
         assert (held.payment_window_seconds, held.receive_after_days, held.close_after_days) == (900, 12, 5)
         assert (held.tariff.base_minor, held.tariff.step_minor, held.tariff.free_from_minor) == (850, 200, None)
         assert returns.get_policy() == ReturnPolicy(15, FreightRule.NEVER)
-        assert fulfillment.get_policy() == FulfillmentPolicy(3, 5, "0571-88888888")
+        assert fulfillment.get_policy() == FulfillmentPolicy(3, 5, "0571-88888888", 20)
     page = page_of(operator, "/console/settings/")
     assert 'value="8.50"' in page and 'value="30"' in page
     post(operator, "/console/settings/attribution")
     wrong = post(operator, "/console/settings/orders", **{**terms, "base_minor": "-1", "step_grams": "0"})
     assert wrong.count("bn-fault") == 2
-    days = {"receive_after_days": "91", "pickup_days": "0", "sender_phone": "ring me"}
-    assert post(operator, "/console/settings/fulfillment", **days).count("bn-fault") == 3
+    days = {"receive_after_days": "91", "pickup_days": "0", "sender_phone": "ring me", "silent_days": "6"}
+    assert post(operator, "/console/settings/fulfillment", **days).count("bn-fault") == 4
     with staffed.shop.enter():
         assert attribution.get_policy().self_purchase is False
         assert orders.get_policy().tariff.base_minor == 850

@@ -21,6 +21,7 @@ from banyan.kernel.values.errors import NotFound
 from banyan.people.identity.types import UserId
 from banyan.trade.fulfillment import commands, queries
 from banyan.trade.fulfillment.types import (
+    GIVEN_UP,
     UNDER_WAY,
     CameBack,
     Delivered,
@@ -40,15 +41,18 @@ DESK = "banyan_pickup_desk"
 
 @page("orders:read")
 def listing(request: HttpRequest) -> HttpResponse:
-    """Parcels, newest first, by state, or found by tracking or order number."""
+    """Parcels, newest first, by state, those asked about no more, or found by tracking or order number."""
     state = next((one for one in ParcelState if one.value == request.GET.get("state")), None)
     words = request.GET.get("q", "").strip()[:80]
     order_id = orders.find_id_by_number(words) if words else None
     number = words if words and order_id is None else None
+    given_up = "given_up" in request.GET
 
     def fetch(before: int | None, count: int) -> list[Parcel]:
         order_ids = [order_id] if order_id is not None else None
-        return queries.list_parcels(state=state, order_ids=order_ids, tracking_number=number, before_id=before, limit=count)
+        return queries.list_parcels(
+            state=state, order_ids=order_ids, tracking_number=number, is_given_up=given_up, before_id=before, limit=count
+        )
 
     found = paging.page(request, fetch, lambda one: one.parcel_id)
     numbers = orders.numbers(one.order_id for one in found["rows"])
@@ -58,7 +62,10 @@ def listing(request: HttpRequest) -> HttpResponse:
     ]
     counts = queries.count_by_state(clock.now() - RECENT)
     tabs = [(one.value, counts[one], one is state) for one in ParcelState if one in counts]
-    return show(request, "console/parcels.html", _("Parcels"), **{**found, "rows": rows}, tabs=tabs, words=words, state=state)
+    return show(
+        request, "console/parcels.html", _("Parcels"), **{**found, "rows": rows}, tabs=tabs, words=words, state=state,
+        given_up=given_up, given_up_count=queries.count_given_up(),
+    )  # fmt: skip
 
 
 def _find(public_id: str) -> Parcel:
@@ -79,18 +86,20 @@ def parcel(request: HttpRequest, public_id: str) -> HttpResponse:
         number=orders.numbers([one.order_id]).get(one.order_id, ""), recipient=recipient,
         place=next((w.name for w in inventory.list_warehouses() if w.warehouse_id == one.warehouse_id), ""),
         may_ship=may(request, "orders:ship"), is_packed=one.state is ParcelState.PACKED, is_under_way=one.state in UNDER_WAY,
+        is_given_up=one.failure in GIVEN_UP, silent_days=queries.get_policy().silent_days,
     )  # fmt: skip
 
 
 @require_POST
 @page("orders:ship")
 def act(request: HttpRequest, public_id: str) -> HttpResponse:
-    """Ship, unpack, confirm the delivery of, or take back the parcel of this page."""
+    """Ship, unpack, confirm the delivery of, take back, or have asked for again the parcel of this page."""
     one = _find(public_id)
     deeds: dict[str, tuple[Any, str]] = {
         "ship": (lambda: commands.ship([_shipment(request, one)]), _("Shipped.")),
         "unpack": (lambda: commands.unpack([one.parcel_id]), _("Unpacked: its pieces can be packed again.")),
         "deliver": (lambda: commands.confirm([one.parcel_id], Delivered.STAFF), _("Taken as delivered.")),
+        "ask_again": (lambda: commands.ask_again([one.parcel_id]), _("The carrier is asked again.")),
         "take_back": (lambda: commands.take_back([_came_back(request, one)]), _("Its goods are in stock again.")),
     }
     deed = deeds.get(request.POST.get("deed", ""))

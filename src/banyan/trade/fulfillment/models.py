@@ -13,6 +13,7 @@ from banyan.goods.inventory.models import Warehouse
 from banyan.kernel.secrets.fields import EncryptedTextField
 from banyan.kernel.tenancy.base import Audit, TenantModel
 from banyan.trade.fulfillment.types import (
+    GIVEN_UP,
     Booking,
     Delivered,
     FulfillmentState,
@@ -156,6 +157,8 @@ class ParcelRow(TenantModel):
     delivered_at = models.DateTimeField(_("delivered at"), null=True)
     delivered_by = models.CharField(_("delivered by"), max_length=10, choices=[(d.value, d.value) for d in Delivered], blank=True)
     ended_at = models.DateTimeField(_("ended at"), null=True)
+    asked_again_at = models.DateTimeField(_("asked again at"), null=True)
+    """When a person had the carrier asked again: its silence counts from there."""
 
     class Meta:
         app_label = "fulfillment"
@@ -174,6 +177,7 @@ class ParcelRow(TenantModel):
             models.Index(fields=["tenant_id", "tracking_number"], condition=~Q(tracking_number=""), name="parcels_by_number"),
             models.Index(fields=["tenant_id", "due_at"], condition=Q(due_at__isnull=False), name="parcels_due"),
             models.Index(fields=["tenant_id", "id"], condition=Q(state="troubled"), name="parcels_troubled"),
+            models.Index(fields=["tenant_id", "id"], condition=Q(failure__in=GIVEN_UP), name="parcels_given_up"),
         ]
 
     def __str__(self) -> str:
@@ -334,6 +338,7 @@ class PolicyRow(TenantModel):
     receive_after_days = models.IntegerField(_("received after delivery (days)"))
     pickup_days = models.IntegerField(_("kept at the store (days)"))
     sender_phone = models.CharField(_("sender's phone"), max_length=30, blank=True)
+    silent_days = models.IntegerField(_("asked no more after silence (days)"), default=30, db_default=30)
 
     class Meta:
         app_label = "fulfillment"

@@ -19,6 +19,7 @@ from banyan.people.identity.types import UserId
 from banyan.trade.fulfillment.engine.picking import LyingLot, first_expired
 from banyan.trade.fulfillment.ports import registered_carriers
 from banyan.trade.fulfillment.types import (
+    GIVEN_UP,
     Booking,
     Delivered,
     Fulfillment,
@@ -189,10 +190,12 @@ def list_parcels(
     parcel_ids: Iterable[int] | None = None,
     tracking_number: str | None = None,
     buyer_id: UserId | None = None,
+    is_given_up: bool = False,
     before_id: int | None = None,
     limit: int | None = 50,
 ) -> list[Parcel]:
-    """Parcels with what lies in them, newest first, at most ``limit`` (None: all)."""
+    """Parcels with what lies in them, newest first, at most ``limit`` (None: all). ``is_given_up``: those only that their
+    carrier is asked about no more."""
     condition, params = _where(
         (
             ("p.state = %s", state.value if state else None),
@@ -201,6 +204,7 @@ def list_parcels(
             ("p.id = ANY(%s::bigint[])", list(parcel_ids) if parcel_ids is not None else None),
             ("p.tracking_number = %s AND p.tracking_number <> ''", tracking_number),
             ("f.buyer_id = %s", buyer_id),
+            (f"(%s AND p.failure IN {GIVEN_UP})", is_given_up or None),
             ("p.id < %s", before_id),
         )
     )
@@ -337,7 +341,7 @@ def fetched_orders(order_ids: Iterable[int]) -> set[int]:
 def get_policy() -> Policy:
     """The tenant's terms; the defaults when nothing was set."""
     rows = sql.fetch(
-        "SELECT receive_after_days, pickup_days, sender_phone FROM fulfillment_policies WHERE tenant_id = %s",
+        "SELECT receive_after_days, pickup_days, sender_phone, silent_days FROM fulfillment_policies WHERE tenant_id = %s",
         (current_tenant_id(),),
     )
     return Policy(*rows[0]) if rows else Policy()
@@ -353,9 +357,18 @@ def count_by_state(since: datetime) -> dict[ParcelState, int]:
 
 
 def count_troubled() -> int:
-    """Parcels that somebody has to look after, counted to 1,000 and no further."""
+    """Parcels that somebody has to look after, troubled or given up, counted to 1,000 and no further."""
+    return _count_parcels(f"(state = 'troubled' OR failure IN {GIVEN_UP})")
+
+
+def count_given_up() -> int:
+    """Parcels that their carrier is asked about no more, counted to 1,000 and no further."""
+    return _count_parcels(f"failure IN {GIVEN_UP}")
+
+
+def _count_parcels(condition: str) -> int:
     rows = sql.fetch(
-        "SELECT count(*) FROM (SELECT 1 FROM fulfillment_parcels WHERE tenant_id = %s AND state = 'troubled' LIMIT 1000) waiting",
+        f"SELECT count(*) FROM (SELECT 1 FROM fulfillment_parcels WHERE tenant_id = %s AND {condition} LIMIT 1000) waiting",
         (current_tenant_id(),),
     )
     return int(rows[0][0])

@@ -57,6 +57,12 @@ UNDER_WAY = (
 """A parcel in one of these may still be delivered or come back."""
 
 
+NUMBER_UNKNOWN = "number_unknown"
+CARRIER_SILENT = "carrier_silent"
+GIVEN_UP = (NUMBER_UNKNOWN, CARRIER_SILENT)
+"""The failures of parcels that their carrier is asked about no more: somebody has to find out where they are."""
+
+
 class TrackCode(StrEnum):
     """What a carrier's event means. A note changes nothing."""
 
@@ -362,9 +368,11 @@ class CameBack:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A tenant's terms: days from delivery to receipt when the buyer says nothing, days that a store keeps an order, and the
-    phone number that carriers are given for the sender."""
+    """A tenant's terms: days from delivery to receipt when the buyer says nothing, days that a store keeps an order, the
+    phone number that carriers are given for the sender, and after how many days without a word about a parcel under way its
+    carrier is asked no more."""
 
     receive_after_days: int = 7
     pickup_days: int = 7
     sender_phone: str = ""
+    silent_days: int = 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
@@ -202,6 +203,13 @@ def confirm(request: HttpRequest, body: s.ParcelIdsIn) -> list[dict[str, Any]]:
     return _outcomes(commands.confirm([ParcelId(one) for one in body.parcel_ids], Delivered.STAFF))
 
 
+@router.post("/fulfillment/parcels/ask-again", response={200: list[s.ParcelOutcomeOut], **ERRORS}, summary="Ask again")
+@endpoint(scope=Scope.ORDERS_SHIP, write=True)
+def ask_again(request: HttpRequest, body: s.ParcelIdsIn) -> list[dict[str, Any]]:
+    """Have carriers asked once more for parcels that were given up because nothing was told of them."""
+    return _outcomes(commands.ask_again([ParcelId(one) for one in body.parcel_ids]))
+
+
 @router.get("/fulfillment/parcels", response={200: Page[s.ParcelOut], **ERRORS}, summary="Parcels")
 @endpoint(scope=Scope.ORDERS_READ)
 def list_parcels(
@@ -209,16 +217,20 @@ def list_parcels(
     order_id: Annotated[s.OrderRef | None, Query()] = None,
     state: ParcelState | None = None,
     tracking_number: Annotated[str, Query(max_length=80, pattern=r"^[0-9A-Za-z\-]+$")] | None = None,
+    given_up: bool = False,
     cursor: str | None = None,
     limit: Limit = 50,
 ) -> dict[str, Any]:
-    """Newest first. Buyers get their own."""
+    """Newest first. Buyers get their own. ``given_up``: those only that their carrier is asked about no more; for the shop's
+    people."""
     buyer_id = _own(request)
 
     def fetch(before: int | None, count: int) -> list[Parcel]:
+        if given_up and buyer_id is not None:
+            return []
         return queries.list_parcels(
             state=state, order_ids=[order_id] if order_id is not None else None, tracking_number=tracking_number,
-            buyer_id=buyer_id, before_id=before, limit=count,
+            buyer_id=buyer_id, is_given_up=given_up, before_id=before, limit=count,
         )  # fmt: skip
 
     page = page_of(fetch, cursor, limit, lambda one: one.parcel_id)
@@ -264,17 +276,17 @@ def take_back(request: HttpRequest, parcel_id: s.ParcelRef, body: s.TakeBackIn) 
 @router.get("/fulfillment/policy", response={200: s.FulfillmentPolicyBody, **ERRORS}, summary="Terms of fulfillment")
 @endpoint(scope=Scope.CATALOG_READ)
 def get_policy(request: HttpRequest) -> dict[str, Any]:
-    """Days until receipt, days at the store; the sender's phone is shown to the shop's people."""
+    """Days until receipt, at the store and of a carrier's silence; the sender's phone is shown to the shop's people."""
     policy = queries.get_policy()
     phone = policy.sender_phone if _staff_only(request) else ""
-    return {"receive_after_days": policy.receive_after_days, "pickup_days": policy.pickup_days, "sender_phone": phone}
+    return asdict(policy) | {"sender_phone": phone}
 
 
 @router.put("/fulfillment/policy", response={200: s.FulfillmentPolicyBody, **ERRORS}, summary="Change the terms")
 @endpoint(scope=Scope.CATALOG_WRITE, write=True)
 def set_policy(request: HttpRequest, body: s.FulfillmentPolicyBody) -> dict[str, Any]:
     """Days until receipt count for what was delivered before, too; what waits at a store keeps its last day."""
-    commands.set_policy(Policy(body.receive_after_days, body.pickup_days, body.sender_phone))
+    commands.set_policy(Policy(**body.dict()))
     return body.dict()
 
 

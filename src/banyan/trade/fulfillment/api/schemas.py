@@ -255,11 +255,13 @@ class ParcelDetailOut(ParcelOut):
 
 
 class FulfillmentPolicyBody(Schema):
-    """Days from delivery to receipt when the buyer says nothing, days that a store keeps an order, the sender's phone."""
+    """Days from delivery to receipt when the buyer says nothing, days that a store keeps an order, the sender's phone, and after
+    how many days without a word about a parcel its carrier is asked no more."""
 
     receive_after_days: Annotated[int, Field(ge=0, le=90)] = 7
     pickup_days: Annotated[int, Field(ge=1, le=90)] = 7
     sender_phone: Annotated[str, Field(max_length=30, pattern=r"^[0-9+\-() ]*$")] = ""
+    silent_days: Annotated[int, Field(ge=7, le=365)] = 30
 
 
 class PickupIn(Schema):

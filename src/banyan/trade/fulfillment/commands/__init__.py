@@ -34,6 +34,7 @@ from banyan.trade.fulfillment.commands.pickups import (
 from banyan.trade.fulfillment.commands.policy import set_policy
 from banyan.trade.fulfillment.commands.shipping import ship, ship_orders
 from banyan.trade.fulfillment.commands.tracking import (
+    ask_again,
     close_received,
     confirm,
     deliver_silent,
@@ -44,12 +45,11 @@ from banyan.trade.fulfillment.commands.tracking import (
 from banyan.trade.fulfillment.commands.waves import NothingToPick, release_wave, set_shelves
 
 __all__ = [
-    "AfterDelivery", "AlreadyPacked", "BadParcel", "FulfillmentNotFound", "NoStore", "NoTrackingNumber", "NotAtStore",
-    "NothingLeft", "NothingToPick", "NothingToSend", "ParcelNotFound", "PickupChosen", "PushRefused", "PushUnreadable",
-    "SeveralParcels", "SeveralWarehouses", "TrackingNumberUsed", "WrongParcelState", "WrongPickupState", "book_due",
-    "cancel_pickup", "choose_pickup", "close_received", "confirm", "deliver_silent", "drop",
-    "drop_pickups", "expire_pickups", "follow_orders",
-    "follow_stock", "forget_tries", "issue_code", "pack", "prepare_pickups", "receive_due", "record_track", "redeem",
-    "release_wave", "set_policy", "set_shelves", "ship", "ship_orders", "take_back", "take_push", "track_due", "unpack",
-    "withhold",
+    "AfterDelivery", "AlreadyPacked", "BadParcel", "FulfillmentNotFound", "NoStore", "NoSuchCarrier", "NoTrackingNumber",
+    "NotAtStore", "NothingLeft", "NothingToPick", "NothingToSend", "ParcelNotFound", "PickupChosen", "PushRefused",
+    "PushUnreadable", "SeveralParcels", "SeveralWarehouses", "StillAsked", "TrackingNumberUsed", "WrongParcelState",
+    "WrongPickupState", "ask_again", "book_due", "cancel_pickup", "choose_pickup", "close_received", "confirm",
+    "deliver_silent", "drop", "drop_pickups", "expire_pickups", "follow_orders", "follow_stock", "forget_tries", "issue_code",
+    "pack", "prepare_pickups", "receive_due", "record_track", "redeem", "release_wave", "set_policy", "set_shelves", "ship",
+    "ship_orders", "take_back", "take_push", "track_due", "unpack", "withhold",
 ]  # fmt: skip

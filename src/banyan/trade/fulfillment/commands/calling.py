@@ -21,7 +21,7 @@ from banyan.kernel.tenancy import current_tenant_id
 from banyan.kernel.values.errors import Forbidden, Invalid, NotFound
 from banyan.trade.fulfillment import queries
 from banyan.trade.fulfillment.commands.shipping import ASK_AFTER
-from banyan.trade.fulfillment.commands.tracking import give_up, record_track
+from banyan.trade.fulfillment.commands.tracking import fall_silent, give_up, record_track
 from banyan.trade.fulfillment.models import LabelRow
 from banyan.trade.fulfillment.ports import (
     Carrier,
@@ -188,8 +188,9 @@ def _record(answers: Sequence[_Answer]) -> None:
 
 def track_due(tenant_id: int, limit: int = 100) -> int:
     """Ask carriers about parcels that they have been silent about, at most ``limit``; returns how many. Call it outside of
-    ``tenancy.enter``. What was pushed and got lost is found this way; numbers that a carrier does not know are given up in the
-    end (``give_up``). An adapter's defect is raised after the others' answers are kept, so that it stands in the jobs' log."""
+    ``tenancy.enter``. What was pushed and got lost is found this way; numbers that a carrier does not know, and parcels that it
+    tells nothing new of, are given up in the end (``give_up``, ``fall_silent``). An adapter's defect is raised after the others'
+    answers are kept, so that it stands in the jobs' log."""
     _outside()
     with tenancy.enter(tenant_id, actor=ACTOR):
         now = clock.now()
@@ -215,7 +216,9 @@ def track_due(tenant_id: int, limit: int = 100) -> int:
             speaking = {name for name, answer in heard if answer.tracks or answer.unknown}
             for name, said in heard:
                 record_track(name, said.tracks)
-                give_up(name, (*said.unknown, *(said.refused if name in speaking else ())), now)
+                nothing = (*said.unknown, *(said.refused if name in speaking else ()))
+                give_up(name, nothing, now)
+                fall_silent(name, (*nothing, *(track.tracking_number for track in said.tracks)), now)
         for answer in told:
             if isinstance(answer, Exception):
                 raise answer

@@ -31,6 +31,20 @@ class WrongParcelState(Conflict):
     advice = "Read the parcel's state and decide again."
 
 
+class StillAsked(Conflict):
+    """The parcel was not given up."""
+
+    code = "parcel_still_asked"
+    advice = "Its carrier is asked every few hours by itself, or the parcel has arrived or is back: read it again."
+
+
+class NoSuchCarrier(Conflict):
+    """Nobody can be asked: the carrier is not wired in."""
+
+    code = "carrier_not_wired_in"
+    advice = "Look at the carrier's own page, then confirm the delivery or take the parcel back."
+
+
 class NoTrackingNumber(Conflict):
     """A parcel leaves with a carrier and a tracking number, or not at all."""
 

@@ -9,7 +9,7 @@ from banyan.goods.inventory import commands as inventory
 from banyan.goods.inventory.types import Disposition, ReturnedGoods
 from banyan.kernel import clock, events, ids, sql
 from banyan.kernel.tenancy import current_tenant_id
-from banyan.kernel.values.errors import Invalid
+from banyan.kernel.values.errors import Invalid, Refusal
 from banyan.trade.fulfillment import queries
 from banyan.trade.fulfillment.commands import errors
 from banyan.trade.fulfillment.commands.opening import settle
@@ -20,6 +20,7 @@ from banyan.trade.fulfillment.events import ParcelCameBack, ParcelDelivered
 from banyan.trade.fulfillment.models import TrackEventRow
 from banyan.trade.fulfillment.ports import registered_carriers
 from banyan.trade.fulfillment.types import (
+    GIVEN_UP,
     UNDER_WAY,
     CameBack,
     Delivered,
@@ -114,15 +115,60 @@ def _follow(told: Mapping[int, Sequence[TrackEvent]], arrived: set[int]) -> int:
 
 def give_up(carrier: str, numbers: Iterable[str], at: datetime) -> int:
     """Ask no more for parcels that their carrier has just been asked for and has told nothing of in GIVE_UP_AFTER since they
-    left: they are troubled, with the failure ``number_unknown``, until somebody says where they are or the carrier tells after
-    all. Returns how many."""
+    left, or since a person had it asked again: they are troubled, with the failure ``number_unknown``, until somebody says where
+    they are or the carrier tells after all. Returns how many."""
     return sql.execute(
         "UPDATE fulfillment_parcels p SET state = 'troubled', failure = 'number_unknown', due_at = NULL WHERE tenant_id = %s"
-        " AND carrier = %s AND tracking_number = ANY(%s::text[]) AND state = 'shipped' AND shipped_at <= %s"
+        " AND carrier = %s AND tracking_number = ANY(%s::text[]) AND state = 'shipped'"
+        " AND greatest(shipped_at, asked_again_at) <= %s"
         " AND NOT EXISTS (SELECT 1 FROM fulfillment_track_events e WHERE e.tenant_id = p.tenant_id AND e.carrier = p.carrier"
         "  AND e.tracking_number = p.tracking_number)",
         (current_tenant_id(), carrier, sorted(set(numbers)), at - GIVE_UP_AFTER),
     )
+
+
+def fall_silent(carrier: str, numbers: Iterable[str], at: datetime) -> int:
+    """Ask no more for parcels under way that their carrier has just been asked for and has told nothing new of for the tenant's
+    ``silent_days``, after it had told something: the failure is ``carrier_silent``, and the parcel stays where its events say,
+    until somebody says where it is, has it asked again, or the carrier tells after all. Returns how many."""
+    parcels = _parcels_of(carrier, numbers)
+    lock_parcels(row[0] for row in parcels)  # what is being pushed at this moment is seen, and is no silence
+    return sql.execute(
+        "UPDATE fulfillment_parcels p SET failure = 'carrier_silent', due_at = NULL WHERE tenant_id = %s"
+        " AND id = ANY(%s::bigint[]) AND state = ANY(%s::text[]) AND due_at IS NOT NULL"
+        " AND greatest(asked_again_at, (SELECT max(e.noted_at) FROM fulfillment_track_events e WHERE e.tenant_id = p.tenant_id"
+        "  AND e.carrier = p.carrier AND e.tracking_number = p.tracking_number)) <= %s"
+        " AND EXISTS (SELECT 1 FROM fulfillment_track_events e WHERE e.tenant_id = p.tenant_id AND e.carrier = p.carrier"
+        "  AND e.tracking_number = p.tracking_number)",
+        (current_tenant_id(), [row[0] for row in parcels], _OPEN, at - timedelta(days=queries.get_policy().silent_days)),
+    )
+
+
+def ask_again(parcel_ids: Sequence[ParcelId], at: datetime | None = None) -> list[ParcelId | Refused]:
+    """Have carriers asked once more for parcels that were given up, from now on and for as long as in the beginning. One outcome
+    each. A number that was not known is under way again.
+
+    Refusals: parcel_not_found, parcel_still_asked, carrier_not_wired_in.
+    """
+    at = at or clock.now()
+    found = lock_parcels(parcel_ids)
+    read = {one.parcel_id: one for one in queries.list_parcels(parcel_ids=found, limit=None)}
+    rows = sql.fetch(
+        "UPDATE fulfillment_parcels SET state = CASE WHEN failure = 'number_unknown' THEN 'shipped' ELSE state END, failure = '',"
+        f" due_at = %s, asked_again_at = %s WHERE tenant_id = %s AND id = ANY(%s::bigint[]) AND failure IN {GIVEN_UP}"
+        " AND carrier = ANY(%s::text[]) RETURNING id",
+        (at, at, current_tenant_id(), sorted(found), list(registered_carriers())),
+    )
+    asked = {row[0] for row in rows}
+    return [parcel_id if parcel_id in asked else Refused(_not_asked(read.get(parcel_id))) for parcel_id in parcel_ids]
+
+
+def _not_asked(parcel: Parcel | None) -> Refusal:
+    if parcel is None:
+        return errors.ParcelNotFound("No such parcel.")
+    if parcel.failure in GIVEN_UP:
+        return errors.NoSuchCarrier("The carrier of this parcel is not wired in.", carrier=parcel.carrier)
+    return errors.StillAsked("This parcel was not given up.", state=parcel.state)
 
 
 def _tell_delivered(rows: Sequence[tuple[int, int, datetime]], said_by: Delivered) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
-from banyan.kernel import ids, sql
-from banyan.trade.fulfillment import commands
+from banyan.kernel import clock, ids, sql
+from banyan.trade.fulfillment import commands, ports, queries
+from banyan.trade.fulfillment.commands.tracking import fall_silent
 from banyan.trade.fulfillment.tests.making import stock
+from banyan.trade.fulfillment.types import Track, TrackCode, TrackEvent
 
 
 def test_the_warehouse_works_and_buyers_see_their_own(tenant: Any, make_buyers: Any, call_as: Any) -> None:
@@ -41,10 +44,38 @@ def test_the_warehouse_works_and_buyers_see_their_own(tenant: Any, make_buyers: 
     assert len(owner("GET", "/fulfillment/parcels?state=shipped")[1]["items"]) == 1
     assert warehouse("GET", f"{parcel}/label")[0] == 404
     assert warehouse("POST", "/fulfillment/parcels/deliver", {"parcel_ids": [outcome["parcel_id"]]})[1][0]["code"] is None
-    policy = {"receive_after_days": 3, "pickup_days": 5, "sender_phone": "0571-88888888"}
+    policy = {"receive_after_days": 3, "pickup_days": 5, "sender_phone": "0571-88888888", "silent_days": 20}
     assert operator("PUT", "/fulfillment/policy", policy) == (200, policy)
     assert stranger("GET", "/fulfillment/policy")[1]["sender_phone"] == ""
     assert tenant.verify() == []
+
+
+def test_what_was_given_up_is_listed_and_asked_again(tenant: Any, make_buyers: Any, call_as: Any) -> None:
+    shop = stock(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 1)])
+    ports.register_carrier("posthorn", lambda tenant_id: None)  # type: ignore[arg-type, return-value]
+    try:
+        (parcel,) = shop.sent(placed, carrier="posthorn")
+        with tenant.enter():
+            number = queries.get_parcel(parcel).tracking_number
+            told = TrackEvent("1", TrackCode.IN_TRANSIT, clock.now())
+            commands.record_track("posthorn", [Track(number, (told,))])
+            assert fall_silent("posthorn", [number], clock.now() + timedelta(days=31)) == 1
+            callers = {role: call_as(role) for role in ("warehouse", "finance", "supplier")}
+            owner = call_as("consumer", shop.buyers[0])
+        body = {"parcel_ids": [ids.public("pcl", parcel)]}
+        listed = {who: call("GET", "/fulfillment/parcels?given_up=true")[1]["items"] for who, call in callers.items()}
+        assert {who: [one["failure"] for one in items] for who, items in listed.items()} == {
+            "warehouse": ["carrier_silent"], "finance": ["carrier_silent"], "supplier": [],
+        }  # fmt: skip
+        assert owner("GET", "/fulfillment/parcels?given_up=true")[1]["items"] == []
+        for call in (owner, callers["finance"], callers["supplier"]):
+            assert call("POST", "/fulfillment/parcels/ask-again", body)[0] == 403
+        outcomes = [callers["warehouse"]("POST", "/fulfillment/parcels/ask-again", body)[1][0] for _ in range(2)]
+        assert [one["code"] for one in outcomes] == [None, "parcel_still_asked"]
+        assert callers["warehouse"]("GET", "/fulfillment/parcels?given_up=true")[1]["items"] == []
+    finally:
+        ports._factories.pop("posthorn")
 
 
 def test_a_paste_is_answered_line_by_line(tenant: Any, make_buyers: Any, call_as: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -35,6 +36,8 @@ class Posthorn:
         self.booked: dict[str, str] = {}
         self.prints, self.is_broken, self.is_away = False, False, False
         self.knows_nothing_of, self.refuses, self.refuses_all = "", "", False
+        self.told: TrackEvent | None = None
+        """The event that it tells of every number; None: that it was delivered at this moment."""
 
     def book(self, order: WaybillOrder) -> Waybill:
         assert order.own_number not in self.booked
@@ -56,7 +59,7 @@ class Posthorn:
             raise CarrierUnknown
         if self.refuses_all or self.refuses in tracking_numbers:
             raise CarrierError("no such number", permanent=True)
-        told = TrackEvent("1", TrackCode.DELIVERED, clock.now())
+        told = self.told or TrackEvent("1", TrackCode.DELIVERED, clock.now())
         return tuple(Track(n, () if n == self.knows_nothing_of else (told,)) for n in tracking_numbers)
 
 
@@ -134,6 +137,92 @@ def test_a_number_that_is_never_known_is_given_up(tenant: Any, make_buyers: Any,
         commands.record_track("posthorn", [Track(shown.tracking_number, (told,))])
         found = queries.get_parcel(parcel)
         assert (found.state, found.failure, queries.count_troubled()) == (ParcelState.IN_TRANSIT, "", 0)
+    assert tenant.verify() == []
+
+
+def test_a_carrier_that_falls_silent_is_asked_no_more(tenant: Any, make_buyers: Any, posts: Any, driven_clock: Any) -> None:
+    """Not while it cannot be reached, nor before the tenant's days are over; the parcel stays where its events say."""
+    shop = stock(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 1)])
+    (parcel,) = shop.sent(placed, carrier="posthorn")
+    posts[0].told = TrackEvent("1", TrackCode.IN_TRANSIT, clock.now())
+    with tenant.enter():
+        commands.set_policy(replace(queries.get_policy(), silent_days=20))
+    clock.advance(timedelta(days=15))
+    assert commands.track_due(tenant.id) == 1  # first heard of on this day
+    clock.advance(timedelta(days=19))
+    assert commands.track_due(tenant.id) == 1
+    posts[0].is_away = True
+    clock.advance(timedelta(days=2))
+    assert commands.track_due(tenant.id) == 1
+    with tenant.enter():
+        assert (_standing(parcel), queries.count_given_up()) == ((ParcelState.IN_TRANSIT, ""), 0)
+        assert commands.ask_again([parcel])[0].code == "parcel_still_asked"  # type: ignore[union-attr]
+    posts[0].is_away = False
+    clock.advance(timedelta(hours=7))
+    assert commands.track_due(tenant.id) == 1
+    with tenant.enter():
+        assert _standing(parcel) == (ParcelState.IN_TRANSIT, "carrier_silent")
+        assert (queries.count_given_up(), queries.count_troubled()) == (1, 1)
+        assert [one.parcel_id for one in queries.list_parcels(is_given_up=True)] == [parcel]
+    clock.advance(timedelta(days=60))
+    assert commands.track_due(tenant.id) == 0
+    assert tenant.verify() == []
+    with tenant.enter():  # it tells after all
+        told = TrackEvent("2", TrackCode.IN_TRANSIT, clock.now())
+        commands.record_track("posthorn", [Track(queries.get_parcel(parcel).tracking_number, (told,))])
+        assert (_standing(parcel), queries.count_troubled()) == ((ParcelState.IN_TRANSIT, ""), 0)
+    clock.advance(timedelta(days=19))
+    assert commands.track_due(tenant.id) == 1
+    with tenant.enter():
+        assert _standing(parcel) == (ParcelState.IN_TRANSIT, "")
+    assert tenant.verify() == []
+
+
+def _standing(parcel: Any) -> tuple[ParcelState, str]:
+    shown = queries.get_parcel(parcel)
+    return shown.state, shown.failure
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["silent", "unknown"])
+def test_what_was_given_up_is_asked_again(told: bool, tenant: Any, make_buyers: Any, posts: Any, driven_clock: Any) -> None:
+    """At once, and then for as long as in the beginning, not given up at the next silence."""
+    shop = stock(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 1)])
+    (parcel,) = shop.sent(placed, carrier="posthorn")
+    given_up = (ParcelState.IN_TRANSIT, "carrier_silent") if told else (ParcelState.TROUBLED, "number_unknown")
+    asked = (ParcelState.IN_TRANSIT, "") if told else (ParcelState.SHIPPED, "")
+    days = 30 if told else 14
+    with tenant.enter():
+        number = queries.get_parcel(parcel).tracking_number
+    posts[0].told = TrackEvent("1", TrackCode.IN_TRANSIT, clock.now())
+    posts[0].knows_nothing_of = "" if told else number
+    clock.advance(timedelta(days=1))
+    assert commands.track_due(tenant.id) == 1
+    clock.advance(timedelta(days=30))
+    assert (commands.track_due(tenant.id), commands.track_due(tenant.id)) == (1, 0)
+    with tenant.enter():
+        assert _standing(parcel) == given_up
+        kept = ports._factories.pop("posthorn")
+        assert commands.ask_again([parcel])[0].code == "carrier_not_wired_in"  # type: ignore[union-attr]
+        ports._factories["posthorn"] = kept
+        assert commands.ask_again([parcel]) == [parcel]
+        assert commands.ask_again([parcel])[0].code == "parcel_still_asked"  # type: ignore[union-attr]
+        assert (_standing(parcel), queries.count_troubled()) == (asked, 0)
+    assert commands.track_due(tenant.id) == 1
+    clock.advance(timedelta(days=days - 1))
+    assert commands.track_due(tenant.id) == 1
+    with tenant.enter():
+        assert _standing(parcel) == asked
+    clock.advance(timedelta(days=1))
+    assert commands.track_due(tenant.id) == 1
+    with tenant.enter():
+        assert _standing(parcel) == given_up
+        commands.ask_again([parcel])
+    posts[0].told, posts[0].knows_nothing_of = TrackEvent("2", TrackCode.DELIVERED, clock.now()), ""
+    assert commands.track_due(tenant.id) == 1
+    with tenant.enter():
+        assert _standing(parcel) == (ParcelState.DELIVERED, "")
     assert tenant.verify() == []
 
 

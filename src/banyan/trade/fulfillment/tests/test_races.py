@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from datetime import timedelta
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from banyan.kernel import sql
+from banyan.kernel import clock, sql
 from banyan.trade.fulfillment import commands, queries
-from banyan.trade.fulfillment.commands import opening, packing
+from banyan.trade.fulfillment.commands import opening, packing, tracking
 from banyan.trade.fulfillment.tests.making import code_of, stock
-from banyan.trade.fulfillment.types import NewParcel, OrderShipment
+from banyan.trade.fulfillment.types import NewParcel, OrderShipment, Track, TrackCode, TrackEvent
 
 
 def together(tenant: Any, count: int, act: Callable[[int], Any]) -> list[Any]:
@@ -91,3 +93,41 @@ def test_the_same_order_in_two_pastes_leaves_once(tenant: Any, make_buyers: Any)
     answers = together(tenant, 4, lambda n: code_of(commands.ship_orders([rows[n]])[0]))
     assert sorted(answers) == ["done", "nothing_to_send", "nothing_to_send", "nothing_to_send"]
     assert tenant.verify() == []
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_what_is_pushed_at_this_moment_is_no_silence(
+    tenant: Any, make_buyers: Any, monkeypatch: Any, driven_clock: Any, guarded: bool
+) -> None:
+    """Whoever gives the parcel up waits for the push that is being kept, and reads what it told."""
+    shop = stock(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 1)])
+    (parcel,) = shop.sent(placed, carrier="posthorn")
+    with tenant.enter():
+        number = queries.get_parcel(parcel).tracking_number
+        _tell(number, "1")
+    clock.advance(timedelta(days=40))
+    if not guarded:
+        lock = tracking.lock_parcels
+        pushing = threading.local()
+        monkeypatch.setattr(tracking, "lock_parcels", lambda ids: lock(ids) if hasattr(pushing, "here") else {})
+    told = threading.Event()
+
+    def act(who: int) -> Any:
+        if who:
+            assert told.wait(10)
+            return tracking.fall_silent("posthorn", [number], clock.now())
+        if not guarded:
+            pushing.here = True
+        _tell(number, "2")
+        told.set()
+        deadline = monotonic() + 10
+        while not sql.fetch("SELECT 1 FROM pg_locks WHERE NOT granted LIMIT 1") and monotonic() < deadline:
+            pass
+        return "pushed"
+
+    assert sorted(together(tenant, 2, act), key=str) == ([0, "pushed"] if guarded else [1, "pushed"])
+
+
+def _tell(number: str, key: str) -> None:
+    commands.record_track("posthorn", [Track(number, (TrackEvent(key, TrackCode.IN_TRANSIT, clock.now()),))])
