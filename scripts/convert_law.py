@@ -48,6 +48,12 @@ COUNSEL_STATEMENT = {
     ),
 }
 
+REGIMES_ZH = {
+    "direct_selling_licensed": "持牌直销",
+    "ecommerce_distribution": "电商分销",
+    "mlm": "多层直销（다단계판매）",
+    "sponsored": "后援上门销售（후원방문판매）",
+}
 NOTES = {
     "practice": (
         "Practice of the trade and not law; needs a recorded acknowledgement.",
@@ -59,7 +65,7 @@ NOTES = {
     ),
     "regime": (
         "The {name} is taken from the regime {regime} as the strictest figure known.",
-        "{name}取自制度 {regime}，为已知最严格的数值。",
+        "{name}取自“{regime_zh}”制度，为已知最严格的数值。",
     ),
 }
 
@@ -160,7 +166,7 @@ def notes(clauses: dict[str, Any], by_id: dict[str, Any], is_practice: bool, lan
         if clauses[key]["number"] is None:
             said.append(NOTES["silent"][language].format(name=names[language]))
         elif regime := by_id[clauses[key]["fact"]].get("regime"):
-            said.append(NOTES["regime"][language].format(name=names[language], regime=regime))
+            said.append(NOTES["regime"][language].format(name=names[language], regime=regime, regime_zh=REGIMES_ZH[regime]))
     return (" ", "")[language].join(said)
 
 

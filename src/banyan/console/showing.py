@@ -83,8 +83,32 @@ def reason_of(text: str) -> str:
         "created": _("with the article"),
         "expired": _("the time was over"),
         "overridden": _("bound to somebody else"),
+        "console": _("in the console"),
+        "api": _("over the API"),
+        "sign-in": _("when signing in"),
+        "sign-up": _("when signing up"),
     }
     return own.get(text, text) or "–"
+
+
+def actor_of(code: str) -> str:
+    """Who acted when it was no person: `reaction:commission.accrue` and the like in words; nothing for a person's id."""
+    kind, _colon, name = code.partition(":")
+    said = {
+        "reaction": _("Reaction: %s") % word_of(name),
+        "job": _("Periodic work: %s") % word_of(name),
+        "channel": _("Payment channel: %s") % word_of(name),
+        "carrier": _("Carrier: %s") % word_of(name),
+        "sign-in": _("Signing in"),
+        "sign-up": _("Signing up"),
+    }
+    return said.get(kind, "")
+
+
+def resolution_of(text: str) -> str:
+    """How a set-aside event ended: `retried`, or `dismissed: ` and the person's reason."""
+    end, colon, reason = text.partition(": ")
+    return word_of(end) + colon + reason
 
 
 def value_words(value: object) -> str:

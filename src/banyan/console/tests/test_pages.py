@@ -58,7 +58,7 @@ def test_set_aside_events_are_seen_retried_and_dismissed_with_a_reason(staffed: 
     assert left[0] in client.get("/console/set-aside/").content.decode()
     client.post("/console/set-aside/decide", {"decision": "dismiss", "pick": [*left, "sae_nonsense"], "reason": "test event"})
     assert "sae_" not in client.get("/console/set-aside/").content.decode()
-    assert "dismissed: test event" in client.get("/console/set-aside/?state=all").content.decode()
+    assert "已忽略: test event" in client.get("/console/set-aside/?state=all").content.decode()
 
 
 def test_the_acknowledgement_is_recorded_with_the_words_that_were_shown(staffed: Staffed) -> None:
@@ -99,6 +99,9 @@ def test_a_reveal_needs_a_reason_and_leaves_a_row(staffed: Staffed) -> None:
     assert rows == [(staffed.people[Role.OPERATOR], subject, "ticket 5: wrong parcel")]
     assert logged == [(ids.public("usr", staffed.people[Role.OPERATOR]),)]
     assert staffed.client(Role.WAREHOUSE).post(address, {"reason": "curious me"}).status_code == 403
+    seen = staffed.client(Role.AUDITOR).get("/console/audit/?table=console_reveals").content.decode()
+    for word in ("查看个人信息记录", "console_reveals", "后台操作", 'title="viewer_id">查看'):
+        assert word in seen, word  # in words, with the code beside it
 
 
 def test_applications_are_approved_and_refused_one_by_one(staffed: Staffed) -> None:

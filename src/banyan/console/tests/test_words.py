@@ -292,3 +292,37 @@ def test_a_refusal_is_said_with_its_values_in_the_readers_language() -> None:
     with translation.override("en"):
         assert in_words(failed.message) == "The return is refund failed." and said(frozen) == f"{frozen} {frozen.advice}"
     assert str(failed) == failed.message == "The return is refund_failed." == failed.as_body()["error"]["message"]
+
+
+def test_events_and_what_reacts_to_them_have_their_chinese() -> None:
+    from django.utils import translation
+
+    from banyan.console import showing
+    from banyan.kernel import events
+
+    # Tests add reactions of their own: those of the houses are named after their house.
+    known = [one for one in events.reactions() if not one.name.startswith(("console_test.", "test"))]
+    codes = {code for one in known for code in (one.name, *one.kinds)}
+    assert len(codes) > 40
+    with translation.override("zh-hans"):
+        assert sorted(code for code in codes if showing.word_of(code).isascii()) == []
+        assert showing.actor_of("reaction:commission.accrue") == "处理器：计提佣金"
+        assert showing.resolution_of("dismissed: seen: twice") == "已忽略: seen: twice" and showing.actor_of("usr_1") == ""
+
+
+def test_audited_tables_and_their_columns_have_their_chinese() -> None:
+    from django.utils import translation
+
+    from banyan.console import showing
+    from banyan.console.views.audit import audited
+
+    with translation.override("zh-hans"):
+        words = {
+            (table, field.column): showing.word_of(field.verbose_name)
+            for table, model in audited().items()
+            for field in model._meta.concrete_fields
+            if field.column not in ("id", "tenant_id")
+        }
+        tables = {table: showing.word_of(model._meta.verbose_name) for table, model in audited().items()}
+    assert len(tables) > 50
+    assert [place for place, said in (words | tables).items() if said.isascii()] == []

@@ -8,7 +8,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from banyan.console import paging
+from banyan.console import paging, showing
 from banyan.console.access import page, person, show
 from banyan.console.names import SET_ASIDE
 from banyan.kernel import events, ids
@@ -33,6 +33,8 @@ def listing(request: HttpRequest) -> HttpResponse:
         return list(rows[:count])
 
     context = paging.page(request, fetch, lambda row: int(row.pk))
+    for row in context["rows"]:
+        row.end = showing.resolution_of(row.resolution)
     reactions = SetAsideEvent.objects.order_by("reaction").values_list("reaction", flat=True).distinct()[:100]
     return show(
         request, "console/set_aside.html", _("Events set aside"), state=state, reaction=reaction, reactions=list(reactions),
