@@ -9,7 +9,7 @@ from banyan.trade.returns.commands.policy import lock_terms, set_address_rules, 
 from banyan.trade.returns.commands.receiving import BadParcel, hand_back, receive, send_back
 from banyan.trade.returns.commands.refunding import record_refunds, retry_refunds
 from banyan.trade.returns.commands.requests import RequestKeyReused, request_returns
-from banyan.trade.returns.commands.standing import ExceedsPaid, ExceedsSold
+from banyan.trade.returns.commands.standing import AskedAlready, ExceedsPaid, ExceedsSold
 from banyan.trade.returns.commands.undelivered import (
     GivenUp,
     Undelivered,
@@ -34,6 +34,7 @@ from banyan.trade.returns.engine.requests import (
 )
 
 __all__ = [
+    "AskedAlready",
     "BadDeduction",
     "BadGrant",
     "BadInspection",

@@ -11,14 +11,24 @@ from banyan.goods.catalog import queries as catalog
 from banyan.goods.catalog.types import SkuFacts, SkuId
 from banyan.kernel import clock, ids, sql, tenancy
 from banyan.kernel.values.errors import Conflict, NotFound, Refusal
+from banyan.kernel.values.filled import Filled
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import Order, OrderId
 from banyan.trade.returns import queries
 from banyan.trade.returns.commands.acceptance import accept
 from banyan.trade.returns.commands.decisions import NOBODY, approve
-from banyan.trade.returns.commands.standing import ExceedsPaid, ExceedsSold, Standing, change_claims, lock_orders, open_orders
+from banyan.trade.returns.commands.standing import (
+    AskedAlready,
+    ExceedsPaid,
+    ExceedsSold,
+    Line,
+    Standing,
+    change_claims,
+    lock_orders,
+    open_orders,
+)
 from banyan.trade.returns.engine.deadlines import deadline_of, rule_in_force
-from banyan.trade.returns.engine.refunds import goods_refund
+from banyan.trade.returns.engine.refunds import goods_refund, left_to_ask
 from banyan.trade.returns.engine.requests import (
     NotExchangeable,
     OrderStanding,
@@ -108,7 +118,7 @@ def request_returns(requests: Sequence[RequestReturn]) -> list[ReturnOutcome]:
     return stands. Idempotent by key: the same request again gives the same return (`repeated`). Refusals: not_found,
     order_closed, return_deadline_passed, order_not_returnable, return_claims_nothing, return_reason_missing,
     return_reason_unknown, return_photos_needed, return_excluded_by_law, return_not_exchangeable, return_exceeds_sold,
-    refund_exceeds_paid, return_key_reused.
+    refund_exceeds_paid, return_asked_already, return_key_reused.
     """
     terms = _read_terms(requests)
     requests = [_complete(request, terms.reason_of(request)) for request in requests]
@@ -120,12 +130,20 @@ def request_returns(requests: Sequence[RequestReturn]) -> list[ReturnOutcome]:
     order_ids = {OrderId(request.order_id) for position, request in enumerate(requests) if position not in refusals}
     open_orders(terms.orders[order_id] for order_id in order_ids)
     standings = lock_orders(order_ids)
-    # Under the lock, so that a request with the same key that has just been committed is seen.
+    # Under the lock, so that what has just been committed is seen: requests with the same key, and what others ask for.
+    _add_asked(standings)
     known = _find_known([request.key for request in requests])
     outcomes, fresh = _claim_all(requests, refusals, terms, standings, known)
     rulings = {return_id: _rule(request, terms, standings[request.order_id]) for return_id, request in fresh}
     _write(fresh, standings, terms, rulings)
     return _go_on(outcomes, fresh, rulings)
+
+
+def _add_asked(standings: Mapping[int, Standing]) -> None:
+    asked = queries.asked_amounts(standings)
+    for standing in standings.values():
+        for line_id, line in standing.lines.items():
+            line.asked_minor = asked.get(line_id, 0)
 
 
 def _read_terms(requests: Sequence[RequestReturn]) -> Terms:
@@ -231,9 +249,29 @@ def _claim(standing: Standing, request: RequestReturn) -> Refusal | None:
         left_minor = line.state.of_minor - line.state.refunded_minor
         if claim.amount_minor > left_minor:
             return ExceedsPaid(f"{claim.amount_minor} minor units are asked for, {left_minor} are left.", left_minor=left_minor)
+        refusal = _judge_asked(line, claim)
+        if refusal is not None:
+            return refusal
     for claim in request.lines:
         standing.lines[claim.line_id].claimed_quantity += claim.quantity
+        standing.lines[claim.line_id].asked_minor += claim.amount_minor
     return None
+
+
+def _judge_asked(line: Line, claim: LineClaim) -> Refusal | None:
+    """Nobody begins what could only be refused at its end: open returns and this one ask for at most what is left."""
+    if left_to_ask(line.state, line.claimed_quantity + claim.quantity, line.asked_minor + claim.amount_minor) >= 0:
+        return None
+    left_minor = max(left_to_ask(line.state, line.claimed_quantity, line.asked_minor), 0)
+    wanted = goods_refund(line.state, claim.quantity) if claim.quantity else claim.amount_minor
+    return AskedAlready(
+        Filled(
+            "{wanted_minor} is asked for; open returns leave {left_minor} of this line.",
+            wanted_minor=wanted,
+            left_minor=left_minor,
+        ),
+        left_minor=left_minor,
+    )
 
 
 def _rule(request: RequestReturn, terms: Terms, standing: Standing) -> Ruling:

@@ -43,15 +43,26 @@ class ExceedsPaid(Conflict):
     advice = "Read what is left of each line and ask for at most that amount."
 
 
+class AskedAlready(ExceedsPaid):
+    """What is left of the line is asked back already by returns that are not decided yet."""
+
+    code = "return_asked_already"
+    advice = (
+        "Another return of this line is open: withdraw or reject it, or have it decided first; then ask again for what is left."
+    )
+
+
 @dataclass
 class Line:
-    """One line as locked. `state` is what the refund engine sees; `moneys` are where its worth lies, its own first."""
+    """One line as locked. `state` is what the refund engine sees; `moneys` are where its worth lies, its own first.
+    `asked_minor`: amounts that open returns ask for; only `commands.requests` reads them."""
 
     state: LineState
     sku_id: int
     claimed_quantity: int
     of_minor: int
     moneys: list[Money] = field(default_factory=list)
+    asked_minor: int = 0
 
     def take(self, draws: Iterable[Draw]) -> None:
         """Count what was drawn, so that the next return of the batch sees it."""

@@ -35,6 +35,20 @@ def goods_refund(line: LineState, quantity: int) -> int:
     return worth - absorbed
 
 
+def left_to_ask(line: LineState, claimed_quantity: int, asked_minor: int) -> int:
+    """Minor units of the line that neither went back nor are asked back by open returns: `claimed_quantity` units, those that
+    came back included, and amounts of `asked_minor` together. Negative when more is asked than there is."""
+    rest = line.of_minor - line.refunded_minor
+    awaited = claimed_quantity - line.returned_quantity
+    return rest - asked_minor - (min(goods_refund(line, awaited) + _rounding(line, awaited), rest) if awaited else 0)
+
+
+def _rounding(line: LineState, quantity: int) -> int:
+    """By how much units that come back one by one may exceed what they are worth together: each absorbs its part of an amount
+    that went back without goods rounded down."""
+    return quantity - 1 if line.refunded_minor > worth_of(line, line.returned_quantity) else 0
+
+
 def line_refund(line: LineState, claim: LineClaim, deducted_minor: int = 0) -> LineRefund:
     """Decide one line; `deducted_minor` of it is kept, at most all. Raises ValueError when the claim is empty or larger than
     what is left of the line."""

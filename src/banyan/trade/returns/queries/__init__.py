@@ -2,6 +2,7 @@
 
 from banyan.trade.returns.queries.asking import Asker, askers, standings_of
 from banyan.trade.returns.queries.returns import (
+    asked_amounts,
     find_by_replacements,
     get_photo,
     get_return,
@@ -22,7 +23,7 @@ from banyan.trade.returns.queries.terms import (
 )
 
 __all__ = [
-    "Asker", "askers", "find_by_replacements", "get_photo", "get_policy", "get_return", "list_address_rules", "list_exclusions",
-    "list_left", "list_reasons", "list_refund_parts", "list_returned", "list_returns", "list_returns_by_ids", "open_returns",
-    "read_photo", "standings_of", "statutory_returns",
+    "Asker", "asked_amounts", "askers", "find_by_replacements", "get_photo", "get_policy", "get_return", "list_address_rules",
+    "list_exclusions", "list_left", "list_reasons", "list_refund_parts", "list_returned", "list_returns", "list_returns_by_ids",
+    "open_returns", "read_photo", "standings_of", "statutory_returns",
 ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 from django.db.models import Q
@@ -9,6 +10,7 @@ from django.db.models import Q
 from banyan.kernel import sql, tenancy
 from banyan.kernel.values.errors import NotFound
 from banyan.trade.orders.types import Order
+from banyan.trade.returns.engine.refunds import left_to_ask
 from banyan.trade.returns.models import PhotoRow, PieceRow, RefundPartRow, ReturnableLineRow, ReturnLineRow, ReturnRow
 from banyan.trade.returns.ports import photo_store
 from banyan.trade.returns.types import (
@@ -91,18 +93,43 @@ def list_returned(order_ids: Iterable[int]) -> dict[int, tuple[LineState, ...]]:
 
 
 def list_left(order: Order) -> list[LineClaim]:
-    """What may still be asked back of each line: units that no return claims, and the amount not refunded yet."""
+    """What may still be asked back of each line: units that no return claims and for which money is left, and the amount that is
+    neither refunded nor asked back."""
     kept = {
         row.line_id: row
         for row in ReturnableLineRow.objects.filter(tenant_id=tenancy.current_tenant_id(), order_id=order.order_id)
     }
+    asked = asked_amounts([order.order_id])
     left = []
     for line in order.lines:
         row = kept.get(line.line_id)
-        claimed = row.claimed_quantity if row else 0
-        worth_minor = row.of_minor + row.credited_minor - _gone(row) if row else line.payable_minor
-        left.append(LineClaim(line.line_id, line.quantity - claimed, worth_minor))
+        state = _state_of(row) if row else LineState(line.line_id, line.quantity, line.payable_minor)
+        claimed, asked_minor = row.claimed_quantity if row else 0, asked.get(line.line_id, 0)
+        units = _askable_units(state, claimed, asked_minor)
+        left.append(LineClaim(line.line_id, units, max(left_to_ask(state, claimed, asked_minor), 0)))
     return left
+
+
+def asked_amounts(order_ids: Iterable[int]) -> dict[int, int]:
+    """The minor units that open returns of these orders ask back as amounts, by line; granted ones as they were granted."""
+    rows = sql.fetch(
+        "SELECT l.line_id, sum(coalesce(l.granted_minor, l.amount_minor))::bigint FROM returns r"
+        " JOIN return_lines l ON l.tenant_id = r.tenant_id AND l.return_id = r.id WHERE r.tenant_id = %s"
+        " AND r.order_id = ANY(%s::bigint[]) AND r.status = ANY(%s::text[]) AND l.amount_minor > 0 GROUP BY l.line_id",
+        (tenancy.current_tenant_id(), list(set(order_ids)), [status.value for status in OPEN_STATUSES]),
+    )
+    return dict(rows)
+
+
+def _askable_units(state: LineState, claimed: int, asked_minor: int) -> int:
+    """The most units that nobody claims and for which money is left."""
+    more = range(claimed + 1, state.of_quantity + 1)
+    return bisect_left(more, True, key=lambda units: left_to_ask(state, units, asked_minor) < 0)
+
+
+def _state_of(row: ReturnableLineRow) -> LineState:
+    back = row.returned_quantity + row.exchanged_quantity
+    return LineState(row.line_id, row.of_quantity, row.of_minor + row.credited_minor, back, _gone(row))
 
 
 def _gone(row: ReturnableLineRow) -> int:

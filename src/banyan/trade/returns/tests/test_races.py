@@ -12,7 +12,7 @@ from django.db import connections
 
 from banyan.kernel.values.errors import Refusal
 from banyan.trade.returns import commands
-from banyan.trade.returns.commands import standing
+from banyan.trade.returns.commands import requests, standing
 from banyan.trade.returns.tests.making import ask, claim, deliver, place_paid
 from banyan.trade.returns.types import Mode
 from banyan.treasury.payments import queries as payments
@@ -47,10 +47,11 @@ def accept(shop: Any, return_id: Any) -> str:
 
 
 def two_amounts(shop: Any) -> tuple[Any, list[Any]]:
-    """Two approved refund-only returns of 60 % each."""
+    """Two approved refund-only returns of 60 % each, as if the second had not been refused at its beginning."""
     (order,) = place_paid(shop, [(1000, 1)])
     deliver(shop, [order])
-    with shop.enter():
+    with shop.enter(), pytest.MonkeyPatch.context() as beginning:
+        beginning.setattr(requests, "_judge_asked", lambda line, claim: None)
         found = [ask(claim(order, [(0, 0, 600)], Mode.REFUND_ONLY, key=f"amount-{i}")) for i in range(2)]
         commands.approve(found, 1)
     return order, found
@@ -89,6 +90,35 @@ def test_eight_requests_for_the_latest_unit_one_gets_it(tenant: Any) -> None:
 
     answers = at_once([lambda n=n: request(n) for n in range(8)])
     assert sorted(answers) == ["claimed"] + ["return_exceeds_sold"] * 7
+    assert tenant.verify() == []
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_two_requests_ask_for_at_most_what_is_left(tenant: Any, monkeypatch: pytest.MonkeyPatch, guarded: bool) -> None:
+    """60 % as an amount and the only unit: without the lock each sees that nobody else asks, and both begin."""
+    (order,) = place_paid(tenant, [(1000, 1)])
+    deliver(tenant, [order])
+    with tenant.enter():
+        standing.open_orders([order])  # or the second would wait for the first one's new rows
+    if not guarded:
+        meet = threading.Barrier(2)
+        look = requests._add_asked
+
+        def look_together(standings: Any) -> None:
+            look(standings)
+            meet.wait(timeout=20)
+
+        monkeypatch.setattr(standing, "LOCK", "")
+        monkeypatch.setattr(requests, "_add_asked", look_together)
+    wishes = [claim(order, [(0, 0, 600)], Mode.REFUND_ONLY, key="amount"), claim(order, [(0, 1, 0)], key="unit")]
+
+    def request(number: int) -> str:
+        with tenant.enter():
+            (outcome,) = commands.request_returns([wishes[number]])
+            return outcome.refusal.code if outcome.refusal else "begun"
+
+    answers = at_once([lambda n=n: request(n) for n in range(2)])
+    assert sorted(answers) == (["begun", "return_asked_already"] if guarded else ["begun", "begun"])
     assert tenant.verify() == []
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from banyan.trade.returns.engine.refunds import after, decide_refund, goods_refund
+from banyan.trade.returns.engine.refunds import after, decide_refund, goods_refund, left_to_ask
 from banyan.trade.returns.types import Fault, FreightRule, LineClaim, LineState, OrderState
 
 RULE = FreightRule.LATEST_GOODS_OR_MERCHANT_FAULT
@@ -45,6 +45,38 @@ def test_amounts_and_goods_mixed_never_exceed_the_line_and_end_exactly(line: Lin
         assert 0 <= decision.lines[0].refund_minor <= left_minor
         order = after(order, decision)
     assert order.lines[0].refunded_minor == line.of_minor
+
+
+@given(lines, st.data())
+def test_what_may_be_asked_is_never_refused_at_its_end(line: LineState, draw: st.DataObject) -> None:
+    """Whatever went back before, and in whichever order open returns are decided: together they take at most what is left."""
+    order = OrderState((line,))
+    for _ in range(draw.draw(st.integers(0, 3))):
+        state = order.lines[0]
+        if left_minor := state.of_minor - state.refunded_minor:
+            order = after(
+                order, decide_refund(order, [LineClaim(1, 0, draw.draw(st.integers(1, left_minor)))], RULE, Fault.BUYER)
+            )
+        if units := state.of_quantity - state.returned_quantity:
+            order = after(order, decide_refund(order, [LineClaim(1, draw.draw(st.integers(1, units)))], RULE, Fault.BUYER))
+    state = order.lines[0]
+    claimed, asked_minor, claims = state.returned_quantity, 0, []
+    for _ in range(draw.draw(st.integers(1, 6))):
+        left_minor = left_to_ask(state, claimed, asked_minor)
+        assert left_minor >= 0
+        if left_minor and draw.draw(st.booleans()):
+            claims.append(LineClaim(1, 0, draw.draw(st.integers(1, left_minor) | st.just(left_minor))))
+        elif claimed < state.of_quantity:
+            units = draw.draw(st.integers(1, state.of_quantity - claimed))
+            if left_to_ask(state, claimed + units, asked_minor) < 0:
+                continue
+            claims.append(LineClaim(1, units))
+        else:
+            continue
+        claimed, asked_minor = claimed + claims[-1].quantity, asked_minor + claims[-1].amount_minor
+    for claim in draw.draw(st.permutations(claims)):
+        order = after(order, decide_refund(order, [claim], RULE, Fault.BUYER))
+    assert order.lines[0].refunded_minor <= line.of_minor
 
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9_999)), min_size=1, max_size=5), st.integers(0, 2_000), st.data())

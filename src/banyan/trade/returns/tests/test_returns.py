@@ -21,6 +21,7 @@ from banyan.trade.returns.types import (
     Fault,
     FreightRule,
     GoodsReceipt,
+    Grant,
     LineInspection,
     Mode,
     Rejection,
@@ -169,7 +170,41 @@ def test_refusals_leave_the_rest_of_the_batch_alone(tenant: Any) -> None:
         assert codes == ["", "return_exceeds_sold", "order_not_returnable", "return_claims_nothing", "return_claims_nothing", ""]
         assert queries.open_returns([good.order_id, other.order_id]) == {good.order_id}
         (left,) = queries.list_left(order_queries.get_order(good.order_id))
-        assert (left.quantity, left.amount_minor) == (1, 2000)
+        assert (left.quantity, left.amount_minor) == (1, 1000), "what another return asks back is not left"
+    assert tenant.verify() == []
+
+
+def test_open_returns_ask_for_at_most_what_is_left(tenant: Any) -> None:
+    """Units and amounts together, in one batch and after one another; what was decided counts no more."""
+    (order,) = place_paid(tenant, [(1000, 3)])
+    deliver(tenant, [order])
+
+    def codes(*wishes: Any) -> list[str]:
+        return [outcome.refusal.code if outcome.refusal else "" for outcome in commands.request_returns(wishes)]
+
+    def amount(minor: int, key: str) -> Any:
+        return claim(order, [(0, 0, minor)], Mode.REFUND_ONLY, key=key)
+
+    def left() -> tuple[int, int]:
+        (line,) = queries.list_left(order_queries.get_order(order.order_id))
+        return line.quantity, line.amount_minor
+
+    with tenant.enter():
+        assert codes(amount(700, "first"), amount(2301, "too much"), claim(order, [(0, 2, 0)], key="units")) == [
+            "", "return_asked_already", "",
+        ]  # fmt: skip
+        assert left() == (0, 300), "a unit is worth 1000, and 300 are left"
+        (refused,) = commands.request_returns([claim(order, [(0, 1, 0)], key="third unit")])
+        assert isinstance(refused.refusal, commands.AskedAlready)
+        assert (refused.refusal.code, refused.refusal.details) == ("return_asked_already", {"left_minor": 300})
+        assert refused.refusal.advice
+        assert codes(amount(301, "more"), amount(300, "all"), amount(300, "all")) == ["return_asked_already", "", ""]
+        (first,) = (one for one in queries.list_returns(order_id=order.order_id) if one.lines[0].amount_minor == 700)
+        told(commands.approve([first.return_id], 1, {first.return_id: [Grant(first.lines[0].line_id, 200)]})[0])
+        assert left() == (0, 500), "what was not granted is left"
+        told(commands.accept([first.return_id])[0])
+        assert left() == (0, 632), "of 2800: 300 are asked, and two units of 1867, or of 1868 when they come back one by one"
+        told(commands.withdraw([one.return_id for one in queries.list_returns(order_id=order.order_id)][:1], 1)[0])
     assert tenant.verify() == []
 
 

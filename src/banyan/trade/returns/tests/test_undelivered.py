@@ -10,6 +10,7 @@ import pytest
 from banyan.goods.inventory import queries as inventory
 from banyan.kernel import clock
 from banyan.kernel.events import set_aside as events
+from banyan.kernel.events.delivery import retry_set_aside
 from banyan.trade.fulfillment import commands as fulfillment
 from banyan.trade.fulfillment import queries as sending
 from banyan.trade.fulfillment.tests.making import stock
@@ -18,8 +19,8 @@ from banyan.trade.orders import commands as buying
 from banyan.trade.orders import queries as orders
 from banyan.trade.orders.types import OrderState
 from banyan.trade.returns import commands, queries
-from banyan.trade.returns.tests.making import claim, place_paid, take_back, told
-from banyan.trade.returns.types import Mode, ReturnStatus
+from banyan.trade.returns.tests.making import ask, claim, place_paid, take_back, told
+from banyan.trade.returns.types import Mode, Rejection, ReturnStatus
 
 
 def test_an_order_that_nobody_fetched_gives_everything_back(tenant: Any, make_buyers: Any, driven_clock: Any) -> None:
@@ -105,6 +106,31 @@ def test_a_parcel_that_cannot_be_asked_for_is_set_aside(tenant: Any, make_buyers
     with tenant.enter():
         (aside,) = events.list_set_aside(None, 9)
         assert (aside.reaction, "return_deadline_passed" in aside.error) == ("returns.ask_for_undelivered", True)
+
+
+def test_a_parcel_whose_money_is_asked_back_already_waits_until_that_is_decided(tenant: Any, make_buyers: Any) -> None:
+    """The buyer asked for his money, then the parcel came back: nothing is asked twice, and nothing is lost."""
+    shop = stock(tenant, make_buyers)
+    (placed,) = shop.paid([(0, 3)])
+    (parcel_id,) = shop.sent(placed)
+    with tenant.enter():
+        order = orders.get_order(placed.order_id)
+        own = ask(claim(order, [(0, 0, placed.total_minor - 10)], Mode.REFUND_ONLY))
+        fulfillment.take_back([CameBack(parcel_id, (Pieces(placed.line_ids[0], 3),))])
+    tenant.drain()
+    with tenant.enter():
+        (aside,) = events.list_set_aside(None, 9)
+        assert (aside.reaction, "return_asked_already" in aside.error) == ("returns.ask_for_undelivered", True)
+        (one,) = queries.list_returns(order_id=placed.order_id)
+        assert one.return_id == own
+        told(commands.reject([Rejection(own, "包裹已退回，另行退款")], 1)[0])
+        assert retry_set_aside(aside.id)
+    tenant.drain()
+    with tenant.enter():
+        (one,) = (each for each in queries.list_returns(order_id=placed.order_id) if each.return_id != own)
+        assert (one.status, one.lines[0].amount_minor) == (ReturnStatus.REQUESTED, placed.total_minor)
+        assert events.list_set_aside(None, 9) == []
+    assert tenant.verify() == []
 
 
 def test_a_parcel_that_came_back_waits_for_a_decision(tenant: Any, make_buyers: Any) -> None:
