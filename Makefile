@@ -11,7 +11,7 @@ PYTEST = BANYAN_NOT_RUN=$(NOT_RUN) $(RUN) pytest -q -rs
 export PYTHONUNBUFFERED = 1
 unexport PYTHONDONTWRITEBYTECODE  # hundreds of processes start here: each would compile every module again
 
-.PHONY: help setup setup-dev demo serve doctor test fast slow installations houses check lint types imports architecture faults bench replay lock clean
+.PHONY: help setup setup-dev demo serve doctor test fast slow installations houses check lint types imports architecture faults bench replay agreement lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -77,6 +77,9 @@ bench: setup  ## speed, with ratios measured in the same run; all run, and one m
 
 replay: setup-dev  ## a real order stream on a real referral forest, then verify
 	@.venv/bin/banyan replay --orders "$(ORDERS)" --network "$(NETWORK)"
+
+agreement: setup-dev  ## the whole order stream live and simulated: each payee gets the same
+	REPLAY_DAYS=0 $(RUN) pytest -q -rs -m slow tests/journeys/test_replay.py -k shared_days
 
 lock:  ## resolve the dependencies again (needs uv); the locks name no index
 	uv pip compile pyproject.toml --generate-hashes --no-emit-index-url --python-version 3.11 --no-annotate --no-header -q -o requirements.lock

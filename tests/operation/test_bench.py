@@ -63,6 +63,13 @@ def test_a_bench_prints_one_flat_object_with_the_agreed_names(database: None, tm
 
 
 @pytest.mark.slow
+def test_commits_of_somebody_elses_server_are_not_slowed(database: None, tmp_path: Path) -> None:
+    refused = _tool(tmp_path, "bench", "checkout", "--commit-ms", "2", "--json")
+    assert refused.returncode == 2 and refused.stdout == ""
+    assert "Commits can be slowed" in refused.stderr
+
+
+@pytest.mark.slow
 def test_verify_prints_one_flat_object_with_the_agreed_names(tenant: Any, tmp_path: Path) -> None:
     answer = _tool(tmp_path, "verify", "--json", "--tenant", tenant.slug)
     assert answer.returncode == 0, answer.stderr[-2000:]

@@ -12,11 +12,13 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from statistics import median
 from typing import Any
 
+import psycopg
 from django.db import connections
 
 from banyan.config.bench import processor
@@ -70,15 +72,19 @@ class _Shop:
 
 
 def run(
-    seconds: float = 8.0, rounds: int = 3, workers: int = 0, say: Callable[[str], None] = lambda text: None
+    seconds: float = 8.0,
+    rounds: int = 3,
+    workers: int = 0,
+    commit_ms: float = 0.0,
+    say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """Returns orders per second of the floor (32 clients on 10,000 SKUs, 8 on two) and over HTTP (32 and 256 clients on
     10,000 SKUs, 32 on two), each the middle of ``rounds`` that take turns; the ratios; processor milliseconds of application and
     database per order placed by 32 and 256 clients; and the 99th percentile of an answer's time at 70 % of what 256 reached,
     the middle of as many rounds.
 
-    ``workers``: web processes, 0 for as many as `banyan up` runs. Raises RuntimeError when an order is refused, AssertionError
-    when one that was promised is missing or a check finds something.
+    ``workers``: web processes, 0 for as many as `banyan up` runs. ``commit_ms``: see ``_slow_commits``. Raises RuntimeError when
+    an order is refused, AssertionError when one that was promised is missing or a check finds something.
     """
     tenant_id = tenancy.create_tenant(f"bench-{os.urandom(5).hex()}", "Bench of checkout", jurisdiction="sandbox")
     chance = random.Random(SEED)
@@ -91,10 +97,30 @@ def run(
     web.start()
     try:
         web.wait_until_it_answers()
-        measured = _measure(_Shop(tenant_id, shop, web, tokens, over_http.postmaster_or_fail()), seconds, rounds, say)
+        with _slow_commits(commit_ms) if commit_ms else nullcontext():
+            measured = _measure(_Shop(tenant_id, shop, web, tokens, over_http.postmaster_or_fail()), seconds, rounds, say)
     finally:
         web.stop()
     return measured
+
+
+@contextmanager
+def _slow_commits(milliseconds: float) -> Iterator[None]:
+    """As on a disk whose flush takes longer by this: PostgreSQL sleeps before each (commit_delay), for the floor as for us.
+
+    On the home's own server only, whose superuser we know.
+    """
+    secret = places.secret(places.default_home(), "postgres_superuser")
+    with psycopg.connect(os.environ["BANYAN_DATABASE_OWNER_URL"], user="postgres", password=secret, autocommit=True) as server:
+        for name, value in (("commit_delay", round(milliseconds * 1000)), ("commit_siblings", 0)):
+            server.execute(f"ALTER SYSTEM SET {name} = {value}")
+        server.execute("SELECT pg_reload_conf()")
+        try:
+            yield
+        finally:
+            for name in ("commit_delay", "commit_siblings"):
+                server.execute(f"ALTER SYSTEM RESET {name}")
+            server.execute("SELECT pg_reload_conf()")
 
 
 def _measure(shop: _Shop, seconds: float, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Annotated, Any
 
@@ -122,15 +123,18 @@ def checkout(
     seconds: Annotated[float, typer.Option(help="Seconds per measurement.", min=1, max=120)] = 8.0,
     rounds: Annotated[int, typer.Option(help="How often each is measured; the middle counts.", min=1, max=20)] = 3,
     workers: Annotated[int, typer.Option(help="Web processes; 0: as many as `banyan up` runs.", min=0, max=64)] = 0,
+    commit_ms: Annotated[float, typer.Option(help="As on a disk whose flush takes longer by this.", min=0, max=100)] = 0.0,
     as_json: Annotated[bool, typer.Option("--json", help="One flat object and nothing else.")] = False,
 ) -> None:
     """Checkout: orders over HTTP from 32 and 256 callers, against one order per transaction. Exit 1 when a bar is missed."""
     from banyan.config import runtime
 
+    if commit_ms and "BANYAN_DATABASE_OWNER_URL" in os.environ:
+        raise typer.BadParameter("Commits can be slowed on the home's own database only.", param_hint="--commit-ms")
     with runtime.database_ready():
         from banyan.config.bench import checkout as bench
 
-        result = bench.run(seconds, rounds, workers, say=_say)
+        result = bench.run(seconds, rounds, workers, commit_ms, say=_say)
         missed = bench.misses(result)
     _show(result, missed, as_json)
 
