@@ -72,14 +72,24 @@ class Careless(Web):
 @contextmanager
 def serving(home: Path, workers: int, redis_url: str, kind: type[Web] = Web) -> Iterator[Web]:
     """Web processes on the session's database."""
+    (home / "lookers").mkdir(exist_ok=True)
     environment = dict(os.environ, REDIS_URL=redis_url, PYTHONPATH=os.pathsep.join([str(SOURCE), str(RACES)]))
+    environment["LOOKERS"] = str(home / "lookers")
     web = kind("127.0.0.1", 18_860, home=home, environment=environment, workers=workers)
     web.start()
     try:
         web.wait_until_it_answers()
+        # One answers before the others listen, and a storm that came now would meet that one alone.
+        wait_for(lambda: _listeners(web.port) == workers)
         yield web
     finally:
         web.stop()
+
+
+def _listeners(port: int) -> int:
+    """Sockets that listen on a port of ours: each web process has its own."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1].endswith(f":{port:04X}") and row[3] == "0A" for row in rows)
 
 
 @pytest.fixture
