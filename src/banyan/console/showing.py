@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
 from banyan.kernel.values.filled import Filled
+from banyan.kernel.values.money import format_rate
 from banyan.kernel.words import in_words
 
 SYMBOLS = {"CNY": "¥", "USD": "$", "GBP": "£", "EUR": "€", "JPY": "¥", "KRW": "₩", "HKD": "HK$", "TWD": "NT$", "SGD": "S$"}
@@ -46,12 +47,7 @@ def money(minor: int | None, currency: str = "CNY") -> str:
 
 def percent(rate_bp: int | None) -> str:
     """Basis points as 12.5%; a dash for None."""
-    if rate_bp is None:
-        return "–"
-    sign = "-" if rate_bp < 0 else ""
-    whole, part = divmod(abs(rate_bp), 100)
-    decimals = f".{part:02d}".rstrip("0") if part else ""
-    return f"{sign}{whole}{decimals}%"
+    return "–" if rate_bp is None else format_rate(rate_bp)
 
 
 def moment(at: datetime | None) -> str:

@@ -64,6 +64,27 @@ def test_the_filters_of_lists_say_their_choices_in_words(staffed: Staffed) -> No
 
 
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_no_two_columns_of_a_list_have_one_name(database: None, language: str) -> None:
+    """Nor two of the rows that a record shows below it: a statement's lines had two that were both called 来源."""
+    from django.contrib import admin
+    from django.contrib.admin.utils import flatten, label_for_field
+    from django.utils import translation
+
+    def faults(one: Any, names: Any) -> list[str]:
+        shown = [str(label_for_field(name, one.model, one)) for name in names]
+        return [f"{type(one).__name__}: {each}" for each in sorted({each for each in shown if shown.count(each) > 1})]
+
+    with translation.override(language):
+        found = []
+        for model, one in admin.site._registry.items():
+            found += faults(one, one.list_display)
+            found += [
+                fault for inline in one.inlines for fault in faults(inline(model, admin.site), flatten(inline.fields or ()))
+            ]
+    assert found == []
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
 def test_a_record_is_headed_and_told_in_words(staffed: Staffed, language: str) -> None:
     """A distributor's history of statuses: no code word of a row, neither above it nor in it."""
     from banyan.people.distributors import commands

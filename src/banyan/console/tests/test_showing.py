@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from django.utils import translation
 
@@ -30,6 +33,16 @@ def test_money(minor: int | None, currency: str, shown: str) -> None:
 )
 def test_percent(rate: int | None, shown: str) -> None:
     assert showing.percent(rate) == shown
+
+
+def test_rates_are_written_in_one_way() -> None:
+    """Nobody puts a percent sign behind a number of basis points but `format_rate`: 8% here and 8.00% there are two words."""
+    by_hand = re.compile(r":(02d|g|\.\df)\} ?%|:\.\d%\}")
+    outside = {"config", "simulators"}  # benches for the terminal, and files that a channel writes in its own way
+    source = Path(showing.__file__).parents[1]
+    read = [path for path in source.rglob("*.py") if not outside & set(path.parts) and "tests" not in path.parts]
+    assert len(read) > 300
+    assert [path.name for path in read if by_hand.search(path.read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize(

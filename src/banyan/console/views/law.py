@@ -8,6 +8,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from banyan.console import showing
 from banyan.console.access import page, person, show
 from banyan.console.names import is_chinese, user_names
 from banyan.earnings.commission import queries as commission
@@ -154,4 +155,4 @@ def _number_words(number: int | None, words: str) -> str:
 
 
 def _rate_words(rate_bp: int | None) -> str:
-    return _("no number: denied by default") if rate_bp is None else _("at most %s of the sale") % f"{rate_bp / 100:g}%"
+    return _("no number: denied by default") if rate_bp is None else _("at most %s of the sale") % showing.percent(rate_bp)

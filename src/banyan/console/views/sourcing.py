@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from banyan.console import names, paging, trail
+from banyan.console import names, paging, showing, trail
 from banyan.console.access import attempt, get_public, may, page, show
 from banyan.console.sourcing_forms import CapacityForm, SourcingPolicyForm, TariffForm
 from banyan.goods.inventory import queries as stock
@@ -136,7 +136,7 @@ def explain(request: HttpRequest, public_id: str) -> HttpResponse:
 def _told(decision: Decision, places: Any, goods: Any) -> dict[str, Any]:
     return {
         "one": decision, "region": queries.region_name(decision.region_code) if decision.region_code else "",
-        "gap": f"{decision.gap_bp / 100:.2f} %", "rows": _compared(decision.choice, places, goods),
+        "gap": showing.percent(decision.gap_bp), "rows": _compared(decision.choice, places, goods),
     }  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from banyan.earnings.commission.models import AccrualRow, CommissionRow, PlanRow
 from banyan.earnings.commission.types.records import PERIOD_REWARDS
 from banyan.kernel import ids
 from banyan.kernel.values.errors import Refusal
-from banyan.kernel.values.money import format_minor
+from banyan.kernel.values.money import format_minor, format_rate
 from banyan.kernel.words import said
 
 
@@ -100,7 +100,7 @@ class PlanVersionAdmin(ReadOnlyAdmin):
     @admin.display(description=_("total rate"))
     def total_rate(self, row: PlanVersionRow) -> str:
         """The greatest part of a sale that the version can pay."""
-        return "–" if row.total_rate_bp is None else f"{row.total_rate_bp / 100:g}%"
+        return "–" if row.total_rate_bp is None else format_rate(row.total_rate_bp)
 
     @admin.action(description=_("Publish now (asks the law)"), permissions=["publish"])
     def publish(self, request: HttpRequest, queryset: QuerySet[PlanVersionRow]) -> None:
@@ -184,7 +184,7 @@ class CommissionAdmin(PublicIdSearch, ReadOnlyAdmin):
     @admin.display(description=_("rate"))
     def rate(self, row: CommissionRow) -> str:
         """Its single rate; a dash where bands, a fixed amount or a share of a pot have none."""
-        return f"{row.rate_bp / 100:g}%" if row.rate_bp else "–"
+        return format_rate(row.rate_bp) if row.rate_bp else "–"
 
     @admin.display(description=_("why"))
     def explained(self, row: CommissionRow) -> str:

@@ -74,7 +74,7 @@ class LineInline(ReadOnly, TabularInline):  # type: ignore[misc]
         shown = LineRow.objects.filter(statement_id=int(statement_id)).order_by("-pk").values_list("pk", flat=True)[:LINES_SHOWN]
         return found.filter(pk__in=list(shown)).select_related("statement")
 
-    @admin.display(description=_("source"))
+    @admin.display(description=_("source id"))
     def source(self, row: LineRow) -> str:
         """The public id of what the line stands for."""
         return queries.source_names(SourceKind(row.source_kind), row.source_id, row.cause_id)[0]

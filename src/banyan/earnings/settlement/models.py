@@ -150,7 +150,7 @@ class ItemRow(TenantModel):
 
     distributor_id = models.BigIntegerField(_("distributor"))
     currency = models.CharField(_("currency"), max_length=3)
-    source_kind = models.CharField(_("source"), max_length=20, choices=[(one.value, one.value) for one in SourceKind])
+    source_kind = models.CharField(_("type of line"), max_length=20, choices=[(one.value, one.value) for one in SourceKind])
     source_id = models.BigIntegerField(_("source id"))
     cause_id = models.BigIntegerField(_("cause"), default=0)
     amount_minor = models.BigIntegerField(_("amount"))
@@ -187,7 +187,7 @@ class LineRow(TenantModel):
     statement = models.ForeignKey(
         StatementRow, on_delete=models.PROTECT, related_name="lines", db_index=False, db_constraint=False
     )
-    source_kind = models.CharField(_("source"), max_length=20, choices=[(one.value, one.value) for one in SourceKind])
+    source_kind = models.CharField(_("type of line"), max_length=20, choices=[(one.value, one.value) for one in SourceKind])
     source_id = models.BigIntegerField(_("source id"))
     cause_id = models.BigIntegerField(_("cause"), default=0)
     amount_minor = models.BigIntegerField(_("amount"))

@@ -53,6 +53,14 @@ def cumulative_share(amount_minor: int, done: int, whole: int) -> int:
     return share if amount_minor >= 0 else -share
 
 
+def format_rate(rate_bp: int) -> str:
+    """Basis points as people write them, the one way on every screen and in every sentence: 8%, 12.5%, 0.05%."""
+    sign = "-" if rate_bp < 0 else ""
+    whole, part = divmod(abs(rate_bp), 100)
+    decimals = f".{part:02d}".rstrip("0") if part else ""
+    return f"{sign}{whole}{decimals}%"
+
+
 def format_minor(amount_minor: int, currency: str = "CNY") -> str:
     """``¥1,234.56`` for people; two decimals, the minor unit of every currency Banyan settles in."""
     symbol = {"CNY": "¥", "GBP": "£", "USD": "$", "EUR": "€"}.get(currency, f"{currency} ")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 
 from banyan.kernel import ids
+from banyan.kernel.values.money import format_rate
 from banyan.rules.compliance.models import ReadingAcknowledgement
 
 
@@ -34,7 +35,7 @@ class ReadingAcknowledgementAdmin(ModelAdmin):  # type: ignore[misc]
     def numbers(self, row: ReadingAcknowledgement) -> str:
         """Depth and rate given by counsel, if any."""
         depth = "" if row.upline_depth_paid is None else f"{_('depth')} {row.upline_depth_paid}"
-        rate = "" if row.total_rate_bp is None else f"{_('rate')} {row.total_rate_bp / 100:g}%"
+        rate = "" if row.total_rate_bp is None else f"{_('rate')} {format_rate(row.total_rate_bp)}"
         return " · ".join(part for part in (depth, rate) if part) or "–"
 
     def has_add_permission(self, request: HttpRequest) -> bool:

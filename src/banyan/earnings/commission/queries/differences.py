@@ -10,7 +10,7 @@ from banyan.earnings.commission.engine import Change, PlanDocumentError, differe
 from banyan.earnings.commission.queries.documents import outward
 from banyan.earnings.commission.queries.plan_words import condition_words, member_words, value_words
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
-from banyan.kernel.values.money import format_minor
+from banyan.kernel.values.money import format_minor, format_rate
 
 _CONTAINERS = ("amount", "pays", "caps", "terms", "when")
 _CHOICES = frozenset({
@@ -97,7 +97,7 @@ class _Teller:
             case bool():
                 return _("yes") if value else _("no")
             case int() if member.endswith("_bp"):
-                return f"{value // 100}.{value % 100:02d}%"
+                return format_rate(value)
             case int() if member.endswith("minor"):
                 return format_minor(value, self.currency)
             case list():

@@ -22,7 +22,7 @@ from banyan.earnings.commission.types import (
     Trace,
 )
 from banyan.kernel.tenancy import current_tenant_id, get_tenant
-from banyan.kernel.values.money import format_minor
+from banyan.kernel.values.money import format_minor, format_rate
 from banyan.trade.attribution.types import Arrival, Source
 
 
@@ -157,11 +157,11 @@ def _how_much(own: Evaluation, currency: str) -> Iterator[str]:
             yield _("From %(start)s on: %(part)s × %(rate)s.") % {
                 "start": format_minor(band.from_minor, currency),
                 "part": format_minor(band.part_minor, currency),
-                "rate": _percent(band.rate_bp),
+                "rate": format_rate(band.rate_bp),
             }
         yield _("For this line that is %(amount)s.") % {"amount": amount}
     elif own.rate_bp:
-        yield _("%(base)s × %(rate)s = %(amount)s.") % {"base": base, "rate": _percent(own.rate_bp), "amount": amount}
+        yield _("%(base)s × %(rate)s = %(amount)s.") % {"base": base, "rate": format_rate(own.rate_bp), "amount": amount}
     else:
         yield _("A fixed amount: %(amount)s for %(quantity)s units.") % {"amount": amount, "quantity": own.quantity}
     if own.limited_by == "line_base":
@@ -177,10 +177,6 @@ def day_of(at: datetime) -> str:
 
 def _local(at: datetime) -> datetime:
     return at.astimezone(get_tenant(current_tenant_id()).zone)
-
-
-def _percent(rate_bp: int) -> str:
-    return f"{rate_bp // 100}.{rate_bp % 100:02d}%"
 
 
 def _why_skipped(skipped: Skipped) -> str:

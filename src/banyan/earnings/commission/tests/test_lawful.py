@@ -177,14 +177,14 @@ def test_differences_are_told_in_words(sales: Sales) -> None:
         words = queries.describe_differences(DOCUMENT, after)
     assert words == [
         "Plan, days held after receipt: 7 → 10.",
-        "Rule “Seller”, rate: 10.00% → 12.50%.",
-        "Rule “parent” is gone: ancestor (indirect referrer) (depth above the seller 1), rate 5.00%.",
+        "Rule “Seller”, rate: 10% → 12.5%.",
+        "Rule “parent” is gone: ancestor (indirect referrer) (depth above the seller 1), rate 5%.",
     ]
     with sales.shop.enter(), translation.override("zh-hans"):
         assert queries.describe_differences(DOCUMENT, after) == [
             "方案，收货后冻结天数：7 → 10。",
-            "规则“Seller”，比例：10.00% → 12.50%。",
-            "删除规则“parent”：上级（间推）（在推广人之上第几级 1），比例 5.00%。",
+            "规则“Seller”，比例：10% → 12.5%。",
+            "删除规则“parent”：上级（间推）（在推广人之上第几级 1），比例 5%。",
         ]
     assert differences(DOCUMENT, DOCUMENT) == []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from banyan.kernel.values.money import format_rate
 from banyan.rules.compliance.types import (
     Clause,
     Confidence,
@@ -86,18 +87,19 @@ def _rate(plan: PlanFacts, rules: RuleSet) -> Iterator[Finding]:
     rate, limit = plan.total_rate_bp, rules.total_rate_bp
     if rate == 0:
         return
+    shown = format_rate(rate)
     if limit.number is None:
         yield _finding(
             rules, Clause.TOTAL_RATE, limit.fact_id,
-            f"The plan pays up to {_percent(rate)} of a sale; the sources give no number for this jurisdiction,"
+            f"The plan pays up to {shown} of a sale; the sources give no number for this jurisdiction,"
             " so pay is denied by default until counsel's number is recorded.",
-            f"方案合计付佣至多为成交额的 {_percent(rate)}；本法域资料中法律未给出比例上限，在记录律师给出的数值之前默认不允许。",
+            f"方案合计付佣至多为成交额的 {shown}；本法域资料中法律未给出比例上限，在记录律师给出的数值之前默认不允许。",
         )  # fmt: skip
     elif rate > limit.number:
         yield _finding(
             rules, Clause.TOTAL_RATE, limit.fact_id,
-            f"The plan pays up to {_percent(rate)} of a sale; at most {_percent(limit.number)} may be paid.",
-            f"方案合计付佣至多为成交额的 {_percent(rate)}；上限为 {_percent(limit.number)}。",
+            f"The plan pays up to {shown} of a sale; at most {format_rate(limit.number)} may be paid.",
+            f"方案合计付佣至多为成交额的 {shown}；上限为 {format_rate(limit.number)}。",
         )  # fmt: skip
 
 
@@ -188,8 +190,3 @@ def _notes(plan: PlanFacts, rules: RuleSet) -> Iterator[Finding]:
                 f"This figure is not read from the text of a law (confidence: {rules.facts[fact_id].confidence}).",
                 f"该数值并非直接核对法律原文所得（可信度：{rules.facts[fact_id].confidence}）。",
             )  # fmt: skip
-
-
-def _percent(rate_bp: int) -> str:
-    whole, part = divmod(rate_bp, 100)
-    return f"{whole}.{part:02d} %" if part else f"{whole} %"
