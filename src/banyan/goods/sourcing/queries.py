@@ -35,6 +35,7 @@ from banyan.goods.sourcing.types import (
 )
 from banyan.kernel import sql
 from banyan.kernel.tenancy import current_tenant_id
+from banyan.kernel.values.divisions import place_of
 
 _POLICY_SECONDS = 30.0
 PROOF_EFFORT = 3.0
@@ -43,25 +44,16 @@ _policies: dict[int, tuple[float, Policy]] = {}
 
 
 @cache
-def _regions() -> dict[str, tuple[str, float, float]]:
-    text = files("banyan.goods.sourcing").joinpath("regions", "cn.csv").read_text(encoding="utf-8")
-    rows = [line.split(",") for line in text.splitlines() if line and not line.startswith(("#", "code"))]
-    return {code: (name, float(longitude), float(latitude)) for code, name, longitude, latitude in rows}
-
-
-@cache
 def points() -> Points:
     """Where provinces and prefectures are, by code."""
-    return {code: (longitude, latitude) for code, (_, longitude, latitude) in _regions().items()}
+    text = files("banyan.goods.sourcing").joinpath("regions", "cn.csv").read_text(encoding="utf-8")
+    rows = [line.split(",") for line in text.splitlines() if line and not line.startswith(("#", "code"))]
+    return {code: (float(longitude), float(latitude)) for code, longitude, latitude in rows}
 
 
 def region_name(code: str) -> str:
-    """Province and prefecture of a six-digit code in words; the code itself where it is not known."""
-    province, prefecture = _regions().get(f"{code[:2]}0000"), _regions().get(f"{code[:4]}00")
-    words = [province[0]] if province else []
-    if prefecture and code[2:4] != "00" and prefecture[0] not in (*words, "市辖区", "县"):
-        words.append(prefecture[0])
-    return "".join(words) or code
+    """Province, prefecture and district of a six-digit code in words; the code itself where it is not known."""
+    return place_of(code) or code
 
 
 def choose(question: Question, with_solver: bool = False, prove: bool = False) -> Answer:
