@@ -124,14 +124,16 @@ def _stock(shop: DemoShop, stock_per_sku: int) -> None:
 
 
 def _track_teas() -> dict[SkuId, tuple[NewLot, ...]]:
-    """Tea keeps for a while and has lots: two of each, the older one of jasmine tea near its date by the shop's own measure."""
+    """Tea keeps for a while and has lots: two of each. Jasmine tea keeps for half a year, and after the demo's three months the
+    older lot is near its date."""
     teas = [tea for tea in CATEGORIES[0].products if tea.code != "tea-cup"]
     codes = [f"{tea.code}-{place}" for tea in teas for place in range(len(tea.variants))]
     skus = catalog_reads.find_skus_by_codes(codes)
-    inventory.track_lots([LotRule(skus[code], 470 if code.startswith("tea-jasmine") else None) for code in codes])
+    keeps = {code: timedelta(days=185 if code.startswith("tea-jasmine") else 540) for code in codes}
+    inventory.track_lots([LotRule(skus[code], 45 if keeps[code].days < 540 else None) for code in codes])
     opened = clock.now().date()
-    made, keeps = (opened - timedelta(days=60), opened - timedelta(days=10)), timedelta(days=540)
-    return {skus[code]: tuple(NewLot(f"{day:%Y%m%d}", day, day + keeps, "茶山合作社") for day in made) for code in codes}
+    made = (opened - timedelta(days=60), opened - timedelta(days=10))
+    return {skus[code]: tuple(NewLot(f"{day:%Y%m%d}", day, day + keeps[code], "茶山合作社") for day in made) for code in codes}
 
 
 def plan_document(campaign_from: datetime) -> dict[str, Any]:
