@@ -129,6 +129,7 @@ class GroupCommit(Generic[M]):
         self._waiting = 0
         self._leading = 0
         self._usual, self._usual_seconds = 1.0, 0.0  # size of a group, and how long serving it took
+        self._crowd = 0  # who was served last and who waited then: so many come again at most, as far as is known
         self._arrived = threading.Event()
         self._closed = False
         self._idle = threading.Condition(self._lock)
@@ -225,11 +226,11 @@ class GroupCommit(Generic[M]):
             self._hand_over()
 
     def _gather(self) -> None:
-        """Wait for the callers that usually come together: until nobody has come for a moment."""
+        """Wait for those who usually come together: until all of the last crowd are here, or nobody has come for a moment."""
         if self._usual < CROWD:
             return
         ends = time.monotonic() + min(WINDOW_MAX_SECONDS, WINDOW_SHARE * self._usual_seconds)
-        while self._waiting < self._group_max and time.monotonic() < ends:
+        while self._waiting < min(self._group_max, self._crowd) and time.monotonic() < ends:
             self._arrived.clear()
             if not self._arrived.wait(LULL_SECONDS):
                 return
@@ -246,6 +247,7 @@ class GroupCommit(Generic[M]):
                 place.error = error
         finally:
             self._usual_seconds += _WEIGHT * (time.monotonic() - began - self._usual_seconds)
+            self._crowd = len(group) + self._waiting
             for place in group:
                 place.served = True
                 place.wake(place)

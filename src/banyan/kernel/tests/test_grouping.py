@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from banyan.kernel import grouping
 from banyan.kernel.grouping import Closing, GroupCommit, Overloaded, Place
 
 
@@ -75,6 +76,35 @@ def test_a_crowd_is_served_once_each_and_in_order_per_thread() -> None:
     for n in range(24):
         own = [number for number in served if number // 1000 == n]
         assert own == sorted(own)
+
+
+def test_when_all_of_the_last_crowd_are_here_nobody_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers who ask again as soon as they are answered. With a lull of a second, 40 groups that sit it out take 40."""
+    monkeypatch.setattr(grouping, "LULL_SECONDS", 1.0)
+    monkeypatch.setattr(grouping, "WINDOW_SHARE", 1_000.0)
+    monkeypatch.setattr(grouping, "WINDOW_MAX_SECONDS", 1.0)
+    sizes: list[int] = []
+
+    def run(_: int, members: list[Member]) -> None:
+        if not sizes:
+            wait_for_waiting(group, 3)  # the first one finds nobody; the others come while he is served
+        sizes.append(len(members))
+        time.sleep(0.001)
+
+    group = GroupCommit(run)
+
+    def caller() -> None:
+        for number in range(40):
+            group.serve(1, Member(number))
+
+    threads = [threading.Thread(target=caller) for _ in range(4)]
+    began = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sum(sizes) == 160 and sizes.count(4) >= 30, sizes
+    assert time.monotonic() - began < 20, "whoever leaves at the end is waited for, nobody before"
 
 
 def test_members_of_two_tenants_never_share_a_group_and_take_turns() -> None:
