@@ -15,6 +15,20 @@ def _names() -> dict[str, str]:
     return dict(line.split(",") for line in text.splitlines() if not line.startswith(("#", "code")))
 
 
+@cache
+def _codes() -> dict[tuple[int, str], list[str]]:
+    """The codes of each name, by how many digits they have."""
+    codes: dict[tuple[int, str], list[str]] = {}
+    for code, name in _names().items():
+        codes.setdefault((_digits(code), name), []).append(code)
+    return codes
+
+
+@cache
+def _longest() -> int:
+    return max(map(len, _names().values()))
+
+
 def place_of(code: str) -> str:
     """Province, prefecture and district of a six-digit code in words, as far as they are known; empty when nothing is."""
     known = (_names().get(code[:digits].ljust(6, "0")) for digits in _DEPTHS)
@@ -32,12 +46,13 @@ def division_in(address: str) -> str:
         if digits == 6 and not code:
             break  # a district alone: too many are called the same
         found = [
-            (key, name)
-            for key, name in _names().items()
-            if key.startswith(code) and _digits(key) == digits and rest.startswith(name)
+            (key, length)
+            for length in range(1, min(len(rest), _longest()) + 1)
+            for key in _codes().get((digits, rest[:length]), ())
+            if key.startswith(code)
         ]
         if len(found) == 1:
-            code, rest = found[0][0][:digits], rest[len(found[0][1]) :]
+            code, rest = found[0][0][:digits], rest[found[0][1] :]
     return code.ljust(6, "0") if code else ""
 
 
