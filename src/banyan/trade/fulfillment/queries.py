@@ -358,7 +358,7 @@ def count_by_state(since: datetime) -> dict[ParcelState, int]:
 
 def count_troubled() -> int:
     """Parcels that somebody has to look after, troubled or given up, counted to 1,000 and no further."""
-    return _count_parcels(f"(state = 'troubled' OR failure IN {GIVEN_UP})")
+    return _count_parcels("state = 'troubled'", f"state <> 'troubled' AND failure IN {GIVEN_UP}")
 
 
 def count_given_up() -> int:
@@ -366,9 +366,9 @@ def count_given_up() -> int:
     return _count_parcels(f"failure IN {GIVEN_UP}")
 
 
-def _count_parcels(condition: str) -> int:
-    rows = sql.fetch(
-        f"SELECT count(*) FROM (SELECT 1 FROM fulfillment_parcels WHERE tenant_id = %s AND {condition} LIMIT 1000) waiting",
-        (current_tenant_id(),),
-    )
+def _count_parcels(*conditions: str) -> int:
+    """Each condition on its own, so that each is read from its partial index: the menu of every page asks for this."""
+    parts = " UNION ALL ".join(f"SELECT 1 FROM fulfillment_parcels WHERE tenant_id = %s AND {one}" for one in conditions)
+    tenant_id = current_tenant_id()
+    rows = sql.fetch(f"SELECT count(*) FROM ({parts} LIMIT 1000) waiting", (tenant_id,) * len(conditions))
     return int(rows[0][0])

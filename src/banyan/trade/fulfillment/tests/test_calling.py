@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from banyan.kernel import clock
+from banyan.kernel import clock, sql
 from banyan.trade.fulfillment import commands, ports, queries
 from banyan.trade.fulfillment.tests.making import stock
 from banyan.trade.fulfillment.types import (
@@ -245,3 +245,19 @@ def test_a_refused_number_does_not_speak_for_the_others(tenant: Any, make_buyers
         commands.confirm([bad], Delivered.STAFF)
         assert (queries.get_parcel(bad).failure, queries.count_troubled()) == ("", 0)
     assert tenant.verify() == []
+
+
+def test_the_menus_count_reads_nothing_but_parcels_that_need_somebody(tenant: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plans: list[str] = []
+
+    def fetch(query: str, params: Any = ()) -> Any:
+        plans.extend(row[0] for row in read(f"EXPLAIN {query}", params))
+        return read(query, params)
+
+    read = sql.fetch
+    with tenant.enter():
+        sql.execute("SET LOCAL enable_seqscan = off")
+        monkeypatch.setattr(sql, "fetch", fetch)
+        assert (queries.count_troubled(), queries.count_given_up()) == (0, 0)
+    scans = [line for line in plans if "Scan" in line]
+    assert len(scans) == 3 and all("parcels_troubled" in line or "parcels_given_up" in line for line in scans), plans
