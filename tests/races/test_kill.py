@@ -166,11 +166,11 @@ def _one_seed(installation: Installation, client: Client, seed: int, before: int
     return killed, answer["again"]
 
 
-def _money_went_out_once(client: Client) -> None:
+def _money_went_out_once(client: Client, installation: Installation) -> None:
     """Our books and the channel's, bill by bill: what we count as paid arrived, and nothing arrived besides."""
     state = client.ask(do="close")
     ours, theirs = state["ours"], state["theirs"]
-    assert ours["open"] == [], ours
+    assert ours["open"] == [], f"{ours['open']}\n{(installation.home / 'logs/worker.log').read_text()[-6000:]}"
     assert ours["payouts"] == theirs["payouts"]
     assert ours["refunds"] == theirs["refunds"]
     assert len(ours["payouts"]) == office.SELLERS and ours["refunds"]
@@ -192,7 +192,7 @@ def test_nothing_is_lost_or_doubled(installation: Installation, client: Client, 
         seeds += 1
     if seeds < SEEDS:
         not_run.append(f"{SEEDS - seeds} of {SEEDS} seeds of kill -9 ({SECONDS:.0f} s were over): make faults runs all")
-    _money_went_out_once(client)
+    _money_went_out_once(client, installation)
     counted = {name: kills.count(name) for name in VICTIMS}
     print(f"\n{seeds} seeds, {seeds * ORDERS} orders, kills {counted}, asked again {asked_again} times")
     # Otherwise the seeds prove nothing: every kind of process died at some time, and clients noticed.
